@@ -1,0 +1,75 @@
+//! A batch: several items that travel as one, and the epoch that says how old they are.
+
+use crate::item::Item;
+
+/// Room for the items of one batch. Its capacity is set when it is made and never grows: pushing past it would
+/// allocate, perhaps inside a claim.
+pub(crate) type Array<T> = Vec<Item<T>>;
+
+/// Items on their way between private slots and shared queues; never empty while it lies in a queue.
+pub(crate) struct Batch<T> {
+    items: Items<T>,
+    /// The epoch that the youngest item's put read, or in which a sweep found it in private slots.
+    pub(crate) stamp: usize,
+}
+
+enum Items<T> {
+    /// Needs no array, hence no allocation.
+    One(Option<Item<T>>),
+    Many(Array<T>),
+}
+
+impl<T> Batch<T> {
+    pub(crate) fn one(item: Item<T>, stamp: usize) -> Self {
+        Self { items: Items::One(Some(item)), stamp }
+    }
+
+    pub(crate) fn many(items: Array<T>, stamp: usize) -> Self {
+        Self { items: Items::Many(items), stamp }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.items {
+            Items::One(item) => usize::from(item.is_some()),
+            Items::Many(items) => items.len(),
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Item<T>> {
+        match &mut self.items {
+            Items::One(item) => item.take(),
+            Items::Many(items) => items.pop(),
+        }
+    }
+
+    /// Splits off all but the last `keep` items put in; `None` if there are no more than that.
+    pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
+        if self.len() <= keep {
+            return None;
+        }
+        let items = match &mut self.items {
+            Items::One(item) => Items::One(item.take()),
+            Items::Many(items) => {
+                let kept = items.split_off(items.len() - keep);
+                Items::Many(std::mem::replace(items, kept))
+            }
+        };
+        Some(Self { items, stamp: self.stamp })
+    }
+
+    /// The array it travels in, with whatever items are left.
+    pub(crate) fn into_array(self) -> Array<T> {
+        match self.items {
+            Items::One(item) => item.into_iter().collect(),
+            Items::Many(items) => items,
+        }
+    }
+}
+
+impl<T> Iterator for Batch<T> {
+    type Item = Item<T>;
+
+    fn next(&mut self) -> Option<Item<T>> {
+        self.pop()
+    }
+}

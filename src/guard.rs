@@ -1,0 +1,182 @@
+//! The guards: an item in use, which goes back when its guard is dropped.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crate::item::Item;
+use crate::pool::Pool;
+use crate::recycle::Recycle;
+
+/// An item in use; from [`Pool::get`]. Derefs to `T`, and goes back into the pool when it is dropped.
+///
+/// Two words; moving it doesn't move the item, whose address stays the same while it belongs to the pool. It is `Send`
+/// for `T: Send` and `R: Sync`, as the recycler runs where it is dropped, and `Sync` for `T: Sync`. Forgetting it leaks
+/// the item and does no other harm.
+///
+/// ```
+/// use ebbtide::Pool;
+///
+/// static WORDS: Pool<Vec<String>> = Pool::new();
+///
+/// let mut words = WORDS.get();
+/// words.push("ebb".to_owned());
+/// assert_eq!(words.len(), 1);
+/// ```
+///
+/// # Panics
+///
+/// Dropping it panics if the recycler does, or the `Drop` of an item that isn't kept, and the thread isn't unwinding
+/// already. At most that item is lost.
+pub struct Pooled<'pool, T: Send, R: Recycle<T>> {
+    item: ManuallyDrop<Item<T>>,
+    pool: &'pool Pool<T, R>,
+}
+
+/// As [`Pooled`], but holds the pool instead of borrowing it; from [`Pool::get_owned`].
+///
+/// It is `Send` for `T: Send` and `R: Send + Sync`, as the last one also drops the pool, and `Sync` for `T: Sync`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ebbtide::{OwnedPooled, Pool};
+///
+/// struct Session {
+///     buffer: OwnedPooled<Vec<u8>>, // no lifetime
+/// }
+///
+/// let pool = Arc::new(Pool::new());
+/// let session = Session { buffer: pool.get_owned() };
+/// drop(pool);
+/// assert!(session.buffer.is_empty());
+/// ```
+///
+/// # Panics
+///
+/// Dropping it panics as with [`Pooled`].
+pub struct OwnedPooled<T: Send, R: Recycle<T> = crate::DefaultRecycle> {
+    item: ManuallyDrop<Item<T>>,
+    pool: Arc<Pool<T, R>>,
+}
+
+// SAFETY: a shared reference to a guard gives a shared reference to the item, for which T: Sync, and nothing else: the
+// pool and its recycler are used only in `drop` and `detach`, which take the guard itself.
+unsafe impl<T: Send + Sync, R: Recycle<T>> Sync for Pooled<'_, T, R> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync, R: Recycle<T>> Sync for OwnedPooled<T, R> {}
+
+impl<'pool, T: Send, R: Recycle<T>> Pooled<'pool, T, R> {
+    #[inline(always)]
+    pub(crate) fn new(item: Item<T>, pool: &'pool Pool<T, R>) -> Self {
+        Self { item: ManuallyDrop::new(item), pool }
+    }
+
+    /// Takes the item out of the pool's hands, as it is. Costs one deallocation, of its box.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Pooled};
+    ///
+    /// static BUFFERS: Pool<Vec<u8>> = Pool::new();
+    ///
+    /// let mut buffer = BUFFERS.get();
+    /// buffer.push(1);
+    /// let mine: Vec<u8> = Pooled::detach(buffer);
+    /// assert_eq!(mine, [1]);
+    /// ```
+    #[must_use]
+    pub fn detach(guard: Self) -> T {
+        let mut guard = ManuallyDrop::new(guard);
+        // SAFETY: taken once, as `guard` is never dropped. The rest of it is a reference, which needs no drop.
+        unsafe { ManuallyDrop::take(&mut guard.item) }.into_inner()
+    }
+}
+
+impl<T: Send, R: Recycle<T>> OwnedPooled<T, R> {
+    #[inline(always)]
+    pub(crate) fn new(item: Item<T>, pool: Arc<Pool<T, R>>) -> Self {
+        Self { item: ManuallyDrop::new(item), pool }
+    }
+
+    /// Takes the item out of the pool's hands, as it is. Costs one deallocation, of its box.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{OwnedPooled, Pool};
+    ///
+    /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    /// let mine: Vec<u8> = OwnedPooled::detach(pool.get_owned());
+    /// assert!(mine.is_empty());
+    /// ```
+    #[must_use]
+    pub fn detach(guard: Self) -> T {
+        let mut guard = ManuallyDrop::new(guard);
+        // SAFETY: each field is taken once, as `guard` is never dropped.
+        let (item, pool) = unsafe { (ManuallyDrop::take(&mut guard.item), std::ptr::read(&guard.pool)) };
+        drop(pool);
+        item.into_inner()
+    }
+}
+
+/// What both guards can do.
+macro_rules! guard {
+    ([$($generics:tt)*] $guard:ty) => {
+        impl<$($generics)*> Deref for $guard {
+            type Target = T;
+
+            #[inline(always)]
+            fn deref(&self) -> &T {
+                &self.item
+            }
+        }
+
+        impl<$($generics)*> DerefMut for $guard {
+            #[inline(always)]
+            fn deref_mut(&mut self) -> &mut T {
+                &mut self.item
+            }
+        }
+
+        impl<$($generics)*> AsRef<T> for $guard {
+            fn as_ref(&self) -> &T {
+                self
+            }
+        }
+
+        impl<$($generics)*> AsMut<T> for $guard {
+            fn as_mut(&mut self) -> &mut T {
+                self
+            }
+        }
+
+        impl<$($generics)*> Drop for $guard {
+            #[inline]
+            fn drop(&mut self) {
+                // SAFETY: taken once, here; nothing reads `self.item` after its guard's drop.
+                let item = unsafe { ManuallyDrop::take(&mut self.item) };
+                self.pool.give_back(item);
+            }
+        }
+
+        impl<$($generics)*> fmt::Debug for $guard
+        where
+            T: fmt::Debug,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                T::fmt(self, f)
+            }
+        }
+
+        impl<$($generics)*> fmt::Display for $guard
+        where
+            T: fmt::Display,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                T::fmt(self, f)
+            }
+        }
+    };
+}
+
+guard! { ['pool, T: Send, R: Recycle<T>] Pooled<'pool, T, R> }
+guard! { [T: Send, R: Recycle<T>] OwnedPooled<T, R> }

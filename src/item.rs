@@ -1,0 +1,96 @@
+//! One pooled object: on the heap, owned, at an address that doesn't change while it belongs to the pool.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::NonNull;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// A `Box<T>` that may be moved while something points into it: moving a real `Box` asserts that nothing does.
+pub(crate) struct Item<T> {
+    value: NonNull<T>,
+    _owns: PhantomData<T>,
+}
+
+// SAFETY: it owns its value and nothing else, as a `Box<T>` does.
+unsafe impl<T: Send> Send for Item<T> {}
+// SAFETY: a shared reference to it gives a shared reference to the value and nothing else, as with a `Box<T>`.
+unsafe impl<T: Sync> Sync for Item<T> {}
+
+impl<T> Item<T> {
+    /// Costs one allocation, unless `T` is zero-sized.
+    pub(crate) fn new(value: T) -> Self {
+        let value = Box::into_raw(Box::new(value));
+        // SAFETY: a box's pointer is never null.
+        Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
+    }
+
+    /// Costs one deallocation, unless `T` is zero-sized.
+    pub(crate) fn into_inner(self) -> T {
+        let value = self.value.as_ptr();
+        std::mem::forget(self);
+        // SAFETY: from `Box::into_raw` in `new`, and forgetting `self` made this the only owner.
+        *unsafe { Box::from_raw(value) }
+    }
+}
+
+impl<T> Deref for Item<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: valid from `new` until `self` is dropped; shared for as long as `self` is.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T> DerefMut for Item<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: valid from `new` until `self` is dropped; exclusive for as long as `self` is.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<T> Drop for Item<T> {
+    fn drop(&mut self) {
+        // SAFETY: from `Box::into_raw` in `new`; `into_inner` forgets `self`, so this happens once.
+        drop(unsafe { Box::from_raw(self.value.as_ptr()) });
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Item<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+/// Drops items one by one, so that a panic in one's `Drop` takes no other with it; returns the first such panic.
+pub(crate) fn drop_each<T>(items: impl IntoIterator<Item = Item<T>>) -> Option<Payload> {
+    let mut first = None;
+    for item in items {
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| drop(item))) {
+            keep_first(&mut first, panic);
+        }
+    }
+    first
+}
+
+/// Remembers the first of several panics and discards the others.
+pub(crate) fn keep_first(first: &mut Option<Payload>, panic: Payload) {
+    match first {
+        None => *first = Some(panic),
+        Some(_) => discard(panic),
+    }
+}
+
+/// Drops a panic's payload, which is user code and may panic in its turn.
+pub(crate) fn discard(payload: Payload) {
+    if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+}

@@ -1,0 +1,237 @@
+//! The process-wide thread that sweeps every pool whose epochs come by time, and its registry.
+//!
+//! The registry holds pools weakly and is behind the one lock of this crate. Nothing is allocated, freed or dropped
+//! while it is held, since an allocator or an item's `Drop` may use a pool for the first time, which comes here.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::item::{Payload, discard, keep_first};
+use crate::store::Store;
+use crate::sweep::{Condemned, Purpose, Sweep, Swept};
+use crate::sync::Arc;
+use crate::sync::fence;
+use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, Weak, spawn_quiet};
+
+/// Tells the janitor about a store that is to be swept every so many nanoseconds.
+#[derive(Debug)]
+pub struct Registrar<T: Send>(pub(crate) fn(&Arc<Store<T>>, u64));
+
+impl<T: Send + 'static> Registrar<T> {
+    pub(crate) const NEW: Self = Self(register);
+}
+
+struct Registry {
+    /// Sorted by `key`.
+    entries: Vec<Entry>,
+    /// The thread runs, or is being started.
+    running: bool,
+}
+
+struct Entry {
+    /// The store's address.
+    key: usize,
+    store: Weak<dyn Sweepable>,
+    /// The length of an epoch, and the time of the next sweep, in nanoseconds since `now` was first called.
+    every: u64,
+    due: u64,
+}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { entries: Vec::new(), running: false });
+/// Signalled when a pool was added, which may be due earlier than those before.
+static ADDED: Condvar = Condvar::new();
+
+fn registry() -> MutexGuard<'static, Registry> {
+    // Nothing panics while it is held, and if it did every field would still be whole.
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds a store, and starts the thread if it doesn't run. If it can't be started, the next pool tries again; until then
+/// nothing is swept but by `advance`.
+fn register<T: Send + 'static>(store: &Arc<Store<T>>, every: u64) {
+    let store: Arc<dyn Sweepable> = store.clone();
+    let key = Arc::as_ptr(&store).addr();
+    let entry = Entry { key, store: Arc::downgrade(&store), every, due: next(now(), every) };
+
+    let mut spare = Vec::new();
+    let mut registry = registry();
+    while registry.entries.len() == registry.entries.capacity() {
+        let wanted = (2 * registry.entries.len()).max(4);
+        if spare.capacity() >= wanted {
+            spare.append(&mut registry.entries);
+            std::mem::swap(&mut spare, &mut registry.entries);
+        } else {
+            drop(registry);
+            spare = Vec::with_capacity(wanted);
+            registry = self::registry();
+        }
+    }
+    let place = registry.entries.partition_point(|other| other.key < key);
+    registry.entries.insert(place, entry);
+    let start = !std::mem::replace(&mut registry.running, true);
+    drop(registry);
+
+    ADDED.notify_one();
+    if start && spawn_quiet("ebbtide-janitor", run).is_err() {
+        self::registry().running = false;
+    }
+}
+
+/// Removes the store at this address, if it is there.
+pub(crate) fn forget<T>(store: *const T) {
+    let mut registry = registry();
+    let found = registry.entries.binary_search_by_key(&store.addr(), |entry| entry.key);
+    let entry = found.ok().map(|place| registry.entries.remove(place));
+    drop(registry);
+    drop(entry);
+}
+
+/// Sweeps every pool in the process whose epochs come by time and that has been used, all at once, as a garbage
+/// collection does in Go. Returns the sum of what the sweeps did.
+///
+/// A pool that is being swept at the moment is left out.
+///
+/// ```
+/// use ebbtide::{Pool, advance_all};
+///
+/// static BUFFERS: Pool<Vec<u8>> = Pool::new();
+///
+/// drop(BUFFERS.get());
+/// advance_all(); // say, when the system is short of memory
+/// advance_all();
+/// assert_eq!(BUFFERS.idle(), 0);
+/// ```
+///
+/// # Panics
+///
+/// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept.
+pub fn advance_all() -> Swept {
+    let (swept, panic) = sweep_all(collect(|_| true).unwrap_or_default());
+    if let Some(panic) = panic {
+        std::panic::resume_unwind(panic);
+    }
+    swept
+}
+
+/// The thread's body.
+fn run() {
+    loop {
+        if let (_, Some(panic)) = sweep_all(wait_for_due()) {
+            discard(panic);
+        }
+    }
+}
+
+/// Sleeps until some pools are due, for ever if there are none, and returns those that are still there.
+fn wait_for_due() -> Vec<Arc<dyn Sweepable>> {
+    loop {
+        if let Some(due) = collect(|entry| entry.due <= now()) {
+            return due;
+        }
+        let registry = registry();
+        // An entry that came since has signalled before this wait; so look again under the lock that we wait with.
+        let soonest = registry.entries.iter().map(|entry| entry.due).min();
+        let wait = soonest.map(|due| Duration::from_nanos(due.saturating_sub(now())));
+        match wait {
+            Some(time) => drop(ADDED.wait_timeout(registry, time)),
+            None => drop(ADDED.wait(registry)),
+        }
+    }
+}
+
+/// The stores of those entries that `wanted` picks, which are due one epoch later then; `None` if it picks none.
+fn collect(wanted: impl Fn(&Entry) -> bool) -> Option<Vec<Arc<dyn Sweepable>>> {
+    let mut stores = Vec::new();
+    loop {
+        let mut registry = registry();
+        let count = registry.entries.iter().filter(|entry| wanted(entry)).count();
+        if count == 0 {
+            return None;
+        }
+        if count > stores.capacity() {
+            drop(registry);
+            stores = Vec::with_capacity(count);
+            continue;
+        }
+        let now = now();
+        for entry in registry.entries.iter_mut().filter(|entry| wanted(entry)).take(stores.capacity()) {
+            entry.due = next(now, entry.every);
+            stores.extend(entry.store.upgrade());
+        }
+        return Some(stores);
+    }
+}
+
+fn now() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// The next multiple of `every`, so that pools with the same epoch are due at the same time, for one barrier together.
+fn next(now: u64, every: u64) -> u64 {
+    (now / every + 1).saturating_mul(every)
+}
+
+/// Sweeps several stores with one heavy barrier.
+fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> (Swept, Option<Payload>) {
+    let mut passes: Vec<_> = stores.into_iter().filter_map(Sweepable::begin).collect();
+    // From the first `revoke` to the last `collect` nothing is allocated: the slot sets of all these pools are claimed.
+    let revoked = passes.iter_mut().fold(false, |any, pass| pass.revoke() | any);
+    let passed = !revoked || fence::heavy();
+    passes.iter_mut().for_each(|pass| pass.collect(passed));
+    let condemned: Vec<_> = passes.into_iter().map(|pass| pass.finish()).collect();
+
+    let (mut sum, mut first) = (Swept::default(), None);
+    for (swept, panic) in condemned.into_iter().map(|condemned| condemned.drop_items()) {
+        sum.dropped += swept.dropped;
+        sum.kept += swept.kept;
+        sum.left_busy += swept.left_busy;
+        if let Some(panic) = panic {
+            keep_first(&mut first, panic);
+        }
+    }
+    (sum, first)
+}
+
+/// A store of any item type, to be swept.
+trait Sweepable: Send + Sync {
+    fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>>;
+}
+
+/// A sweep of a store of any item type.
+trait Pass {
+    fn revoke(&mut self) -> bool;
+    fn collect(&mut self, passed: bool);
+    fn finish(self: Box<Self>) -> Box<dyn DropItems>;
+}
+
+/// What a sweep of a store of any item type is to drop.
+trait DropItems {
+    fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>);
+}
+
+impl<T: Send + 'static> Sweepable for Store<T> {
+    fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>> {
+        Sweep::begin(self, Purpose::Advance).map(|sweep| Box::new(sweep) as Box<dyn Pass>)
+    }
+}
+
+impl<T: Send + 'static> Pass for Sweep<T, Arc<Store<T>>> {
+    fn revoke(&mut self) -> bool {
+        self.revoke()
+    }
+
+    fn collect(&mut self, passed: bool) {
+        self.collect(passed);
+    }
+
+    fn finish(self: Box<Self>) -> Box<dyn DropItems> {
+        Box::new((*self).finish())
+    }
+}
+
+impl<T: 'static> DropItems for Condemned<T> {
+    fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>) {
+        (*self).drop_items()
+    }
+}

@@ -1,0 +1,493 @@
+//! The pool: the public face over the store, where user code and its panics are contained.
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+
+use crate::batch::{Array, Batch};
+use crate::guard::{OwnedPooled, Pooled};
+use crate::item::{Item, Payload, discard, drop_each};
+use crate::janitor::{self, Registrar};
+use crate::recycle::{Clear, DefaultRecycle, Recycle};
+use crate::settings::{Manual, Settings, SettingsError, Timed};
+use crate::stats::Stats;
+use crate::store::{Limits, Store};
+use crate::sweep::{Purpose, Swept, sweep};
+use crate::sync::{OnceArc, const_unless_loom};
+
+/// A pool of reusable `T`s that are expensive to make or to drop.
+///
+/// Each thread keeps a few items for itself; the rest lie in lock-free queues from which any thread takes, and what
+/// nobody has used for two epochs is dropped.
+///
+/// ```
+/// use ebbtide::Pool;
+///
+/// static BUFFERS: Pool<Vec<u8>> = Pool::new(); // cleared on their way back
+///
+/// fn handle(request: &[u8]) -> usize {
+///     let mut buffer = BUFFERS.get(); // derefs to Vec<u8>
+///     buffer.extend_from_slice(request);
+///     buffer.len()
+/// } // back into the pool here
+///
+/// assert_eq!(handle(b"hello"), 5);
+/// ```
+///
+/// # Costs
+///
+/// An unused pool is 64 bytes or less and no heap. A `get` and the guard's drop together take a few nanoseconds when the
+/// private slots serve them, without a lock or an atomic read-modify-write. Items are boxed whatever their size, so
+/// that neither guards nor batches move them.
+///
+/// # How many items it keeps
+///
+/// Per thread: its private slots, and one batch on its way. In all: with [`max_idle`](Settings::max_idle) set, that many
+/// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
+/// until two sweeps have passed. Each thread that used the pool also leaves one slot set of 256 bytes plus 8 bytes per
+/// private slot, which the next thread inherits.
+///
+/// # Sharing
+///
+/// A pool is `Sync` if `T: Send` and `R: Sync`; it never asks `T: Sync`, as no two threads see an item at once.
+///
+/// The idea of private, shared and victim is Go's [`sync.Pool`](https://pkg.go.dev/sync#Pool); the two arrays per
+/// thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001).
+pub struct Pool<T: Send, R = DefaultRecycle> {
+    store: OnceArc<Store<T>>,
+    /// Tells the janitor about the store once it is made; none with manual epochs.
+    register: Option<Registrar<T>>,
+    settings: Settings<()>,
+    recycler: R,
+}
+
+impl<T: Send + Default + Clear + 'static> Pool<T> {
+    const_unless_loom! {
+        /// A pool that makes items with `T::default()` and clears them on their way back.
+        ///
+        /// ```
+        /// use ebbtide::Pool;
+        ///
+        /// static NAMES: Pool<String> = Pool::new();
+        ///
+        /// NAMES.get().push_str("Ada");
+        /// assert_eq!(*NAMES.get(), "");
+        /// ```
+        #[must_use]
+        pub const fn new() -> Self {
+            Self::with_recycle(DefaultRecycle)
+        }
+    }
+}
+
+impl<T: Send + Default + Clear + 'static> Default for Pool<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
+    const_unless_loom! {
+        /// A pool that **hands items on as they were left**: the next user finds what the last one put in. It makes them
+        /// with `create`.
+        ///
+        /// For items that have nothing to clear or whose users clear them. To clear them in one place, use
+        /// [`with_recycle`](Self::with_recycle).
+        ///
+        /// ```
+        /// use ebbtide::Pool;
+        ///
+        /// # struct Parser { stack: Vec<usize> }
+        /// # impl Parser { fn new() -> Self { Self { stack: Vec::with_capacity(64) } } }
+        /// static PARSERS: Pool<Parser, fn() -> Parser> = Pool::with(Parser::new);
+        ///
+        /// PARSERS.get().stack.push(7);
+        /// assert_eq!(PARSERS.get().stack, [7]);
+        /// ```
+        #[must_use]
+        pub const fn with(create: R) -> Self
+        where
+            R: Fn() -> T,
+        {
+            Self::with_recycle(create)
+        }
+    }
+
+    const_unless_loom! {
+        /// A pool whose items are made and readied by `recycler`, with the default settings.
+        ///
+        /// ```
+        /// use ebbtide::{Pool, WithCapacity};
+        ///
+        /// static PAGES: Pool<Vec<u8>, WithCapacity> = Pool::with_recycle(WithCapacity { min: 4096, max: 65536 });
+        ///
+        /// assert!(PAGES.get().capacity() >= 4096);
+        /// ```
+        #[must_use]
+        pub const fn with_recycle(recycler: R) -> Self {
+            Self::with_settings(recycler, Settings::new())
+        }
+    }
+}
+
+impl<T: Send, R: Recycle<T>> Pool<T, R> {
+    const_unless_loom! {
+        /// A pool with settings of its own. With [manual](Settings::manual) epochs `T` need not be `'static`.
+        ///
+        /// ```
+        /// use ebbtide::{DefaultRecycle, Pool, Settings};
+        ///
+        /// static TEXTS: Pool<String> = Pool::with_settings(DefaultRecycle, Settings::new().max_idle(1000));
+        ///
+        /// TEXTS.get().push('a');
+        ///
+        /// let line = String::from("a word");
+        /// let words = Pool::with_settings(Vec::<&str>::new, Settings::new().manual());
+        /// words.get().extend(line.split(' '));
+        /// ```
+        ///
+        /// # Panics
+        ///
+        /// If a setting is out of its limits; in a `static` that does not compile. Use
+        /// [`try_with_settings`](Self::try_with_settings) where the values come at run time.
+        #[must_use]
+        pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
+            if let Err(error) = settings.check() {
+                panic!("{}", error.in_const());
+            }
+            Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(), recycler }
+        }
+    }
+
+    /// As [`with_settings`](Self::with_settings), with a bad setting as an error.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let slots = "16".parse().expect("a number");
+    /// let pool = Pool::try_with_settings(String::new, Settings::new().private_slots(slots))?;
+    /// pool.get().push('a');
+    /// # Ok::<(), ebbtide::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a setting is out of its limits; the error names the setting, the value and the limits.
+    pub fn try_with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Result<Self, SettingsError> {
+        settings.check()?;
+        Ok(Self::with_settings(recycler, settings))
+    }
+
+    /// An idle item, or a new one if none is found. It goes back when the guard is dropped.
+    ///
+    /// Looks in the thread's private slots, then in the shared queues, then makes one, which costs an allocation besides
+    /// what [`Recycle::create`] does.
+    ///
+    /// # Panics
+    ///
+    /// If `create` does; the pool is as it was before.
+    #[inline]
+    pub fn get(&self) -> Pooled<'_, T, R> {
+        self.get_with(|| self.recycler.create())
+    }
+
+    /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// let expected = 1500;
+    /// let packet = pool.get_with(|| Vec::with_capacity(expected));
+    /// assert!(packet.capacity() >= 1500);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `create` does; the pool is as it was before.
+    #[inline]
+    pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
+        Pooled::new(self.take_or(create), self)
+    }
+
+    /// An idle item, or `None` if none is found.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// assert!(pool.try_get().is_none());
+    /// drop(pool.get());
+    /// assert!(pool.try_get().is_some());
+    /// ```
+    #[inline]
+    pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
+        self.take().map(|item| Pooled::new(item, self))
+    }
+
+    /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    /// let mut buffer = pool.get_owned();
+    /// std::thread::spawn(move || buffer.push(1)).join().unwrap();
+    /// assert_eq!(pool.stats().created, 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If [`Recycle::create`] does; the pool is as it was before.
+    #[inline]
+    pub fn get_owned(self: &Arc<Self>) -> OwnedPooled<T, R> {
+        OwnedPooled::new(self.take_or(|| self.recycler.create()), Arc::clone(self))
+    }
+
+    /// Puts in an item that was made elsewhere. It is recycled first, and dropped if the recycler refuses it.
+    ///
+    /// Costs one allocation, for the box that it is moved into.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// pool.put(Vec::with_capacity(1024));
+    /// assert!(pool.get().capacity() >= 1024);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If [`Recycle::recycle`] or the `Drop` of an item that there is no room for does. At most that item is lost.
+    pub fn put(&self, item: T) {
+        self.give_back(Item::new(item));
+    }
+
+    /// Makes `n` items and puts them where every thread finds them. Returns how many of them were kept, which is fewer
+    /// than `n` if [`max_idle`](Settings::max_idle) left no room.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// assert_eq!(pool.prefill(100), 100);
+    /// assert_eq!(pool.idle(), 100);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If [`Recycle::create`] does; what was made before is kept.
+    pub fn prefill(&self, n: usize) -> usize {
+        let store = self.store();
+        let batch = store.limits.array.max(1);
+        let mut left = n;
+        let mut kept = 0;
+        while left > 0 {
+            let items: Array<T> = (0..left.min(batch)).map(|_| Item::new(self.recycler.create())).collect();
+            left -= items.len();
+            let offered = items.len();
+            let rejected = store.put_batch(items);
+            kept += offered - rejected.as_ref().map_or(0, Batch::len);
+            if rejected.is_some() {
+                drop_rejected(rejected);
+                break;
+            }
+        }
+        kept
+    }
+
+    /// Ends the epoch: drops what was put in an earlier one and not used since, and makes the rest a step older.
+    ///
+    /// So an idle item survives one call and not two. Takes no lock and holds up no other thread. Its cost grows with
+    /// the number of threads that use the pool and with the items that it drops.
+    ///
+    /// Returns what it did, or `None` if another sweep of this pool is running; nothing was done then.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// drop(pool.get());
+    /// pool.advance();
+    /// assert_eq!(pool.idle(), 1);
+    /// pool.advance();
+    /// assert_eq!(pool.idle(), 0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped.
+    pub fn advance(&self) -> Option<Swept> {
+        self.sweep(Purpose::Advance)
+    }
+
+    /// Drops every idle item, [`min_idle`](Settings::min_idle) or not, but for those of threads that are inside an
+    /// operation. The epoch stays.
+    ///
+    /// Returns what it did, or `None` if another sweep of this pool is running; nothing was done then.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// drop(pool.get());
+    /// assert_eq!(pool.clear().map(|swept| swept.dropped), Some(1));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped.
+    pub fn clear(&self) -> Option<Swept> {
+        self.sweep(Purpose::Clear)
+    }
+
+    /// How many items are idle: exact when no other call is under way, else an estimate.
+    ///
+    /// Costs a look at the slot set of every thread that used the pool.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// drop((pool.get(), pool.get()));
+    /// assert_eq!(pool.idle(), 2);
+    /// ```
+    pub fn idle(&self) -> usize {
+        self.stats().idle
+    }
+
+    /// What the pool did since it was made.
+    ///
+    /// Costs a look at the slot set of every thread that used the pool.
+    pub fn stats(&self) -> Stats {
+        self.store.get().map(Store::stats).unwrap_or_default()
+    }
+
+    fn sweep(&self, purpose: Purpose) -> Option<Swept> {
+        let Some(store) = self.store.get() else { return Some(Swept::default()) };
+        let (swept, panic) = sweep(store, purpose)?;
+        panic.map_or(Some(swept), raise)
+    }
+
+    #[inline(always)]
+    fn take(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::get)
+    }
+
+    #[inline(always)]
+    fn take_or(&self, create: impl FnOnce() -> T) -> Item<T> {
+        match self.take() {
+            Some(item) => item,
+            None => self.make(create),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+        let item = Item::new(create());
+        self.store().count_created();
+        item
+    }
+
+    /// Readies an item and puts it in; drops it if the recycler refuses it.
+    #[inline(always)]
+    pub(crate) fn give_back(&self, mut item: Item<T>) {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
+            Ok(true) => {
+                let rejected = match self.store.get() {
+                    Some(store) => store.put(item),
+                    None => self.store().put(item),
+                };
+                if rejected.is_some() {
+                    drop_rejected(rejected);
+                }
+            }
+            Ok(false) => self.refuse(item, None),
+            Err(panic) => self.refuse(item, Some(panic)),
+        }
+    }
+
+    /// Drops an item that the recycler refused, or in which it panicked.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, item: Item<T>, first: Option<Payload>) {
+        self.store().events.refused.add(1);
+        let second = drop_each([item]);
+        match (first, second) {
+            (Some(first), second) => {
+                second.map(discard);
+                raise(first)
+            }
+            (None, Some(second)) => raise(second),
+            (None, None) => {}
+        }
+    }
+
+    /// The heap part, made and registered by the first call.
+    #[cold]
+    fn store(&self) -> &Store<T> {
+        let Settings { private_slots, every, max_idle, min_idle, chaos, .. } = self.settings;
+        let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
+        let (store, made) = self.store.get_or_make(|| Store::new(limits));
+        if made {
+            if let (Some(Registrar(register)), Some(store)) = (&self.register, self.store.share()) {
+                register(&store, every);
+            }
+        }
+        store
+    }
+}
+
+/// Drops what there was no room for.
+#[cold]
+#[inline(never)]
+fn drop_rejected<T>(rejected: Option<Batch<T>>) {
+    if let Some(panic) = drop_each(rejected.into_iter().flatten()) {
+        raise(panic)
+    }
+}
+
+/// Raises a panic of user code again, unless this thread is unwinding already: that would abort the process.
+fn raise<O: Default>(panic: Payload) -> O {
+    if std::thread::panicking() {
+        discard(panic);
+        return O::default();
+    }
+    panic::resume_unwind(panic)
+}
+
+impl<T: Send, R> Drop for Pool<T, R> {
+    /// Drops every idle item. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
+    fn drop(&mut self) {
+        if let (Some(store), Some(_)) = (self.store.get(), &self.register) {
+            janitor::forget(store);
+        }
+    }
+}
+
+impl<T: Send, R> fmt::Debug for Pool<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("settings", &self.settings)
+            .field("stats", &self.store.get().map(Store::stats).unwrap_or_default())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The two kinds of epochs, each with what it asks of the items: [`Timed`] that they be `'static`, since the janitor may
+/// outlive what they borrow; [`Manual`] nothing.
+pub trait Epochs<T: Send>: Copy {
+    /// Tells the janitor about a pool, if it is to sweep it.
+    #[doc(hidden)]
+    const REGISTER: Option<Registrar<T>>;
+}
+
+impl<T: Send + 'static> Epochs<T> for Timed {
+    const REGISTER: Option<Registrar<T>> = Some(Registrar::NEW);
+}
+
+impl<T: Send> Epochs<T> for Manual {
+    const REGISTER: Option<Registrar<T>> = None;
+}

@@ -1,0 +1,152 @@
+//! How items are made and readied for reuse.
+
+mod clear;
+
+pub use clear::Clear;
+
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hash};
+use std::path::PathBuf;
+
+/// Makes a pool's items and readies them for reuse.
+///
+/// Every `Fn() -> T` is a recycler that hands items on as they were left. Write one of your own to reset items your
+/// way, or to keep those out of the pool that aren't worth keeping:
+///
+/// ```
+/// use ebbtide::{Pool, Recycle};
+///
+/// struct Scratch {
+///     page: Vec<u8>,
+/// }
+///
+/// struct Pages;
+///
+/// impl Recycle<Scratch> for Pages {
+///     fn create(&self) -> Scratch {
+///         Scratch { page: Vec::with_capacity(4096) }
+///     }
+///
+///     fn recycle(&self, scratch: &mut Scratch) -> bool {
+///         scratch.page.clear();
+///         scratch.page.capacity() <= 1 << 20
+///     }
+/// }
+///
+/// static SCRATCH: Pool<Scratch, Pages> = Pool::with_recycle(Pages);
+///
+/// SCRATCH.get().page.extend([1, 2, 3]);
+/// assert!(SCRATCH.get().page.is_empty());
+/// ```
+///
+/// Both functions may use any pool, the one they serve included.
+pub trait Recycle<T> {
+    /// Makes a new item.
+    ///
+    /// # Panics
+    ///
+    /// May panic: the panic goes to the caller of `get`, and nothing is lost.
+    fn create(&self) -> T;
+
+    /// Readies an item for its next user, on its way back into the pool, on the thread that gives it back. With
+    /// `false` the item is dropped instead of kept.
+    ///
+    /// # Panics
+    ///
+    /// May panic: the item is dropped, and the panic goes to whoever gave it back, unless that thread is unwinding
+    /// already.
+    fn recycle(&self, item: &mut T) -> bool;
+}
+
+impl<T, F: Fn() -> T> Recycle<T> for F {
+    fn create(&self) -> T {
+        self()
+    }
+
+    #[inline]
+    fn recycle(&self, _: &mut T) -> bool {
+        true
+    }
+}
+
+/// The recycler of [`Pool::new`](crate::Pool::new): items start as `T::default()` and are cleared on their way back.
+///
+/// ```
+/// use ebbtide::{DefaultRecycle, Recycle};
+///
+/// let mut text: String = DefaultRecycle.create();
+/// text.push_str("for this user only");
+/// assert!(DefaultRecycle.recycle(&mut text));
+/// assert_eq!(text, "");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DefaultRecycle;
+
+impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
+    fn create(&self) -> T {
+        T::default()
+    }
+
+    #[inline]
+    fn recycle(&self, item: &mut T) -> bool {
+        item.clear();
+        true
+    }
+}
+
+/// A recycler for collections whose storage must not be too small at first or kept when it grew too large.
+///
+/// Implemented for `Vec`, `VecDeque`, `String`, `HashMap`, `HashSet`, `BinaryHeap`, `OsString` and `PathBuf`.
+///
+/// ```
+/// use ebbtide::{Pool, WithCapacity};
+///
+/// static BODIES: Pool<Vec<u8>, WithCapacity> = Pool::with_recycle(WithCapacity { min: 4 << 10, max: 1 << 20 });
+///
+/// let mut body = BODIES.get();
+/// assert!(body.capacity() >= 4 << 10);
+/// body.reserve(100 << 20); // once in a while a body is huge
+/// drop(body); // shrunk to 1 MiB
+/// assert!(BODIES.get().capacity() <= 1 << 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithCapacity {
+    /// The capacity that a new item is made with, in elements (bytes for `String`, `OsString` and `PathBuf`).
+    pub min: usize,
+    /// The capacity above which an item is shrunk to `max` on its way back, which costs a reallocation; if the
+    /// collection keeps more all the same it is dropped. Collections of zero-sized elements are always kept.
+    pub max: usize,
+}
+
+/// Implements `Recycle` for collections that have `with_capacity`, `clear`, `capacity` and `shrink_to`.
+macro_rules! with_capacity {
+    ($([$($generics:tt)*] $collection:ty, $make:expr, $element:ty;)*) => {$(
+        impl<$($generics)*> Recycle<$collection> for WithCapacity {
+            fn create(&self) -> $collection {
+                $make(self.min)
+            }
+
+            #[inline]
+            fn recycle(&self, item: &mut $collection) -> bool {
+                item.clear();
+                if size_of::<$element>() == 0 || item.capacity() <= self.max {
+                    return true;
+                }
+                item.shrink_to(self.max);
+                item.capacity() <= self.max
+            }
+        }
+    )*};
+}
+
+with_capacity! {
+    [T] Vec<T>, Vec::with_capacity, T;
+    [T] VecDeque<T>, VecDeque::with_capacity, T;
+    [T: Ord] BinaryHeap<T>, BinaryHeap::with_capacity, T;
+    [K: Eq + Hash, V, S: BuildHasher + Default] HashMap<K, V, S>, |min| HashMap::with_capacity_and_hasher(min, S::default()), (K, V);
+    [K: Eq + Hash, S: BuildHasher + Default] HashSet<K, S>, |min| HashSet::with_capacity_and_hasher(min, S::default()), K;
+    [] String, String::with_capacity, u8;
+    [] OsString, OsString::with_capacity, u8;
+    [] PathBuf, PathBuf::with_capacity, u8;
+}

@@ -1,0 +1,100 @@
+//! `Clear`, and its implementations for what the standard library has.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Empties a value and keeps its storage, so that the next user finds nothing of the last one.
+///
+/// Implemented for the standard collections, `String`, `OsString`, `PathBuf`, and for boxes, arrays and tuples of what
+/// can be cleared. Tree maps and linked lists have no storage to keep: clearing those only empties them.
+///
+/// ```
+/// use ebbtide::{Clear, Pool};
+///
+/// #[derive(Default)]
+/// struct Request {
+///     path: String,
+///     headers: Vec<(String, String)>,
+/// }
+///
+/// impl Clear for Request {
+///     fn clear(&mut self) {
+///         self.path.clear();
+///         self.headers.clear();
+///     }
+/// }
+///
+/// static REQUESTS: Pool<Request> = Pool::new();
+///
+/// REQUESTS.get().path.push_str("/secret");
+/// assert_eq!(REQUESTS.get().path, "");
+/// ```
+pub trait Clear {
+    /// Empties the value.
+    fn clear(&mut self);
+}
+
+/// Calls the collection's own `clear`.
+macro_rules! clear_by_own_method {
+    ($([$($generics:tt)*] $collection:ty;)*) => {$(
+        impl<$($generics)*> Clear for $collection {
+            #[inline]
+            fn clear(&mut self) {
+                self.clear();
+            }
+        }
+    )*};
+}
+
+clear_by_own_method! {
+    [T] Vec<T>;
+    [T] VecDeque<T>;
+    [T] LinkedList<T>;
+    [T] BinaryHeap<T>;
+    [K, V] BTreeMap<K, V>;
+    [T] BTreeSet<T>;
+    [K, V, S] HashMap<K, V, S>;
+    [T, S] HashSet<T, S>;
+    [] String;
+    [] OsString;
+}
+
+impl Clear for PathBuf {
+    fn clear(&mut self) {
+        self.as_mut_os_string().clear();
+    }
+}
+
+impl<T: Clear + ?Sized> Clear for Box<T> {
+    #[inline]
+    fn clear(&mut self) {
+        (**self).clear();
+    }
+}
+
+impl<T: Clear, const N: usize> Clear for [T; N] {
+    #[inline]
+    fn clear(&mut self) {
+        self.iter_mut().for_each(T::clear);
+    }
+}
+
+/// Clears each part of a tuple, then the shorter tuples likewise.
+macro_rules! clear_tuples {
+    ($first:ident $($rest:ident)*) => {
+        impl<$first: Clear, $($rest: Clear),*> Clear for ($first, $($rest,)*) {
+            #[inline]
+            #[expect(non_snake_case, reason = "one name for a part's type and its value")]
+            fn clear(&mut self) {
+                let ($first, $($rest,)*) = self;
+                $first.clear();
+                $($rest.clear();)*
+            }
+        }
+        clear_tuples! { $($rest)* }
+    };
+    () => {};
+}
+
+clear_tuples! { A B C D E F G H I J K L }

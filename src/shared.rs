@@ -1,0 +1,207 @@
+//! The shards: what lies idle outside the private slots, in two generations of batches.
+//!
+//! A batch with stamp `s` always lies in the queues of generation `s & 1`. So in epoch `e` the queues of generation
+//! `e & 1` hold what was put in this epoch (the primaries) and the others what was put in the one before (the victims).
+//! An operation that read the epoch late may leave an older batch among the primaries; its stamp still tells its age.
+
+use std::fmt;
+
+use crossbeam_utils::CachePadded;
+
+use crate::batch::{Array, Batch};
+use crate::item::{discard, drop_each};
+use crate::sync::{AtomicUsize, Counter, Ordering, Queue, cpus, fence};
+
+/// One bit of a word per shard says whether it may hold anything, so there can't be more.
+const MAX_SHARDS: usize = usize::BITS as usize;
+
+/// Every shared queue of one pool.
+pub(crate) struct Shared<T> {
+    /// As many as there are CPUs, rounded up to a power of two.
+    shards: Box<[CachePadded<Shard<T>>]>,
+    /// For each generation, which shards may hold a batch: a bit is set after a push, and cleared by the sweep that
+    /// empties the generation. So that a miss need not touch every shard.
+    occupied: [CachePadded<AtomicUsize>; 2],
+    room: Room,
+}
+
+struct Shard<T> {
+    generations: [Queue<Batch<T>>; 2],
+    /// Arrays without items, to be used again.
+    empties: Queue<Array<T>>,
+}
+
+/// A batch that was taken from a queue, and where it was.
+pub(crate) struct Found<T> {
+    pub(crate) batch: Batch<T>,
+    pub(crate) shard: usize,
+    pub(crate) source: Source,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The own shard; put in the epoch that the caller sees, or later.
+    Own,
+    /// The same, from another shard.
+    Stolen,
+    /// Put in an earlier epoch, wherever it was found.
+    Victim,
+}
+
+impl<T> Shared<T> {
+    /// No queue holds anything yet; at most `max_idle` items will ever lie in all of them.
+    pub(crate) fn new(max_idle: usize) -> Self {
+        let shards = cpus().next_power_of_two().min(MAX_SHARDS);
+        Self {
+            shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
+            occupied: [CachePadded::new(AtomicUsize::new(0)), CachePadded::new(AtomicUsize::new(0))],
+            room: Room { max_idle, held: Counter::new() },
+        }
+    }
+
+    fn index(&self, home: usize) -> usize {
+        home & (self.shards.len() - 1)
+    }
+
+    /// Puts a batch into the queue of its generation; what there is no room for comes back.
+    pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
+        let granted = self.room.reserve(batch.len());
+        let rejected = batch.split_off(granted);
+        if granted > 0 {
+            self.put_back(self.index(home), batch);
+        }
+        rejected
+    }
+
+    /// Puts back what was taken from `shard` and still counts as held there.
+    pub(crate) fn put_back(&self, shard: usize, batch: Batch<T>) {
+        let generation = batch.stamp & 1;
+        let bit = 1 << shard;
+        self.shards[shard].generations[generation].push(batch);
+        // If the sweep's clearing of the bit comes first, the load below sees it and the bit is set again. If the push
+        // comes first, the sweep finds the batch after it has cleared the bit. The fences make it one of the two.
+        fence::full();
+        // ORDERING: Relaxed, ordered by the fence above; partner: the store in `drain`.
+        if self.occupied[generation].load(Ordering::Relaxed) & bit == 0 {
+            // ORDERING: Relaxed, no partner; the queue itself orders what is in it.
+            self.occupied[generation].fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a batch: of the primaries of the own shard, then of the others, then of the victims likewise.
+    ///
+    /// Its items still count as held until `release` is called for those that the caller keeps.
+    pub(crate) fn pop(&self, home: usize, epoch: usize) -> Option<Found<T>> {
+        [epoch & 1, !epoch & 1].into_iter().find_map(|generation| {
+            // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen yet is still being put.
+            let occupied = self.occupied[generation].load(Ordering::Relaxed);
+            if occupied == 0 {
+                return None;
+            }
+            (0..self.shards.len()).find_map(|step| {
+                let shard = self.index(home + step);
+                if occupied & 1 << shard == 0 {
+                    return None;
+                }
+                let batch = self.shards[shard].generations[generation].pop()?;
+                let young = batch.stamp.wrapping_sub(epoch) as isize >= 0;
+                let source = match (young, step) {
+                    (false, _) => Source::Victim,
+                    (true, 0) => Source::Own,
+                    (true, _) => Source::Stolen,
+                };
+                Some(Found { batch, shard, source })
+            })
+        })
+    }
+
+    /// `items` that `pop` took are no longer held here.
+    pub(crate) fn release(&self, items: usize) {
+        self.room.release(items);
+    }
+
+    /// Takes everything out of one generation. Only for the holder of the sweep token.
+    pub(crate) fn drain(&self, generation: usize, into: &mut Vec<Batch<T>>) {
+        // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
+        self.occupied[generation].store(0, Ordering::Relaxed);
+        fence::full();
+        for shard in &self.shards {
+            while let Some(batch) = shard.generations[generation].pop() {
+                self.room.release(batch.len());
+                into.push(batch);
+            }
+        }
+    }
+
+    /// An array without items, if one lies at the own shard.
+    pub(crate) fn take_empty(&self, home: usize) -> Option<Array<T>> {
+        self.shards[self.index(home)].empties.pop()
+    }
+
+    /// Keeps an array without items for the next spill.
+    pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
+        debug_assert!(empty.is_empty());
+        if empty.capacity() > 0 {
+            self.shards[self.index(home)].empties.push(empty);
+        }
+    }
+
+    /// Takes all arrays without items.
+    pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
+        let mut empties = Vec::new();
+        for shard in &self.shards {
+            while let Some(empty) = shard.empties.pop() {
+                empties.push(empty);
+            }
+        }
+        empties
+    }
+}
+
+impl<T> Shard<T> {
+    fn new() -> Self {
+        Self { generations: [Queue::new(), Queue::new()], empties: Queue::new() }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let mut left = Vec::new();
+        self.drain(0, &mut left);
+        self.drain(1, &mut left);
+        if let Some(panic) = drop_each(left.into_iter().flatten()) {
+            discard(panic);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+/// Counts the items in the queues against `max_idle`; counts nothing if there is no limit.
+struct Room {
+    max_idle: usize,
+    held: Counter,
+}
+
+impl Room {
+    /// Reserves room for `wanted` items or for as many as there is room for.
+    fn reserve(&self, wanted: usize) -> usize {
+        if self.max_idle == usize::MAX {
+            return wanted;
+        }
+        let before = self.held.add(wanted);
+        let granted = wanted.min(self.max_idle.saturating_sub(before));
+        self.release(wanted - granted);
+        granted
+    }
+
+    fn release(&self, items: usize) {
+        if self.max_idle != usize::MAX {
+            self.held.add(items.wrapping_neg());
+        }
+    }
+}

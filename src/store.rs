@@ -1,0 +1,275 @@
+//! The algorithm: where an item comes from and where it goes. No user code runs here.
+//!
+//! `get`: private slots, own shard's primaries, other shards' primaries, own shard's victims, other shards' victims.
+//! `put`: private slots, and when they are full a batch of them goes to the own shard's primaries.
+//! What ages and drops items is in `sweep`.
+
+use std::fmt;
+
+use crossbeam_utils::CachePadded;
+
+use crate::batch::{Array, Batch};
+use crate::item::Item;
+use crate::private::SlotSet;
+use crate::shared::{Found, Shared, Source};
+use crate::stats::{Events, Stats, Tally};
+use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread};
+
+/// What a pool's settings come to here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Items in one array; a thread's private slots are two arrays.
+    pub(crate) array: usize,
+    pub(crate) max_idle: usize,
+    pub(crate) min_idle: usize,
+    /// Drop one put in four, at random from this seed.
+    pub(crate) chaos: Option<u32>,
+}
+
+/// The heap part of a pool: everything but the recycler.
+pub(crate) struct Store<T: Send> {
+    pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
+    /// How many sweeps have advanced it. Written by the holder of the token.
+    epoch: CachePadded<AtomicUsize>,
+    /// True while a sweep holds the sweep token.
+    token: AtomicBool,
+    pub(crate) limits: Limits,
+    /// The shards, made on the first spill.
+    shared: OnceArc<Shared<T>>,
+    /// The home shard of the next slot set.
+    next_home: Counter,
+    /// How often `chaos` was asked.
+    draws: Counter,
+    /// What threads without a slot set did.
+    outside: CachePadded<Tally>,
+    pub(crate) events: Events,
+}
+
+impl<T: Send> Store<T> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            sets: PerThread::new(),
+            epoch: CachePadded::new(AtomicUsize::new(0)),
+            token: AtomicBool::new(false),
+            limits,
+            shared: OnceArc::new(),
+            next_home: Counter::new(),
+            draws: Counter::new(),
+            outside: CachePadded::default(),
+            events: Events::default(),
+        }
+    }
+
+    /// An idle item, if any can be found.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<Item<T>> {
+        match self.sets.get().and_then(|set| set.pop()) {
+            Some(item) => Some(item),
+            None => self.get_slow(),
+        }
+    }
+
+    /// Makes an item idle. What comes back is to be dropped: there was no room for it.
+    #[inline(always)]
+    pub(crate) fn put(&self, item: Item<T>) -> Option<Batch<T>> {
+        let item = match self.sets.get() {
+            Some(set) => match set.push(item) {
+                Ok(()) => return None,
+                Err(item) => item,
+            },
+            None => item,
+        };
+        self.put_slow(item)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_slow(&self) -> Option<Item<T>> {
+        let set = self.sets.get().map(|set| &**set);
+        if let Some(item) = set.and_then(SlotSet::pop_either) {
+            return Some(item);
+        }
+        let shared = self.shared.get()?;
+        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch())?;
+        let item = batch.pop();
+        self.count(set, |tally| match source {
+            Source::Own => &tally.refills,
+            Source::Stolen => &tally.steals,
+            Source::Victim => &tally.rescues,
+        });
+        shared.release(1);
+        self.settle(shared, shard, batch, source != Source::Victim);
+        item
+    }
+
+    /// Finds a place for the rest of a batch of which one item was taken. A young one becomes the thread's private
+    /// slots. Victims stay where they were: else the one item in use would make its idle neighbours young again.
+    fn settle(&self, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
+        let (items, stamp) = (batch.len(), batch.stamp);
+        if items == 0 {
+            return shared.keep_empty(shard, batch.into_array());
+        }
+        let set = if young { self.slot_set() } else { None };
+        let Some(set) = set else { return shared.put_back(shard, batch) };
+        match set.refill(batch.into_array()) {
+            Ok(empty) => {
+                shared.release(items);
+                shared.keep_empty(set.home.into(), empty);
+            }
+            Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
+        let set = self.slot_set();
+        if self.chaos_strikes() {
+            self.count(set, |tally| &tally.puts_past);
+            return self.reject(Some(Batch::one(item, 0)));
+        }
+        match set {
+            Some(set) if self.limits.array > 0 => match set.push_either(item) {
+                Ok(()) => None,
+                Err(item) => self.spill(set, item),
+            },
+            _ => self.put_past(set, item),
+        }
+    }
+
+    /// Makes room in full private slots: one batch goes to the own shard.
+    fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
+        let home = set.home.into();
+        let empty = self.shared.get().and_then(|shared| shared.take_empty(home));
+        let empty = empty.unwrap_or_else(|| Array::with_capacity(self.limits.array));
+        match set.spill(item, empty) {
+            Ok(out) if out.is_empty() => {
+                self.keep_empty(home, out);
+                None
+            }
+            Ok(full) => {
+                set.tally.spills.bump(1);
+                // Read after the puts of all items in the batch, so it is no older than any of them.
+                let stamp = self.epoch();
+                self.reject(self.shared().push(home, Batch::many(full, stamp)))
+            }
+            Err((item, empty)) => {
+                self.keep_empty(home, empty);
+                self.put_past(Some(set), item)
+            }
+        }
+    }
+
+    /// Puts a single item straight into the shared queues.
+    fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
+        self.count(set, |tally| &tally.puts_past);
+        let stamp = self.epoch();
+        self.reject(self.shared().push(home(set), Batch::one(item, stamp)))
+    }
+
+    /// Puts a whole batch into the shared queues, where any thread finds it.
+    pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
+        self.outside.puts_past.add(items.len());
+        let stamp = self.epoch();
+        self.reject(self.shared().push(self.next_home.add(1), Batch::many(items, stamp)))
+    }
+
+    fn reject(&self, batch: Option<Batch<T>>) -> Option<Batch<T>> {
+        self.events.rejected.add(batch.as_ref().map_or(0, Batch::len));
+        batch
+    }
+
+    fn keep_empty(&self, home: usize, empty: Array<T>) {
+        if let Some(shared) = self.shared.get() {
+            shared.keep_empty(home, empty);
+        }
+    }
+
+    /// The calling thread's slot set, made if need be; `None` while the thread is being torn down.
+    fn slot_set(&self) -> Option<&SlotSet<T>> {
+        let set = self.sets.get().or_else(|| {
+            let home = self.next_home.add(1) as u16;
+            self.sets.enroll(|| CachePadded::new(SlotSet::new(home, self.limits.chaos.is_some())))
+        });
+        set.map(|set| &**set)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<T> {
+        self.shared.get_or_make(|| Shared::new(self.limits.max_idle)).0
+    }
+
+    /// The shards, if anything was ever spilled.
+    pub(crate) fn shared_if_made(&self) -> Option<&Shared<T>> {
+        self.shared.get()
+    }
+
+    fn chaos_strikes(&self) -> bool {
+        let Some(seed) = self.limits.chaos else { return false };
+        // The output function of splitmix64 over a count: even, cheap, and the same for the same seed and order.
+        let mut bits = (u64::from(seed) << 32 ^ self.draws.add(1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits >> 62 == 0
+    }
+
+    // ---- the epoch and the token ----
+
+    pub(crate) fn epoch(&self) -> usize {
+        // ORDERING: Acquire; partner: the Release store in `set_epoch`: a batch stamped with the new epoch is pushed
+        // after the sweep that made it has drained that generation.
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Only for the holder of the token.
+    pub(crate) fn set_epoch(&self, epoch: usize) {
+        // ORDERING: Release; partner: the Acquire load in `epoch`.
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// Takes the sweep token, if nobody has it.
+    pub(crate) fn take_token(&self) -> bool {
+        // ORDERING: Acquire; partner: the Release store in `return_token`, so that a sweep sees what the last one did.
+        !self.token.swap(true, Ordering::Acquire)
+    }
+
+    pub(crate) fn return_token(&self) {
+        // ORDERING: Release; partner: the Acquire swap in `take_token`.
+        self.token.store(false, Ordering::Release);
+    }
+
+    // ---- counting ----
+
+    /// Counts one event of the calling thread's, whose slot set is `set`.
+    fn count(&self, set: Option<&SlotSet<T>>, which: impl Fn(&Tally) -> &Counter) {
+        match set {
+            Some(set) => which(&set.tally).bump(1),
+            None => {
+                which(&self.outside).add(1);
+            }
+        }
+    }
+
+    pub(crate) fn count_created(&self) {
+        self.count(self.sets.get().map(|set| &**set), |tally| &tally.created);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        for set in self.sets.iter() {
+            set.tally.add_to(&mut sum);
+        }
+        self.outside.add_to(&mut sum);
+        self.events.add_to(&mut sum);
+        sum
+    }
+}
+
+fn home<T>(set: Option<&SlotSet<T>>) -> usize {
+    set.map_or(0, |set| set.home.into())
+}
+
+impl<T: Send> fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("limits", &self.limits).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

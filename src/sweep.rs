@@ -1,0 +1,202 @@
+//! What makes items old and drops them.
+//!
+//! One sweep, which holds the pool's sweep token from the first step to the fourth:
+//!
+//! 1. `begin`: drain the victims into a list, to be dropped;
+//! 2. `revoke` every slot set that doesn't look empty, pass one heavy barrier, `collect` the items of those whose
+//!    owner isn't busy, and let their owners in again;
+//! 3. `finish`: advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
+//! 4. push what was collected to the new victims and return the token;
+//! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
+//!
+//! The victims are drained before the epoch advances. If they were drained after, an item put in the new epoch would
+//! lie in the queue that is being drained, and be dropped in the epoch of its put.
+
+use std::ops::Deref;
+
+use crate::batch::{Array, Batch};
+use crate::item::{Payload, drop_each, keep_first};
+use crate::store::Store;
+use crate::sync::fence;
+
+/// What a sweep did; from [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear).
+///
+/// ```
+/// use ebbtide::{Pool, Settings};
+///
+/// let pool = Pool::with_settings(String::new, Settings::new().manual());
+/// drop(pool.get());
+/// let first = pool.advance().expect("no other sweep runs");
+/// assert_eq!((first.dropped, first.kept), (0, 1));
+/// let second = pool.advance().expect("no other sweep runs");
+/// assert_eq!((second.dropped, second.kept), (1, 0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Items that it dropped.
+    pub dropped: usize,
+    /// Items idle when it was done, an estimate while other threads go on.
+    pub kept: usize,
+    /// Slot sets that it left alone because their owner was inside an operation; the next sweep takes them.
+    pub left_busy: usize,
+}
+
+/// Whether a sweep ages the items or drops them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Advance,
+    Clear,
+}
+
+/// A sweep under way, on a store that it borrows or shares.
+pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
+    store: S,
+    purpose: Purpose,
+    condemned: Vec<Batch<T>>,
+    /// The home and the items of each array that was taken. Its capacity is set before the first slot set is revoked,
+    /// since growing it would allocate inside a claim.
+    collected: Vec<(u16, Array<T>)>,
+    /// Slot sets that may still be revoked within that capacity.
+    room: usize,
+    left_busy: usize,
+}
+
+/// What a sweep decided to drop.
+pub(crate) struct Condemned<T> {
+    batches: Vec<Batch<T>>,
+    empties: Vec<Array<T>>,
+    swept: Swept,
+}
+
+/// One whole sweep; `None` if another one has the token.
+pub(crate) fn sweep<T: Send>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
+    let mut sweep = Sweep::begin(store, purpose)?;
+    let passed = !sweep.revoke() || fence::heavy();
+    sweep.collect(passed);
+    Some(sweep.finish().drop_items())
+}
+
+impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
+    pub(crate) fn begin(store: S, purpose: Purpose) -> Option<Self> {
+        if !store.take_token() {
+            return None;
+        }
+        let mut condemned = Vec::new();
+        if let Some(shared) = store.shared_if_made() {
+            let epoch = store.epoch();
+            shared.drain(!epoch & 1, &mut condemned);
+            debug_assert!(condemned.iter().all(|batch| (batch.stamp.wrapping_sub(epoch) as isize) < 0));
+            if purpose == Purpose::Clear {
+                shared.drain(epoch & 1, &mut condemned);
+            }
+        }
+        let room = store.sets.iter().filter(|set| set.tally.private() > 0).count();
+        let collected = Vec::with_capacity(2 * room);
+        Some(Self { store, purpose, condemned, collected, room, left_busy: 0 })
+    }
+
+    /// Closes the gates; says whether any was closed, so that a heavy barrier is needed.
+    pub(crate) fn revoke(&mut self) -> bool {
+        let all = self.room;
+        for set in self.store.sets.iter() {
+            if self.room == 0 {
+                break;
+            }
+            if set.tally.private() > 0 {
+                set.revoke();
+                self.room -= 1;
+            }
+        }
+        self.room < all
+    }
+
+    /// Takes what lies behind the closed gates and opens them; `passed` says whether the heavy barrier succeeded.
+    pub(crate) fn collect(&mut self, passed: bool) {
+        // A slot set made since `revoke` isn't revoked and is none of this sweep's business.
+        for set in self.store.sets.iter().filter(|set| set.is_revoked()) {
+            if !passed {
+                set.reopen();
+                continue;
+            }
+            // SAFETY: this sweep holds the token, the set is revoked, which only this sweep can have done as every
+            // sweep reopens what it revoked, and the heavy barrier came since.
+            match unsafe { set.take() } {
+                Some(arrays) => self.collected.extend(arrays.map(|array| (set.home, array))),
+                None => self.left_busy += 1,
+            }
+        }
+        if !passed {
+            self.store.events.failed_barriers.add(1);
+        }
+    }
+
+    /// Advances the epoch, makes what was collected victims, and returns the token.
+    pub(crate) fn finish(mut self) -> Condemned<T> {
+        let store = &*self.store;
+        let epoch = store.epoch();
+        let mut empties = Vec::new();
+        if self.purpose == Purpose::Advance {
+            store.set_epoch(epoch.wrapping_add(1));
+        }
+        for (home, array) in self.collected {
+            if array.is_empty() {
+                empties.push(array);
+                continue;
+            }
+            let batch = Batch::many(array, epoch);
+            match self.purpose {
+                Purpose::Advance => self.condemned.extend(store.shared().push(home.into(), batch)),
+                Purpose::Clear => self.condemned.push(batch),
+            }
+        }
+        let idle = store.stats().idle;
+        let mut dropped = self.condemned.iter().map(Batch::len).sum::<usize>();
+        if self.purpose == Purpose::Advance {
+            let wanted = (store.limits.min_idle + dropped).saturating_sub(idle);
+            dropped -= spare(store, &mut self.condemned, wanted, epoch);
+        }
+        if let Some(shared) = store.shared_if_made() {
+            empties.extend(shared.drain_empties());
+        }
+        store.events.sweeps.add(1);
+        store.events.dropped.add(dropped);
+        store.events.left_busy.add(self.left_busy);
+        let swept = Swept { dropped, kept: idle.saturating_sub(dropped), left_busy: self.left_busy };
+        store.return_token();
+        Condemned { batches: self.condemned, empties, swept }
+    }
+}
+
+/// Puts up to `wanted` condemned items back among the victims, for `min_idle`; returns how many.
+fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, wanted: usize, epoch: usize) -> usize {
+    let mut spared = 0;
+    while spared < wanted {
+        let Some(mut batch) = condemned.pop() else { break };
+        if let Some(rest) = batch.split_off(wanted - spared) {
+            condemned.push(rest);
+        }
+        spared += batch.len();
+        batch.stamp = epoch;
+        if let Some(rejected) = store.shared().push(spared, batch) {
+            spared -= rejected.len();
+            condemned.push(rejected);
+            break;
+        }
+    }
+    spared
+}
+
+impl<T> Condemned<T> {
+    /// Drops every item; returns the first panic of an item's `Drop`.
+    pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
+        let mut first = None;
+        for mut batch in self.batches {
+            if let Some(panic) = drop_each(&mut batch) {
+                keep_first(&mut first, panic);
+            }
+        }
+        drop(self.empties);
+        (self.swept, first)
+    }
+}

@@ -1,0 +1,21 @@
+//! `UnsafeCell` with loom's closure interface, so that loom can watch every access.
+
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Hands out the pointer; what may be done with it is for the caller's SAFETY comment to say.
+    #[inline(always)]
+    pub(crate) fn with_mut<O>(&self, act: impl FnOnce(*mut T) -> O) -> O {
+        act(self.0.get())
+    }
+}

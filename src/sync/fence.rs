@@ -1,0 +1,140 @@
+//! A pair of barriers for two sides that meet unequally often: `light` for the side that comes all the time and
+//! `heavy` for the side that comes once in a while.
+//!
+//! One side stores A, passes its barrier and loads B; the other stores B, passes its barrier and loads A. At least
+//! one of them then sees the other's store, *as if* both barriers were `fence(SeqCst)`. What makes `light` cheaper
+//! than that is that `heavy` has the operating system run a full barrier on every CPU on which a thread of this
+//! process is running: the owner's side is then left with only the compiler to hold back.
+//!
+//! - If the heavy barrier interrupts the owner's CPU before the owner's store of A, the owner's load comes after the
+//!   interrupt and sees B.
+//! - If it interrupts after the store of A, that store is flushed by the interrupt, and the load of A that follows
+//!   the heavy barrier sees it.
+//!
+//! Where no such system call exists both sides use `fence(SeqCst)`. Which of the two it is gets chosen once for the
+//! process and is never mixed. Source of the idea: the "asymmetric Dekker" technique, as in folly's
+//! `AsymmetricThreadFence` and Linux's `membarrier(2)`.
+
+/// Which pair of barriers this process uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pair {
+    /// `light` holds back only the compiler, `heavy` is a system call.
+    Asymmetric = 1,
+    /// Both are `fence(SeqCst)`.
+    Symmetric = 2,
+}
+
+/// The owner's barrier of the asymmetric pair; costs no instruction.
+#[inline(always)]
+pub(crate) fn light() {
+    #[cfg(not(loom))]
+    // ORDERING: compiler only; partner: `heavy` in a sweep, which makes it a full barrier when it matters.
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    // Loom knows no interrupts, so there the model is the symmetric pair.
+    #[cfg(loom)]
+    // ORDERING: SeqCst; partner: the fence in `heavy`.
+    loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Either side's barrier of the symmetric pair.
+#[inline]
+pub(crate) fn full() {
+    #[cfg(not(loom))]
+    // ORDERING: SeqCst; partner: the other side's call of this same function.
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    #[cfg(loom)]
+    // ORDERING: SeqCst; partner: the other side's call of this same function.
+    loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}
+
+/// The sweep's barrier; `false` if the system refused, and then nothing may be concluded from it.
+#[must_use]
+pub(crate) fn heavy() -> bool {
+    match pair() {
+        Pair::Asymmetric => system::heavy(),
+        Pair::Symmetric => {
+            full();
+            true
+        }
+    }
+}
+
+/// The pair in use; the first call chooses it.
+pub(crate) fn pair() -> Pair {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+    // ORDERING: Relaxed, no partner; the value is all there is, and registering for the system call is a matter
+    // between this thread and the kernel that takes effect for the whole process before the call returns.
+    let mut chosen = CHOSEN.load(Ordering::Relaxed);
+    if chosen == 0 {
+        let mine = if system::register() { Pair::Asymmetric } else { Pair::Symmetric };
+        // Two threads may get here at once and differ; all then use what the first one stored.
+        // ORDERING: Relaxed, as above.
+        chosen = match CHOSEN.compare_exchange(0, mine as u8, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => mine as u8,
+            Err(other) => other,
+        };
+    }
+    if chosen == Pair::Asymmetric as u8 { Pair::Asymmetric } else { Pair::Symmetric }
+}
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(loom, miri))))]
+mod system {
+    /// Tells the kernel that this process will use the barrier; `false` where it doesn't have it (before Linux 4.14,
+    /// or in a sandbox that forbids the call).
+    pub(super) fn register() -> bool {
+        let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
+        commands > 0
+            && commands & libc::c_long::from(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0
+            && membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0
+    }
+
+    pub(super) fn heavy() -> bool {
+        membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0
+    }
+
+    fn membarrier(command: libc::c_int) -> libc::c_long {
+        // SAFETY: `membarrier` takes three integers and touches no memory of ours; an unknown command is an error.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+    }
+}
+
+#[cfg(all(windows, not(any(loom, miri))))]
+mod system {
+    use windows_sys::Win32::System::Threading::FlushProcessWriteBuffers;
+
+    pub(super) fn register() -> bool {
+        true
+    }
+
+    pub(super) fn heavy() -> bool {
+        // SAFETY: takes nothing, returns nothing, can't fail, and is there since Windows Vista.
+        unsafe { FlushProcessWriteBuffers() };
+        true
+    }
+}
+
+#[cfg(all(any(not(any(target_os = "linux", target_os = "android", windows)), miri), not(loom)))]
+mod system {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn heavy() -> bool {
+        false
+    }
+}
+
+/// Under loom `light` is a full fence, and so is this; the owner's fast path is then explored as it is.
+#[cfg(loom)]
+mod system {
+    pub(super) fn register() -> bool {
+        true
+    }
+
+    pub(super) fn heavy() -> bool {
+        super::full();
+        true
+    }
+}

@@ -1,0 +1,78 @@
+//! The only place that names `std::sync`, `std::thread`, libc or loom.
+//!
+//! Everything above imports its atomics, cells, threads and queues from here, so that one switch, `cfg(loom)`,
+//! puts the whole algorithm under the model checker. What loom cannot run (the `thread_local` crate, crossbeam's
+//! queues, the asymmetric barrier) has a stand-in in the file that wraps the real thing.
+
+mod cell;
+pub(crate) mod fence;
+mod once;
+mod per_thread;
+mod queue;
+pub(crate) mod thread;
+
+pub(crate) use cell::UnsafeCell;
+pub(crate) use once::OnceArc;
+pub(crate) use per_thread::PerThread;
+pub(crate) use queue::Queue;
+pub(crate) use thread::cpus;
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize},
+};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize},
+};
+
+pub(crate) use std::sync::atomic::Ordering;
+
+/// Defines a `const fn`, or under loom, whose atomics can't be made in a constant, a plain `fn`.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])*
+        $vis const fn $($rest)*
+
+        #[cfg(loom)]
+        $(#[$meta])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_unless_loom;
+
+/// A number that is read by people (`stats`, `idle`) and as a hint (does this slot set look empty?).
+///
+/// It orders nothing and nothing sound depends on it, so loom need not see it: it is std's atomic there too.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(std::sync::atomic::AtomicUsize);
+
+impl Counter {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::atomic::AtomicUsize::new(0))
+    }
+
+    /// Adds to a counter that only the calling thread writes: a plain load, add and store.
+    #[inline]
+    pub(crate) fn bump(&self, by: usize) {
+        // ORDERING: Relaxed, no partner; one writer, and readers want any recent value.
+        let now = self.0.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.0.store(now.wrapping_add(by), Ordering::Relaxed);
+    }
+
+    /// Adds to a counter that many threads write; returns what it was before.
+    pub(crate) fn add(&self, by: usize) -> usize {
+        // ORDERING: Relaxed, no partner; only the sum matters.
+        self.0.fetch_add(by, Ordering::Relaxed)
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        // ORDERING: Relaxed, no partner; a snapshot for people.
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,74 @@
+//! An `Arc` that is made on first use, without a lock.
+//!
+//! `OnceLock` would make a second thread wait for the first, and would deadlock when a global allocator that uses a
+//! pool is called from inside the initializer. Here every thread that finds nothing makes its own, and one of them wins.
+
+use std::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr};
+
+use super::{Arc, AtomicPtr, Ordering, const_unless_loom};
+
+/// Empty, or an `Arc<T>`.
+pub(crate) struct OnceArc<T> {
+    /// Null until it is made; from then on what `Arc::into_raw` gave, with one count held here.
+    value: AtomicPtr<T>,
+    _owns: PhantomData<Arc<T>>,
+}
+
+impl<T> OnceArc<T> {
+    const_unless_loom! {
+        pub(crate) const fn new() -> Self {
+            Self { value: AtomicPtr::new(ptr::null_mut()), _owns: PhantomData }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        // ORDERING: Acquire; partner: the compare_exchange in `get_or_make`, so that the value is seen whole.
+        let value = self.value.load(Ordering::Acquire);
+        // SAFETY: null, or from `Arc::into_raw` with a count that lives as long as `self`.
+        unsafe { value.as_ref() }
+    }
+
+    /// Another handle to the value.
+    pub(crate) fn share(&self) -> Option<Arc<T>> {
+        let value: *const T = self.get()?;
+        // SAFETY: from `Arc::into_raw`; the count held here is neither used up nor given back.
+        let held = ManuallyDrop::new(unsafe { Arc::from_raw(value) });
+        Some(Arc::clone(&held))
+    }
+
+    /// The value, and whether this call is the one that made it.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> (&T, bool) {
+        if let Some(value) = self.get() {
+            return (value, false);
+        }
+        let mine = Arc::into_raw(Arc::new(make())).cast_mut();
+        // ORDERING: Release on success; partner: the Acquire load in `get`. Acquire on failure; partner: the Release
+        // of the thread that won.
+        match self.value.compare_exchange(ptr::null_mut(), mine, Ordering::Release, Ordering::Acquire) {
+            // SAFETY: from `Arc::into_raw` just now; `self.value` holds its count until `self` is dropped.
+            Ok(_) => (unsafe { &*mine }, true),
+            Err(theirs) => {
+                // SAFETY: from `Arc::into_raw` just now, and nobody else has seen it.
+                drop(unsafe { Arc::from_raw(mine) });
+                // SAFETY: not null, so it is the winner's, whose count `self` holds.
+                (unsafe { &*theirs }, false)
+            }
+        }
+    }
+}
+
+impl<T> Drop for OnceArc<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.get() {
+            // SAFETY: from `Arc::into_raw`; this gives back the one count that was held here, once.
+            drop(unsafe { Arc::from_raw(value) });
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OnceArc<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnceArc").field(&self.get()).finish()
+    }
+}

@@ -1,0 +1,75 @@
+//! The shared queue: crossbeam's `SegQueue`, and under loom a rack of pointers that orders no more than it does.
+
+#[cfg(not(loom))]
+pub(crate) use crossbeam_queue::SegQueue as Queue;
+
+#[cfg(loom)]
+pub(crate) use model::Queue;
+
+#[cfg(loom)]
+mod model {
+    use loom::sync::atomic::AtomicPtr;
+    use std::fmt;
+    use std::ptr;
+    use std::sync::atomic::Ordering;
+
+    /// As many values as one queue holds in a model; more is the model's mistake.
+    const PLACES: usize = 3;
+
+    /// The stand-in: a push releases and the pop that finds its value acquires, nothing more. A pop that finds
+    /// nothing orders nothing, and may overlook a value that is pushed meanwhile.
+    pub(crate) struct Queue<T> {
+        places: [AtomicPtr<T>; PLACES],
+    }
+
+    impl<T> Queue<T> {
+        pub(crate) fn new() -> Self {
+            Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+        }
+
+        pub(crate) fn push(&self, value: T) {
+            let value = Box::into_raw(Box::new(value));
+            for place in &self.places {
+                // ORDERING: Release on success; partner: the compare_exchange in `pop`.
+                if place
+                    .compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed)
+                    .is_ok()
+                {
+                    return;
+                }
+            }
+            panic!("the model's queue holds {PLACES} values at most");
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            for place in &self.places {
+                // ORDERING: Relaxed, no partner; only a hint where to try.
+                let value = place.load(Ordering::Relaxed);
+                if value.is_null() {
+                    continue;
+                }
+                // ORDERING: Acquire on success; partner: the Release in `push`.
+                if place
+                    .compare_exchange(value, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+                {
+                    // SAFETY: from `Box::into_raw` in `push`; taking it out of its place made it ours alone.
+                    return Some(*unsafe { Box::from_raw(value) });
+                }
+            }
+            None
+        }
+    }
+
+    impl<T> Drop for Queue<T> {
+        fn drop(&mut self) {
+            while self.pop().is_some() {}
+        }
+    }
+
+    impl<T> fmt::Debug for Queue<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Queue").finish_non_exhaustive()
+        }
+    }
+}
