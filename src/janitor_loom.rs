@@ -1,8 +1,9 @@
 //! No janitor under loom, which would explore every schedule of a thread that never ends: models call `advance`.
 
+use crate::pool::Pool;
 use crate::store::Store;
-use crate::sweep::Swept;
-use crate::sync::Arc;
+use crate::sweep::{Purpose, Sweep, Swept};
+use crate::sync::{Arc, fence};
 
 /// Tells the janitor about a store that is to be swept every so many nanoseconds.
 #[derive(Debug)]
@@ -19,4 +20,24 @@ pub(crate) fn forget<T>(_: *const T) {}
 /// Sweeps no pool: under loom none is registered.
 pub fn advance_all() -> Swept {
     Swept::default()
+}
+
+/// What the janitor has of a pool while it sweeps it: a share of its heap part, which may outlive the pool.
+#[derive(Debug)]
+pub struct Sweeper<T: Send>(Arc<Store<T>>);
+
+/// A share of the pool's heap part, if it has one.
+pub fn sweeper<T: Send, R>(pool: &Pool<T, R>) -> Option<Sweeper<T>> {
+    pool.share().map(Sweeper)
+}
+
+impl<T: Send> Sweeper<T> {
+    /// Sweeps once, as the janitor does: gives up the share before any item is dropped.
+    pub fn sweep(self) {
+        if let Some(mut sweep) = Sweep::begin(self.0, Purpose::Advance) {
+            let passed = !sweep.revoke() || fence::heavy();
+            sweep.collect(passed);
+            sweep.finish().drop_items();
+        }
+    }
 }

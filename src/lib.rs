@@ -17,6 +17,9 @@ mod sync;
 
 pub use guard::{OwnedPooled, Pooled};
 pub use janitor::advance_all;
+#[cfg(loom)]
+#[doc(hidden)]
+pub use janitor::{Sweeper, sweeper};
 pub use pool::{Epochs, Pool};
 pub use recycle::{Clear, DefaultRecycle, Recycle, WithCapacity};
 pub use settings::{Manual, Settings, SettingsError, Timed};

@@ -396,17 +396,24 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     pub(crate) fn give_back(&self, mut item: Item<T>) {
         match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
             Ok(true) => {
-                let rejected = match self.store.get() {
+                let left = match self.store.get() {
                     Some(store) => store.put(item),
-                    None => self.store().put(item),
+                    None => Err(item),
                 };
-                if rejected.is_some() {
-                    drop_rejected(rejected);
+                if let Err(item) = left {
+                    self.give_back_slow(item);
                 }
             }
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
         }
+    }
+
+    /// Puts an item in where the private slots have no room.
+    #[cold]
+    #[inline(never)]
+    fn give_back_slow(&self, item: Item<T>) {
+        drop_rejected(self.store().put_slow(item));
     }
 
     /// Drops an item that the recycler refused, or in which it panicked.
@@ -441,8 +448,6 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 /// Drops what there was no room for.
-#[cold]
-#[inline(never)]
 fn drop_rejected<T>(rejected: Option<Batch<T>>) {
     if let Some(panic) = drop_each(rejected.into_iter().flatten()) {
         raise(panic)
@@ -456,6 +461,13 @@ fn raise<O: Default>(panic: Payload) -> O {
         return O::default();
     }
     panic::resume_unwind(panic)
+}
+
+#[cfg(loom)]
+impl<T: Send, R> Pool<T, R> {
+    pub(crate) fn share(&self) -> Option<crate::sync::Arc<Store<T>>> {
+        self.store.share()
+    }
 }
 
 impl<T: Send, R> Drop for Pool<T, R> {

@@ -22,9 +22,9 @@ use std::fmt;
 use std::mem;
 
 use crate::batch::Array;
-use crate::item::{Item, drop_each};
+use crate::item::{Item, discard, drop_each};
 use crate::sync::fence::{self, Pair};
-use crate::sync::{AtomicBool, AtomicU8, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicU8, Counter, Ordering, UnsafeCell};
 use crate::stats::Tally;
 
 /// `gate`: a sweep may be looking at the slots; the owner keeps out.
@@ -48,21 +48,32 @@ pub(crate) struct SlotSet<T> {
     open: u8,
     /// Which shard this thread spills to and refills from first.
     pub(crate) home: u16,
-    /// Touched by the owner in a claim, and by a sweep that found the owner not busy after the heavy barrier.
-    slots: UnsafeCell<Slots<T>>,
-    /// Written by the owner alone, but for `moved`, which a sweep that takes the items writes too.
+    /// Touched in a claim, by the owner or by a sweep that found the owner not busy after the heavy barrier.
+    arrays: UnsafeCell<Arrays<T>>,
+    /// How many items the loaded array holds, and the spare one. Written in a claim; read by anybody, as a hint.
+    loaded: Counter,
+    spare: Counter,
+    /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
 
 /// Two arrays, swapped whole. Each is made when it is first needed and is gone after a sweep took it.
-struct Slots<T> {
-    /// Pushed to and popped from.
+struct Arrays<T> {
+    /// Pushed to and popped from. Its own length is 0 here: the true one is `SlotSet::loaded`, which others can read,
+    /// and a second copy of it would cost the fast path 6 %.
     loaded: Array<T>,
-    /// Full or empty but for the moments after a refill or when a sweep has been.
+    /// Full, or empty, or what a refill brought.
     spare: Array<T>,
 }
 
-// SAFETY: `slots` is reached only as the protocol above allows, by one thread at a time; so items move between
+/// The slots inside a claim: both arrays and their lengths.
+struct Slots<'a, T> {
+    arrays: &'a mut Arrays<T>,
+    loaded: &'a Counter,
+    spare: &'a Counter,
+}
+
+// SAFETY: `arrays` is reached only as the protocol above allows, by one thread at a time; so items move between
 // threads, which needs T: Send, and are never shared.
 unsafe impl<T: Send> Sync for SlotSet<T> {}
 
@@ -76,9 +87,16 @@ impl<T> SlotSet<T> {
             gate: AtomicU8::new(open),
             open,
             home,
-            slots: UnsafeCell::new(Slots { loaded: Array::new(), spare: Array::new() }),
+            arrays: UnsafeCell::new(Arrays { loaded: Array::new(), spare: Array::new() }),
+            loaded: Counter::new(),
+            spare: Counter::new(),
             tally: Tally::default(),
         }
+    }
+
+    /// How many items it holds; a hint, unless the caller is the owner.
+    pub(crate) fn len(&self) -> usize {
+        self.loaded.get() + self.spare.get()
     }
 
     // ---- the owner ----
@@ -86,53 +104,39 @@ impl<T> SlotSet<T> {
     /// The fast path of `get`: pops from the loaded array.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Item<T>> {
-        let item = self.claim((), |slots, ()| slots.loaded.pop()).ok()??;
-        self.tally.hits.bump(1);
-        Some(item)
+        self.claim((), |mut slots, ()| slots.pop_loaded()).ok()?
     }
 
     /// The fast path of `put`: pushes to the loaded array; gives the item back if there is no room or no entry.
     #[inline(always)]
     pub(crate) fn push(&self, item: Item<T>) -> Result<(), Item<T>> {
-        self.claim(item, Slots::push_loaded).unwrap_or_else(Err)?;
-        self.tally.puts.bump(1);
-        Ok(())
+        self.claim(item, |mut slots, item| slots.push_loaded(item)).unwrap_or_else(Err)
     }
 
     /// Pops from either array.
     pub(crate) fn pop_either(&self) -> Option<Item<T>> {
-        let item = self.claim_slowly((), |slots, ()| slots.pop_either()).ok()??;
-        self.tally.hits.bump(1);
-        Some(item)
+        self.claim_slowly((), |mut slots, ()| slots.pop_either()).ok()?
     }
 
     /// Pushes to either array.
     pub(crate) fn push_either(&self, item: Item<T>) -> Result<(), Item<T>> {
-        self.claim_slowly(item, Slots::push_either).unwrap_or_else(Err)?;
-        self.tally.puts.bump(1);
-        Ok(())
+        self.claim_slowly(item, |mut slots, item| slots.push_either(item)).unwrap_or_else(Err)
     }
 
     /// Pushes with an empty array at hand to make room with. Returns what came out: a full batch, or an array that was
     /// not needed. If a sweep keeps the owner out, both come back.
     pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Array<T>, (Item<T>, Array<T>)> {
-        let out = self.claim_slowly((item, empty), |slots, (item, empty)| slots.spill(item, empty))?;
-        self.tally.puts.bump(1);
-        self.tally.moved.bump(out.len().wrapping_neg());
-        Ok(out)
+        self.claim_slowly((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
     /// Takes in a batch if one of the arrays is empty, and returns that array; else the batch comes back.
     pub(crate) fn refill(&self, batch: Array<T>) -> Result<Array<T>, Array<T>> {
-        let items = batch.len();
-        let out = self.claim_slowly(batch, Slots::refill).unwrap_or_else(Err)?;
-        self.tally.moved.bump(items);
-        Ok(out)
+        self.claim_slowly(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
     }
 
     /// Runs `act` on the slots if the gate is wide open; else gives the argument back.
     #[inline(always)]
-    fn claim<A, O>(&self, argument: A, act: impl FnOnce(&mut Slots<T>, A) -> O) -> Result<O, A> {
+    fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Relaxed, made visible by the barrier below; partner: the load of `busy` in `take`.
         self.busy.store(true, Ordering::Relaxed);
         fence::light();
@@ -140,7 +144,7 @@ impl<T> SlotSet<T> {
     }
 
     /// The same where the gate may carry marks that send the owner here, but not if it is revoked.
-    fn claim_slowly<A, O>(&self, argument: A, act: impl FnOnce(&mut Slots<T>, A) -> O) -> Result<O, A> {
+    fn claim_slowly<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Relaxed, made visible by the barrier below; partner: the load of `busy` in `take`.
         self.busy.store(true, Ordering::Relaxed);
         if self.open & FENCED != 0 {
@@ -153,20 +157,24 @@ impl<T> SlotSet<T> {
 
     /// The second half of a claim: what is left to check, do and end once `busy` is set and the barrier passed.
     #[inline(always)]
-    fn enter<A, O>(&self, closed: u8, argument: A, act: impl FnOnce(&mut Slots<T>, A) -> O) -> Result<O, A> {
+    fn enter<A, O>(&self, closed: u8, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Acquire; partner: the Release store in `reopen`, so that what the last sweep did to the slots is
         // seen. That a sweep's REVOKED isn't missed is the barriers' doing.
         let outcome = if self.gate.load(Ordering::Acquire) & closed == 0 {
             // SAFETY: the gate was not revoked after `busy` was set and the barrier passed, so a sweep that revokes
             // it later finds `busy` set until the store below, and keeps out; there is only one owner, and `act` is
             // one of the methods of `Slots`, which call nothing that could come back here.
-            Ok(self.slots.with_mut(|slots| act(unsafe { &mut *slots }, argument)))
+            Ok(self.arrays.with_mut(|arrays| act(self.slots(unsafe { &mut *arrays }), argument)))
         } else {
             Err(argument)
         };
         // ORDERING: Release; partner: the Acquire load of `busy` in `take`, so that the sweep sees what was done here.
         self.busy.store(false, Ordering::Release);
         outcome
+    }
+
+    fn slots<'a>(&'a self, arrays: &'a mut Arrays<T>) -> Slots<'a, T> {
+        Slots { arrays, loaded: &self.loaded, spare: &self.spare }
     }
 
     // ---- a sweep, holding the sweep token ----
@@ -196,14 +204,10 @@ impl<T> SlotSet<T> {
                 // SAFETY: `busy` was false after the heavy barrier, so an owner's claim that this load missed began
                 // after the barrier and finds the gate closed; every earlier one has ended, and Acquire shows what it
                 // did. No other sweep comes here, as there is one token.
-                taken = Some(self.slots.with_mut(|slots| unsafe { &mut *slots }.take()));
+                taken = Some(self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take()));
                 break;
             }
             std::hint::spin_loop();
-        }
-        if let Some([loaded, spare]) = &taken {
-            // The owner is kept out until `reopen`, so this is the only writer.
-            self.tally.moved.bump((loaded.len() + spare.len()).wrapping_neg());
         }
         self.reopen();
         taken
@@ -217,71 +221,101 @@ impl<T> SlotSet<T> {
 }
 
 /// What is done inside a claim. None of it allocates, frees, drops an item or panics.
-impl<T> Slots<T> {
+impl<T> Slots<'_, T> {
+    #[inline(always)]
+    fn pop_loaded(&mut self) -> Option<Item<T>> {
+        let last = self.loaded.get().checked_sub(1)?;
+        self.loaded.set(last);
+        // SAFETY: the first `loaded` places of the array hold items; this one is no longer among them.
+        Some(unsafe { self.arrays.loaded.as_ptr().add(last).read() })
+    }
+
     #[inline(always)]
     fn push_loaded(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        if self.loaded.len() == self.loaded.capacity() {
+        let next = self.loaded.get();
+        if next == self.arrays.loaded.capacity() {
             return Err(item);
         }
-        self.loaded.push(item);
+        // SAFETY: within the capacity, and at the first place that holds no item.
+        unsafe { self.arrays.loaded.as_mut_ptr().add(next).write(item) };
+        self.loaded.set(next + 1);
         Ok(())
     }
 
+    fn pop_either(&mut self) -> Option<Item<T>> {
+        if self.loaded.get() == 0 {
+            self.swap();
+        }
+        self.pop_loaded()
+    }
+
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        if self.loaded.len() == self.loaded.capacity() && self.spare.is_empty() {
-            mem::swap(&mut self.loaded, &mut self.spare);
+        if self.loaded.get() == self.arrays.loaded.capacity() && self.spare.get() == 0 {
+            self.swap();
         }
         self.push_loaded(item)
     }
 
-    fn pop_either(&mut self) -> Option<Item<T>> {
-        if self.loaded.is_empty() {
-            mem::swap(&mut self.loaded, &mut self.spare);
-        }
-        self.loaded.pop()
-    }
-
     /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out.
     fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Array<T> {
-        let mut out = empty;
-        let mut left = self.push_either(item);
-        if let Err(item) = left {
-            mem::swap(&mut self.loaded, &mut out);
-            mem::swap(&mut self.spare, &mut out);
-            left = self.push_loaded(item);
-        }
-        debug_assert!(left.is_ok(), "an empty array has room");
-        mem::forget(left);
+        let Err(item) = self.push_either(item) else { return empty };
+        let full = self.replace_loaded(empty);
+        let out = self.replace_spare(full);
+        let pushed = self.push_loaded(item);
+        debug_assert!(pushed.is_ok(), "an empty array has room");
+        mem::forget(pushed);
         out
     }
 
     fn refill(&mut self, batch: Array<T>) -> Result<Array<T>, Array<T>> {
-        if self.loaded.is_empty() {
-            Ok(mem::replace(&mut self.loaded, batch))
-        } else if self.spare.is_empty() {
-            Ok(mem::replace(&mut self.spare, batch))
+        if self.loaded.get() == 0 {
+            Ok(self.replace_loaded(batch))
+        } else if self.spare.get() == 0 {
+            Ok(self.replace_spare(batch))
         } else {
             Err(batch)
         }
     }
 
     fn take(&mut self) -> [Array<T>; 2] {
-        [mem::take(&mut self.loaded), mem::take(&mut self.spare)]
+        [self.replace_loaded(Array::new()), self.replace_spare(Array::new())]
+    }
+
+    fn swap(&mut self) {
+        let spare = self.replace_spare(Array::new());
+        let loaded = self.replace_loaded(spare);
+        self.replace_spare(loaded);
+    }
+
+    fn replace_loaded(&mut self, mut array: Array<T>) -> Array<T> {
+        let (before, after) = (self.loaded.get(), array.len());
+        self.loaded.set(after);
+        // SAFETY: 0 is within every capacity; from here on `self.loaded` says how many items there are.
+        unsafe { array.set_len(0) };
+        let mut out = mem::replace(&mut self.arrays.loaded, array);
+        // SAFETY: the first `loaded` places hold items.
+        unsafe { out.set_len(before) };
+        out
+    }
+
+    fn replace_spare(&mut self, array: Array<T>) -> Array<T> {
+        self.spare.set(array.len());
+        mem::replace(&mut self.arrays.spare, array)
     }
 }
 
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: the pool is gone, and with it every owner and sweep.
-        let [loaded, spare] = self.slots.with_mut(|slots| unsafe { &mut *slots }.take());
+        let [loaded, spare] = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
         if let Some(panic) = drop_each(loaded.into_iter().chain(spare)) {
-            crate::item::discard(panic);
+            discard(panic);
         }
     }
 }
 
 impl<T> fmt::Debug for SlotSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlotSet").field("home", &self.home).field("tally", &self.tally).finish_non_exhaustive()
+        f.debug_struct("SlotSet").field("home", &self.home).field("len", &self.len()).finish_non_exhaustive()
     }
 }

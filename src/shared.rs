@@ -120,14 +120,13 @@ impl<T> Shared<T> {
         self.room.release(items);
     }
 
-    /// Takes everything out of one generation. Only for the holder of the sweep token.
+    /// Takes everything out of one generation; `release` is for the caller to call. Only for the holder of the sweep token.
     pub(crate) fn drain(&self, generation: usize, into: &mut Vec<Batch<T>>) {
         // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
         self.occupied[generation].store(0, Ordering::Relaxed);
         fence::full();
         for shard in &self.shards {
             while let Some(batch) = shard.generations[generation].pop() {
-                self.room.release(batch.len());
                 into.push(batch);
             }
         }

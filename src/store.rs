@@ -13,7 +13,7 @@ use crate::item::Item;
 use crate::private::SlotSet;
 use crate::shared::{Found, Shared, Source};
 use crate::stats::{Events, Stats, Tally};
-use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread};
+use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
 
 /// What a pool's settings come to here.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,9 @@ pub(crate) struct Store<T: Send> {
 
 impl<T: Send> Store<T> {
     pub(crate) fn new(limits: Limits) -> Self {
+        // Chosen here, before the first pool has started the janitor: registering for the system call takes the kernel
+        // milliseconds once the process has a second thread, and a microsecond before.
+        fence::pair();
         Self {
             sets: PerThread::new(),
             epoch: CachePadded::new(AtomicUsize::new(0)),
@@ -69,17 +72,13 @@ impl<T: Send> Store<T> {
         }
     }
 
-    /// Makes an item idle. What comes back is to be dropped: there was no room for it.
+    /// Makes an item idle, if the calling thread's private slots have room; else `put_slow` is to be called.
     #[inline(always)]
-    pub(crate) fn put(&self, item: Item<T>) -> Option<Batch<T>> {
-        let item = match self.sets.get() {
-            Some(set) => match set.push(item) {
-                Ok(()) => return None,
-                Err(item) => item,
-            },
-            None => item,
-        };
-        self.put_slow(item)
+    pub(crate) fn put(&self, item: Item<T>) -> Result<(), Item<T>> {
+        match self.sets.get() {
+            Some(set) => set.push(item),
+            None => Err(item),
+        }
     }
 
     #[cold]
@@ -92,12 +91,12 @@ impl<T: Send> Store<T> {
         let shared = self.shared.get()?;
         let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch())?;
         let item = batch.pop();
-        self.count(set, |tally| match source {
+        self.took(set, shared, 1);
+        self.count(set, 1, |tally| match source {
             Source::Own => &tally.refills,
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,
         });
-        shared.release(1);
         self.settle(shared, shard, batch, source != Source::Victim);
         item
     }
@@ -113,20 +112,19 @@ impl<T: Send> Store<T> {
         let Some(set) = set else { return shared.put_back(shard, batch) };
         match set.refill(batch.into_array()) {
             Ok(empty) => {
-                shared.release(items);
+                self.took(Some(set), shared, items);
                 shared.keep_empty(set.home.into(), empty);
             }
             Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
+    /// Makes an item idle. What comes back is to be dropped: there was no room for it.
+    pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
         if self.chaos_strikes() {
-            self.count(set, |tally| &tally.puts_past);
-            return self.reject(Some(Batch::one(item, 0)));
+            self.events.rejected.add(1);
+            return Some(Batch::one(item, self.epoch()));
         }
         match set {
             Some(set) if self.limits.array > 0 => match set.push_either(item) {
@@ -149,9 +147,8 @@ impl<T: Send> Store<T> {
             }
             Ok(full) => {
                 set.tally.spills.bump(1);
-                // Read after the puts of all items in the batch, so it is no older than any of them.
-                let stamp = self.epoch();
-                self.reject(self.shared().push(home, Batch::many(full, stamp)))
+                // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
+                self.push(Some(set), home, Batch::many(full, self.epoch()))
             }
             Err((item, empty)) => {
                 self.keep_empty(home, empty);
@@ -162,21 +159,30 @@ impl<T: Send> Store<T> {
 
     /// Puts a single item straight into the shared queues.
     fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.count(set, |tally| &tally.puts_past);
-        let stamp = self.epoch();
-        self.reject(self.shared().push(home(set), Batch::one(item, stamp)))
+        self.push(set, home(set), Batch::one(item, self.epoch()))
     }
 
-    /// Puts a whole batch into the shared queues, where any thread finds it.
+    /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
     pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
-        self.outside.puts_past.add(items.len());
-        let stamp = self.epoch();
-        self.reject(self.shared().push(self.next_home.add(1), Batch::many(items, stamp)))
+        self.push(None, self.next_home.add(1), Batch::many(items, self.epoch()))
     }
 
-    fn reject(&self, batch: Option<Batch<T>>) -> Option<Batch<T>> {
-        self.events.rejected.add(batch.as_ref().map_or(0, Batch::len));
-        batch
+    /// Every batch that becomes shared goes through here.
+    pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
+        let offered = batch.len();
+        let rejected = self.shared().push(home, batch);
+        let too_many = rejected.as_ref().map_or(0, Batch::len);
+        self.count(set, offered - too_many, |tally| &tally.shared);
+        if too_many > 0 {
+            self.events.rejected.add(too_many);
+        }
+        rejected
+    }
+
+    /// These items were shared and no longer are.
+    pub(crate) fn took(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, items: usize) {
+        shared.release(items);
+        self.count(set, items.wrapping_neg(), |tally| &tally.shared);
     }
 
     fn keep_empty(&self, home: usize, empty: Array<T>) {
@@ -239,27 +245,30 @@ impl<T: Send> Store<T> {
 
     // ---- counting ----
 
-    /// Counts one event of the calling thread's, whose slot set is `set`.
-    fn count(&self, set: Option<&SlotSet<T>>, which: impl Fn(&Tally) -> &Counter) {
+    /// Adds to a count of the calling thread's, whose slot set is `set`, or of all that have none.
+    fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
         match set {
-            Some(set) => which(&set.tally).bump(1),
+            Some(set) => which(&set.tally).bump(by),
             None => {
-                which(&self.outside).add(1);
+                which(&self.outside).add(by);
             }
         }
     }
 
     pub(crate) fn count_created(&self) {
-        self.count(self.sets.get().map(|set| &**set), |tally| &tally.created);
+        self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
     }
 
     pub(crate) fn stats(&self) -> Stats {
         let mut sum = Stats::default();
         for set in self.sets.iter() {
             set.tally.add_to(&mut sum);
+            sum.idle = sum.idle.wrapping_add(set.len());
         }
         self.outside.add_to(&mut sum);
         self.events.add_to(&mut sum);
+        // Batches that travelled meanwhile may have been counted on neither side, even below zero.
+        sum.idle = if (sum.idle as isize) < 0 { 0 } else { sum.idle };
         sum
     }
 }

@@ -90,8 +90,9 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             if purpose == Purpose::Clear {
                 shared.drain(epoch & 1, &mut condemned);
             }
+            store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }
-        let room = store.sets.iter().filter(|set| set.tally.private() > 0).count();
+        let room = store.sets.iter().filter(|set| set.len() > 0).count();
         let collected = Vec::with_capacity(2 * room);
         Some(Self { store, purpose, condemned, collected, room, left_busy: 0 })
     }
@@ -103,7 +104,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             if self.room == 0 {
                 break;
             }
-            if set.tally.private() > 0 {
+            if set.len() > 0 {
                 set.revoke();
                 self.room -= 1;
             }
@@ -146,23 +147,22 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             }
             let batch = Batch::many(array, epoch);
             match self.purpose {
-                Purpose::Advance => self.condemned.extend(store.shared().push(home.into(), batch)),
+                Purpose::Advance => self.condemned.extend(store.push(None, home.into(), batch)),
                 Purpose::Clear => self.condemned.push(batch),
             }
         }
-        let idle = store.stats().idle;
-        let mut dropped = self.condemned.iter().map(Batch::len).sum::<usize>();
+        let mut kept = store.stats().idle;
         if self.purpose == Purpose::Advance {
-            let wanted = (store.limits.min_idle + dropped).saturating_sub(idle);
-            dropped -= spare(store, &mut self.condemned, wanted, epoch);
+            kept += spare(store, &mut self.condemned, store.limits.min_idle.saturating_sub(kept), epoch);
         }
+        let dropped = self.condemned.iter().map(Batch::len).sum();
         if let Some(shared) = store.shared_if_made() {
             empties.extend(shared.drain_empties());
         }
         store.events.sweeps.add(1);
         store.events.dropped.add(dropped);
         store.events.left_busy.add(self.left_busy);
-        let swept = Swept { dropped, kept: idle.saturating_sub(dropped), left_busy: self.left_busy };
+        let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
         Condemned { batches: self.condemned, empties, swept }
     }
@@ -178,7 +178,7 @@ fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, wanted: usize
         }
         spared += batch.len();
         batch.stamp = epoch;
-        if let Some(rejected) = store.shared().push(spared, batch) {
+        if let Some(rejected) = store.push(None, spared, batch) {
             spared -= rejected.len();
             condemned.push(rejected);
             break;

@@ -56,13 +56,16 @@ impl Counter {
         Self(std::sync::atomic::AtomicUsize::new(0))
     }
 
-    /// Adds to a counter that only the calling thread writes: a plain load, add and store.
-    #[inline]
+    /// Sets a counter that only one thread writes at a time: a plain store.
+    #[inline(always)]
+    pub(crate) fn set(&self, to: usize) {
+        // ORDERING: Relaxed, no partner; one writer at a time, and other readers want any recent value.
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    /// Adds to a counter that only one thread writes at a time: a plain load, add and store.
     pub(crate) fn bump(&self, by: usize) {
-        // ORDERING: Relaxed, no partner; one writer, and readers want any recent value.
-        let now = self.0.load(Ordering::Relaxed);
-        // ORDERING: Relaxed, as above.
-        self.0.store(now.wrapping_add(by), Ordering::Relaxed);
+        self.set(self.get().wrapping_add(by));
     }
 
     /// Adds to a counter that many threads write; returns what it was before.
@@ -71,6 +74,7 @@ impl Counter {
         self.0.fetch_add(by, Ordering::Relaxed)
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self) -> usize {
         // ORDERING: Relaxed, no partner; a snapshot for people.
         self.0.load(Ordering::Relaxed)
