@@ -287,9 +287,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             let items: Array<T> = (0..left.min(batch)).map(|_| Item::new(self.recycler.create())).collect();
             left -= items.len();
             let offered = items.len();
-            let rejected = store.put_batch(items);
-            kept += offered - rejected.as_ref().map_or(0, Batch::len);
-            if rejected.is_some() {
+            kept += offered;
+            if let Some(rejected) = store.put_batch(items) {
+                kept -= rejected.len();
                 drop_rejected(rejected);
                 break;
             }
@@ -413,7 +413,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn give_back_slow(&self, item: Item<T>) {
-        drop_rejected(self.store().put_slow(item));
+        if let Some(rejected) = self.store().put_slow(item) {
+            drop_rejected(rejected);
+        }
     }
 
     /// Drops an item that the recycler refused, or in which it panicked.
@@ -433,8 +435,16 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 
     /// The heap part, made and registered by the first call.
-    #[cold]
     fn store(&self) -> &Store<T> {
+        match self.store.get() {
+            Some(store) => store,
+            None => self.make_store(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_store(&self) -> &Store<T> {
         let Settings { private_slots, every, max_idle, min_idle, chaos, .. } = self.settings;
         let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
@@ -448,8 +458,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 /// Drops what there was no room for.
-fn drop_rejected<T>(rejected: Option<Batch<T>>) {
-    if let Some(panic) = drop_each(rejected.into_iter().flatten()) {
+#[cold]
+fn drop_rejected<T>(mut rejected: Batch<T>) {
+    if let Some(panic) = drop_each(&mut rejected) {
         raise(panic)
     }
 }

@@ -50,12 +50,18 @@ pub(crate) struct SlotSet<T> {
     pub(crate) home: u16,
     /// Touched in a claim, by the owner or by a sweep that found the owner not busy after the heavy barrier.
     arrays: UnsafeCell<Arrays<T>>,
-    /// How many items the loaded array holds, and the spare one. Written in a claim; read by anybody, as a hint.
+    /// How many items the loaded array holds, how many the spare one, and how many empty arrays lie in the stash.
+    /// Written in a claim; read by anybody, as a hint.
     loaded: Counter,
     spare: Counter,
+    stashed: Counter,
     /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
+
+/// The most empty arrays that a thread keeps for its own next spills: enough for a burst of 2048 items and back with the
+/// default of 16 in an array. Beyond that they go to the shard whose thread will need them.
+const MAX_STASH: usize = 128;
 
 /// Two arrays, swapped whole. Each is made when it is first needed and is gone after a sweep took it.
 struct Arrays<T> {
@@ -64,13 +70,23 @@ struct Arrays<T> {
     loaded: Array<T>,
     /// Full, or empty, or what a refill brought.
     spare: Array<T>,
+    /// Empty arrays that refills left over, for the next spills.
+    stash: Vec<Array<T>>,
 }
 
-/// The slots inside a claim: both arrays and their lengths.
+/// All that a sweep takes out of one slot set.
+pub(crate) struct Taken<T> {
+    pub(crate) loaded: Array<T>,
+    pub(crate) spare: Array<T>,
+    pub(crate) stash: Vec<Array<T>>,
+}
+
+/// The slots inside a claim: the arrays and their lengths.
 struct Slots<'a, T> {
     arrays: &'a mut Arrays<T>,
     loaded: &'a Counter,
     spare: &'a Counter,
+    stashed: &'a Counter,
 }
 
 // SAFETY: `arrays` is reached only as the protocol above allows, by one thread at a time; so items move between
@@ -87,9 +103,10 @@ impl<T> SlotSet<T> {
             gate: AtomicU8::new(open),
             open,
             home,
-            arrays: UnsafeCell::new(Arrays { loaded: Array::new(), spare: Array::new() }),
+            arrays: UnsafeCell::new(Arrays { loaded: Array::new(), spare: Array::new(), stash: Vec::new() }),
             loaded: Counter::new(),
             spare: Counter::new(),
+            stashed: Counter::new(),
             tally: Tally::default(),
         }
     }
@@ -97,6 +114,11 @@ impl<T> SlotSet<T> {
     /// How many items it holds; a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
         self.loaded.get() + self.spare.get()
+    }
+
+    /// Whether a sweep has something to take here; a hint, as above.
+    pub(crate) fn looks_empty(&self) -> bool {
+        self.len() + self.stashed.get() == 0
     }
 
     // ---- the owner ----
@@ -118,20 +140,35 @@ impl<T> SlotSet<T> {
         self.claim_slowly((), |mut slots, ()| slots.pop_either()).ok()?
     }
 
-    /// Pushes to either array.
-    pub(crate) fn push_either(&self, item: Item<T>) -> Result<(), Item<T>> {
-        self.claim_slowly(item, |mut slots, item| slots.push_either(item)).unwrap_or_else(Err)
+    /// Pushes to either array, or makes room with an empty one from the stash, if there is one. Returns the full batch
+    /// that had to go out for that, if any; the item comes back if there is no room or a sweep keeps the owner out.
+    pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
+        self.claim_slowly(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
-    /// Pushes with an empty array at hand to make room with. Returns what came out: a full batch, or an array that was
-    /// not needed. If a sweep keeps the owner out, both come back.
+    /// The same with an empty array at hand. Returns what came out: a full batch, or an array that was not needed. If a
+    /// sweep keeps the owner out, both come back.
     pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Array<T>, (Item<T>, Array<T>)> {
         self.claim_slowly((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
-    /// Takes in a batch if one of the arrays is empty, and returns that array; else the batch comes back.
-    pub(crate) fn refill(&self, batch: Array<T>) -> Result<Array<T>, Array<T>> {
+    /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there is no room for it;
+    /// else the batch comes back.
+    pub(crate) fn refill(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
         self.claim_slowly(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
+    }
+
+    /// Makes more room for empty arrays, up to a limit.
+    pub(crate) fn grow_stash(&self) {
+        let Ok(room) = self.claim_slowly((), |slots, ()| slots.arrays.stash.capacity()) else { return };
+        if room < MAX_STASH {
+            let larger = Vec::with_capacity((2 * room).clamp(8, MAX_STASH));
+            // What comes back is freed here, outside the claim.
+            drop(self.claim_slowly(larger, |slots, mut larger| {
+                larger.append(&mut slots.arrays.stash);
+                mem::replace(&mut slots.arrays.stash, larger)
+            }));
+        }
     }
 
     /// Runs `act` on the slots if the gate is wide open; else gives the argument back.
@@ -174,7 +211,7 @@ impl<T> SlotSet<T> {
     }
 
     fn slots<'a>(&'a self, arrays: &'a mut Arrays<T>) -> Slots<'a, T> {
-        Slots { arrays, loaded: &self.loaded, spare: &self.spare }
+        Slots { arrays, loaded: &self.loaded, spare: &self.spare, stashed: &self.stashed }
     }
 
     // ---- a sweep, holding the sweep token ----
@@ -191,12 +228,12 @@ impl<T> SlotSet<T> {
         self.gate.load(Ordering::Relaxed) & REVOKED != 0
     }
 
-    /// Takes both arrays and opens the gate; `None` if the owner is in a claim, and then nothing was taken.
+    /// Takes all arrays and opens the gate; `None` if the owner is in a claim, and then nothing was taken.
     ///
     /// # Safety
     ///
     /// The caller holds the sweep token, called `revoke` on this slot set, and a heavy barrier succeeded since.
-    pub(crate) unsafe fn take(&self) -> Option<[Array<T>; 2]> {
+    pub(crate) unsafe fn take(&self) -> Option<Taken<T>> {
         let mut taken = None;
         for _ in 0..LOOKS {
             // ORDERING: Acquire; partner: the Release store of `busy` in `enter`.
@@ -256,9 +293,22 @@ impl<T> Slots<'_, T> {
         self.push_loaded(item)
     }
 
-    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out.
+    fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
+        let Err(item) = self.push_either(item) else { return Ok(None) };
+        let Some(empty) = self.arrays.stash.pop() else { return Err(item) };
+        self.stashed.set(self.arrays.stash.len());
+        Ok(Some(self.rotate(item, empty)))
+    }
+
     fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Array<T> {
-        let Err(item) = self.push_either(item) else { return empty };
+        match self.push_either(item) {
+            Ok(()) => empty,
+            Err(item) => self.rotate(item, empty),
+        }
+    }
+
+    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out.
+    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Array<T> {
         let full = self.replace_loaded(empty);
         let out = self.replace_spare(full);
         let pushed = self.push_loaded(item);
@@ -267,18 +317,30 @@ impl<T> Slots<'_, T> {
         out
     }
 
-    fn refill(&mut self, batch: Array<T>) -> Result<Array<T>, Array<T>> {
-        if self.loaded.get() == 0 {
-            Ok(self.replace_loaded(batch))
+    fn refill(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
+        let empty = if self.loaded.get() == 0 {
+            self.replace_loaded(batch)
         } else if self.spare.get() == 0 {
-            Ok(self.replace_spare(batch))
+            self.replace_spare(batch)
         } else {
-            Err(batch)
+            return Err(batch);
+        };
+        let stash = &mut self.arrays.stash;
+        if stash.len() == stash.capacity() || empty.capacity() == 0 {
+            return Ok(Some(empty));
         }
+        stash.push(empty);
+        self.stashed.set(stash.len());
+        Ok(None)
     }
 
-    fn take(&mut self) -> [Array<T>; 2] {
-        [self.replace_loaded(Array::new()), self.replace_spare(Array::new())]
+    fn take(&mut self) -> Taken<T> {
+        self.stashed.set(0);
+        Taken {
+            loaded: self.replace_loaded(Array::new()),
+            spare: self.replace_spare(Array::new()),
+            stash: mem::take(&mut self.arrays.stash),
+        }
     }
 
     fn swap(&mut self) {
@@ -307,7 +369,7 @@ impl<T> Slots<'_, T> {
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: the pool is gone, and with it every owner and sweep.
-        let [loaded, spare] = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
+        let Taken { loaded, spare, .. } = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
         if let Some(panic) = drop_each(loaded.into_iter().chain(spare)) {
             discard(panic);
         }

@@ -85,7 +85,7 @@ impl<T: Send> Store<T> {
     #[inline(never)]
     fn get_slow(&self) -> Option<Item<T>> {
         let set = self.sets.get().map(|set| &**set);
-        if let Some(item) = set.and_then(SlotSet::pop_either) {
+        if let Some(item) = set.filter(|set| set.len() > 0).and_then(SlotSet::pop_either) {
             return Some(item);
         }
         let shared = self.shared.get()?;
@@ -111,9 +111,13 @@ impl<T: Send> Store<T> {
         let set = if young { self.slot_set() } else { None };
         let Some(set) = set else { return shared.put_back(shard, batch) };
         match set.refill(batch.into_array()) {
-            Ok(empty) => {
+            Ok(left_over) => {
                 self.took(Some(set), shared, items);
-                shared.keep_empty(set.home.into(), empty);
+                if let Some(empty) = left_over {
+                    // To where the batch came from: the thread that filled it will need another.
+                    shared.keep_empty(shard, empty);
+                    set.grow_stash();
+                }
             }
             Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
         }
@@ -126,35 +130,36 @@ impl<T: Send> Store<T> {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
         }
-        match set {
-            Some(set) if self.limits.array > 0 => match set.push_either(item) {
-                Ok(()) => None,
-                Err(item) => self.spill(set, item),
-            },
-            _ => self.put_past(set, item),
+        let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
+        match set.push_or_spill(item) {
+            Ok(None) => None,
+            Ok(Some(full)) => self.share(set, full),
+            Err(item) => self.spill(set, item),
         }
     }
 
-    /// Makes room in full private slots: one batch goes to the own shard.
+    /// Makes room in the private slots with an empty array from the own shard, or with a new one.
     fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
         let home = set.home.into();
         let empty = self.shared.get().and_then(|shared| shared.take_empty(home));
-        let empty = empty.unwrap_or_else(|| Array::with_capacity(self.limits.array));
-        match set.spill(item, empty) {
+        match set.spill(item, empty.unwrap_or_else(|| Array::with_capacity(self.limits.array))) {
             Ok(out) if out.is_empty() => {
                 self.keep_empty(home, out);
                 None
             }
-            Ok(full) => {
-                set.tally.spills.bump(1);
-                // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
-                self.push(Some(set), home, Batch::many(full, self.epoch()))
-            }
+            Ok(full) => self.share(set, full),
             Err((item, empty)) => {
                 self.keep_empty(home, empty);
                 self.put_past(Some(set), item)
             }
         }
+    }
+
+    /// Moves a full batch from the private slots to the own shard.
+    fn share(&self, set: &SlotSet<T>, full: Array<T>) -> Option<Batch<T>> {
+        set.tally.spills.bump(1);
+        // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
+        self.push(Some(set), set.home.into(), Batch::many(full, self.epoch()))
     }
 
     /// Puts a single item straight into the shared queues.
@@ -200,8 +205,11 @@ impl<T: Send> Store<T> {
         set.map(|set| &**set)
     }
 
-    pub(crate) fn shared(&self) -> &Shared<T> {
-        self.shared.get_or_make(|| Shared::new(self.limits.max_idle)).0
+    fn shared(&self) -> &Shared<T> {
+        match self.shared.get() {
+            Some(shared) => shared,
+            None => self.shared.get_or_make(|| Shared::new(self.limits.max_idle)).0,
+        }
     }
 
     /// The shards, if anything was ever spilled.

@@ -16,6 +16,7 @@ use std::ops::Deref;
 
 use crate::batch::{Array, Batch};
 use crate::item::{Payload, drop_each, keep_first};
+use crate::private::Taken;
 use crate::store::Store;
 use crate::sync::fence;
 
@@ -54,9 +55,9 @@ pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
     condemned: Vec<Batch<T>>,
-    /// The home and the items of each array that was taken. Its capacity is set before the first slot set is revoked,
+    /// The home of each slot set and what was taken from it. Its capacity is set before the first slot set is revoked,
     /// since growing it would allocate inside a claim.
-    collected: Vec<(u16, Array<T>)>,
+    collected: Vec<(u16, Taken<T>)>,
     /// Slot sets that may still be revoked within that capacity.
     room: usize,
     left_busy: usize,
@@ -92,8 +93,8 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             }
             store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }
-        let room = store.sets.iter().filter(|set| set.len() > 0).count();
-        let collected = Vec::with_capacity(2 * room);
+        let room = store.sets.iter().filter(|set| !set.looks_empty()).count();
+        let collected = Vec::with_capacity(room);
         Some(Self { store, purpose, condemned, collected, room, left_busy: 0 })
     }
 
@@ -104,7 +105,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             if self.room == 0 {
                 break;
             }
-            if set.len() > 0 {
+            if !set.looks_empty() {
                 set.revoke();
                 self.room -= 1;
             }
@@ -123,7 +124,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             // SAFETY: this sweep holds the token, the set is revoked, which only this sweep can have done as every
             // sweep reopens what it revoked, and the heavy barrier came since.
             match unsafe { set.take() } {
-                Some(arrays) => self.collected.extend(arrays.map(|array| (set.home, array))),
+                Some(taken) => self.collected.push((set.home, taken)),
                 None => self.left_busy += 1,
             }
         }
@@ -140,15 +141,18 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if self.purpose == Purpose::Advance {
             store.set_epoch(epoch.wrapping_add(1));
         }
-        for (home, array) in self.collected {
-            if array.is_empty() {
-                empties.push(array);
-                continue;
-            }
-            let batch = Batch::many(array, epoch);
-            match self.purpose {
-                Purpose::Advance => self.condemned.extend(store.push(None, home.into(), batch)),
-                Purpose::Clear => self.condemned.push(batch),
+        for (home, Taken { loaded, spare, stash }) in self.collected {
+            empties.extend(stash);
+            for array in [loaded, spare] {
+                if array.is_empty() {
+                    empties.push(array);
+                    continue;
+                }
+                let batch = Batch::many(array, epoch);
+                match self.purpose {
+                    Purpose::Advance => self.condemned.extend(store.push(None, home.into(), batch)),
+                    Purpose::Clear => self.condemned.push(batch),
+                }
             }
         }
         let mut kept = store.stats().idle;
