@@ -39,6 +39,9 @@ const DETOUR: u8 = 4;
 const LOOKS: usize = if cfg!(loom) { 1 } else { 16 };
 
 /// The private slots of one thread in one pool.
+///
+/// In the order of its fields, so that all that the fast paths touch is in the first cache line.
+#[repr(C)]
 pub(crate) struct SlotSet<T> {
     /// Written by the owner alone: it is inside a claim.
     busy: AtomicBool,
@@ -48,11 +51,11 @@ pub(crate) struct SlotSet<T> {
     open: u8,
     /// Which shard this thread spills to and refills from first.
     pub(crate) home: u16,
+    /// How many items the loaded array holds. Written in a claim; read by anybody, as a hint.
+    loaded: Counter,
     /// Touched in a claim, by the owner or by a sweep that found the owner not busy after the heavy barrier.
     arrays: UnsafeCell<Arrays<T>>,
-    /// How many items the loaded array holds, how many the spare one, and how many empty arrays lie in the stash.
-    /// Written in a claim; read by anybody, as a hint.
-    loaded: Counter,
+    /// How many items the spare array holds, and how many empty arrays lie in the stash; as above.
     spare: Counter,
     stashed: Counter,
     /// Written by the owner alone.
@@ -64,6 +67,7 @@ pub(crate) struct SlotSet<T> {
 const MAX_STASH: usize = 128;
 
 /// Two arrays, swapped whole. Each is made when it is first needed and is gone after a sweep took it.
+#[repr(C)]
 struct Arrays<T> {
     /// Pushed to and popped from. Its own length is 0 here: the true one is `SlotSet::loaded`, which others can read,
     /// and a second copy of it would cost the fast path 6 %.

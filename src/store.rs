@@ -36,8 +36,8 @@ pub(crate) struct Store<T: Send> {
     pub(crate) limits: Limits,
     /// The shards, made on the first spill.
     shared: OnceArc<Shared<T>>,
-    /// The home shard of the next slot set.
-    next_home: Counter,
+    /// Where the next batch goes that no thread calls its own.
+    next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
     /// What threads without a slot set did.
@@ -56,7 +56,7 @@ impl<T: Send> Store<T> {
             token: AtomicBool::new(false),
             limits,
             shared: OnceArc::new(),
-            next_home: Counter::new(),
+            next_shard: Counter::new(),
             draws: Counter::new(),
             outside: CachePadded::default(),
             events: Events::default(),
@@ -169,7 +169,7 @@ impl<T: Send> Store<T> {
 
     /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
     pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
-        self.push(None, self.next_home.add(1), Batch::many(items, self.epoch()))
+        self.push(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
     }
 
     /// Every batch that becomes shared goes through here.
@@ -196,13 +196,10 @@ impl<T: Send> Store<T> {
         }
     }
 
-    /// The calling thread's slot set, made if need be; `None` while the thread is being torn down.
+    /// The calling thread's slot set, made if need be; `None` while the thread is ending.
     fn slot_set(&self) -> Option<&SlotSet<T>> {
-        let set = self.sets.get().or_else(|| {
-            let home = self.next_home.add(1) as u16;
-            self.sets.enroll(|| CachePadded::new(SlotSet::new(home, self.limits.chaos.is_some())))
-        });
-        set.map(|set| &**set)
+        let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
+        self.sets.get_or_make(make).map(|set| &**set)
     }
 
     fn shared(&self) -> &Shared<T> {

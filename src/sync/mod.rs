@@ -1,8 +1,8 @@
 //! The only place that names `std::sync`, `std::thread`, libc or loom.
 //!
 //! Everything above imports its atomics, cells, threads and queues from here, so that one switch, `cfg(loom)`,
-//! puts the whole algorithm under the model checker. What loom cannot run (the `thread_local` crate, crossbeam's
-//! queues, the asymmetric barrier) has a stand-in in the file that wraps the real thing.
+//! puts the whole algorithm under the model checker. What loom cannot run (crossbeam's queues, std's thread
+//! locals, the asymmetric barrier) has a stand-in in the file that wraps the real thing.
 
 mod cell;
 pub(crate) mod fence;
@@ -10,6 +10,7 @@ mod once;
 mod per_thread;
 mod queue;
 pub(crate) mod thread;
+mod thread_id;
 
 pub(crate) use cell::UnsafeCell;
 pub(crate) use once::OnceArc;

@@ -1,0 +1,181 @@
+//! A small number for every running thread, used again when the thread is gone.
+//!
+//! A thread gets its number on its first call of [`enroll`] and gives it back in a thread-local destructor. The next
+//! thread to get it inherits what is kept under it. From then on, in later destructors of the same thread, there is no
+//! number, and there is no new one.
+
+/// A thread's number in the form in which tables are indexed by it: entry `offset` of bucket `bucket`, where bucket `b`
+/// has `2^b` entries. Packed into one word, so that reading it is one load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(usize);
+
+/// How many bits of a [`Slot`] are the bucket.
+const BUCKET_BITS: u32 = 5;
+
+/// How many buckets a table has; the last one is never made.
+pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
+
+impl Slot {
+    /// No number yet. Its bucket is never made, so that a look-up with it finds nothing.
+    #[cfg(not(loom))]
+    const NONE: Self = Self(BUCKETS - 1);
+    /// Inside `enroll`: an allocator that uses a pool may be called from there, and is to do without.
+    #[cfg(not(loom))]
+    const COMING: Self = Self(1 << BUCKET_BITS | (BUCKETS - 1));
+    /// Given back: the thread is ending.
+    const GONE: Self = Self(2 << BUCKET_BITS | (BUCKETS - 1));
+
+    fn of(id: usize) -> Self {
+        let bucket = (id + 1).ilog2();
+        let offset = id + 1 - (1 << bucket);
+        Self(offset << BUCKET_BITS | bucket as usize)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bucket(self) -> usize {
+        self.0 & (BUCKETS - 1)
+    }
+
+    #[inline(always)]
+    pub(crate) fn offset(self) -> usize {
+        self.0 >> BUCKET_BITS
+    }
+}
+
+/// The numbers that are not in use.
+struct Ids {
+    /// Every number from here on was never used.
+    fresh: usize,
+    /// The others; the last one given back is the first one used again.
+    free: Vec<usize>,
+}
+
+impl Ids {
+    const fn new() -> Self {
+        Self { fresh: 0, free: Vec::new() }
+    }
+
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            // So that giving back never allocates.
+            self.free.reserve(self.fresh);
+            self.fresh - 1
+        })
+    }
+
+    fn give_back(&mut self, id: usize) {
+        self.free.push(id);
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use real::{current, enroll};
+
+#[cfg(loom)]
+pub(crate) use model::{current, enroll};
+
+#[cfg(not(loom))]
+mod real {
+    use std::cell::Cell;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use super::{Ids, Slot};
+
+    /// Held for a few instructions, when a thread first uses a pool and when it ends.
+    static IDS: Mutex<Ids> = Mutex::new(Ids::new());
+
+    thread_local! {
+        /// Has no destructor, and so can be read for as long as the thread lives.
+        static SLOT: Cell<Slot> = const { Cell::new(Slot::NONE) };
+        static LEASE: Lease = const { Lease(Cell::new(None)) };
+    }
+
+    /// Gives the number back when the thread ends.
+    struct Lease(Cell<Option<usize>>);
+
+    impl Drop for Lease {
+        fn drop(&mut self) {
+            // First this: from here on the thread finds nothing, so the next one to get the number has it alone.
+            SLOT.set(Slot::GONE);
+            if let Some(id) = self.0.take() {
+                ids().give_back(id);
+            }
+        }
+    }
+
+    fn ids() -> MutexGuard<'static, Ids> {
+        // Nothing panics while it is held, and if it did every field would still be whole.
+        IDS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calling thread's slot, or one that finds nothing.
+    #[inline(always)]
+    pub(crate) fn current() -> Slot {
+        SLOT.get()
+    }
+
+    /// The calling thread's slot, with a number taken if need be. `None` when the thread is ending, and inside another
+    /// call of this function.
+    pub(crate) fn enroll() -> Option<Slot> {
+        match SLOT.get() {
+            Slot::NONE => {}
+            Slot::COMING | Slot::GONE => return None,
+            enrolled => return Some(enrolled),
+        }
+        SLOT.set(Slot::COMING);
+        // Registering the lease's destructor is what may fail or allocate, so it comes before the number.
+        let slot = LEASE
+            .try_with(|lease| {
+                let id = ids().take();
+                lease.0.set(Some(id));
+                Slot::of(id)
+            })
+            .ok();
+        SLOT.set(slot.unwrap_or(Slot::GONE));
+        slot
+    }
+}
+
+/// The same on loom's threads; the mutex orders a thread's end before the next thread that gets its number, as above.
+#[cfg(loom)]
+mod model {
+    use loom::sync::{Arc, Mutex};
+
+    use super::{Ids, Slot};
+
+    loom::lazy_static! {
+        static ref IDS: Arc<Mutex<Ids>> = Arc::new(Mutex::new(Ids::new()));
+    }
+
+    loom::thread_local! {
+        static LEASE: Lease = Lease::take();
+    }
+
+    struct Lease {
+        id: usize,
+        ids: Arc<Mutex<Ids>>,
+    }
+
+    impl Lease {
+        fn take() -> Self {
+            let ids = Arc::clone(&IDS);
+            let id = ids.lock().unwrap().take();
+            Self { id, ids }
+        }
+    }
+
+    impl Drop for Lease {
+        fn drop(&mut self) {
+            self.ids.lock().unwrap().give_back(self.id);
+        }
+    }
+
+    pub(crate) fn current() -> Slot {
+        enroll().unwrap_or(Slot::GONE)
+    }
+
+    pub(crate) fn enroll() -> Option<Slot> {
+        LEASE.try_with(|lease| Slot::of(lease.id)).ok()
+    }
+}
