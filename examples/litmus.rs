@@ -1,0 +1,146 @@
+//! Shows on this machine's own CPUs what the handshake's heavy barrier is for.
+//!
+//! ```text
+//! cargo run --release --example litmus -- [SECONDS]
+//! ```
+//!
+//! Two threads meet over and over, each with one side of the handshake and nothing else: the owner stores `busy` and
+//! loads `revoked`, the sweep stores `revoked` and loads `busy`. A side that finds the other's flag down has entered;
+//! when both enter at once, two threads hold the same private slots. First the sweep passes no barrier, and double
+//! claims are expected; then it passes the heavy barrier that the crate ships, compiled from the crate's own source, and
+//! none may be seen. Each part runs for SECONDS (5 unless given).
+//!
+//! Ends with status 0 if it saw just that, 1 if a double claim got past the shipped barriers, 2 for bad arguments, and 3
+//! if it can't tell: fewer than two CPUs, no asymmetric barrier on this system, or no double claim without it.
+
+use std::hint::spin_loop;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, compiler_fence};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[path = "../src/sync/fence.rs"]
+mod fence;
+
+/// A value on cache lines of its own.
+#[repr(align(128))]
+#[derive(Default)]
+struct Apart<T>(T);
+
+/// What the two sides share.
+#[derive(Default)]
+struct Meeting {
+    busy: Apart<AtomicBool>,
+    revoked: Apart<AtomicBool>,
+    /// How often each side has come to the meeting point.
+    arrived: [Apart<AtomicUsize>; 2],
+    /// Whether the owner entered in this round.
+    owner_entered: Apart<AtomicBool>,
+    over: Apart<AtomicBool>,
+}
+
+impl Meeting {
+    /// Waits for the other side. Whoever comes second lets both go on at nearly the same time.
+    fn meet(&self, side: usize) {
+        // ORDERING: Release; partner: the other side's Acquire load below: each sees what the other did before.
+        let mine = self.arrived[side].0.fetch_add(1, Ordering::Release) + 1;
+        // ORDERING: Acquire; partner: the other side's Release above.
+        while self.arrived[1 - side].0.load(Ordering::Acquire) < mine {
+            spin_loop();
+        }
+    }
+
+    /// One side of the handshake: raises its flag, passes its barrier, and enters if the other flag is down.
+    fn try_to_enter(mine: &AtomicBool, barrier: impl FnOnce(), other: &AtomicBool) -> bool {
+        // ORDERING: Relaxed; it is the barriers that are on trial.
+        mine.store(true, Ordering::Relaxed);
+        barrier();
+        // ORDERING: Relaxed, as above.
+        !other.load(Ordering::Relaxed)
+    }
+
+    fn owner(&self) {
+        loop {
+            self.meet(0);
+            // ORDERING: Relaxed; ordered by the meeting point.
+            if self.over.0.load(Ordering::Relaxed) {
+                return;
+            }
+            let entered = Self::try_to_enter(&self.busy.0, fence::light, &self.revoked.0);
+            // ORDERING: Relaxed; ordered by the meeting point.
+            self.owner_entered.0.store(entered, Ordering::Relaxed);
+            self.meet(0);
+            // ORDERING: Relaxed; ordered by the meeting point.
+            self.busy.0.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns how many rounds there were and in how many of them both sides entered.
+    fn sweep(&self, time: Duration, barrier: fn()) -> (u64, u64) {
+        let end = Instant::now() + time;
+        let (mut rounds, mut doubles) = (0, 0);
+        loop {
+            let over = rounds % 64 == 0 && Instant::now() > end;
+            // ORDERING: Relaxed; ordered by the meeting point.
+            self.over.0.store(over, Ordering::Relaxed);
+            self.meet(1);
+            if over {
+                return (rounds, doubles);
+            }
+            // A different distance between the two sides in each round.
+            for _ in 0..rounds % 8 {
+                spin_loop();
+            }
+            let entered = Self::try_to_enter(&self.revoked.0, barrier, &self.busy.0);
+            self.meet(1);
+            rounds += 1;
+            // ORDERING: Relaxed; ordered by the meeting point.
+            doubles += u64::from(entered && self.owner_entered.0.load(Ordering::Relaxed));
+            // ORDERING: Relaxed; ordered by the meeting point.
+            self.revoked.0.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+fn run(name: &str, time: Duration, barrier: fn()) -> u64 {
+    let meeting = Meeting::default();
+    let (rounds, doubles) = thread::scope(|scope| {
+        scope.spawn(|| meeting.owner());
+        meeting.sweep(time, barrier)
+    });
+    println!("{name:<28} {doubles:>9} double claims in {rounds:>10} meetings");
+    doubles
+}
+
+fn main() -> ExitCode {
+    let seconds = match std::env::args().nth(1).map(|given| (given.parse::<u64>(), given)) {
+        None => 5,
+        Some((Ok(seconds @ 1..=3600), _)) => seconds,
+        Some((_, given)) => {
+            eprintln!("litmus: SECONDS is {given:?}, but must be a number from 1 to 3600");
+            return ExitCode::from(2);
+        }
+    };
+    if thread::available_parallelism().map_or(1, usize::from) < 2 {
+        eprintln!("litmus: one CPU only; two sides never meet there");
+        return ExitCode::from(3);
+    }
+    println!("barriers of this process: {:?}", fence::pair());
+    if fence::pair() == fence::Pair::Symmetric {
+        eprintln!("litmus: no asymmetric barrier on this system; both sides use full fences, and there is nothing to show");
+        return ExitCode::from(3);
+    }
+
+    let time = Duration::from_secs(seconds);
+    // ORDERING: compiler only: the sweep's barrier left out.
+    let without = run("without the heavy barrier:", time, || compiler_fence(Ordering::SeqCst));
+    let with = run("with it, as shipped:", time, || assert!(fence::heavy(), "the system refused the barrier"));
+    match (without, with) {
+        (_, 1..) => ExitCode::FAILURE,
+        (0, 0) => {
+            eprintln!("litmus: no double claim without the barrier either; this run shows nothing");
+            ExitCode::from(3)
+        }
+        (_, 0) => ExitCode::SUCCESS,
+    }
+}
