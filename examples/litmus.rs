@@ -127,7 +127,9 @@ fn main() -> ExitCode {
     }
     println!("barriers of this process: {:?}", fence::pair());
     if fence::pair() == fence::Pair::Symmetric {
-        eprintln!("litmus: no asymmetric barrier on this system; both sides use full fences, and there is nothing to show");
+        eprintln!(
+            "litmus: no asymmetric barrier on this system; both sides use full fences, and there is nothing to show"
+        );
         return ExitCode::from(3);
     }
 

@@ -42,17 +42,14 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Splits off all but the last `keep` items put in; `None` if there are no more than that.
+    /// Splits off all but `keep` items; `None` if there are no more than that. The array stays with those kept.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         if self.len() <= keep {
             return None;
         }
         let items = match &mut self.items {
             Items::One(item) => Items::One(item.take()),
-            Items::Many(items) => {
-                let kept = items.split_off(items.len() - keep);
-                Items::Many(std::mem::replace(items, kept))
-            }
+            Items::Many(items) => Items::Many(items.split_off(keep)),
         };
         Some(Self { items, stamp: self.stamp })
     }

@@ -29,7 +29,7 @@ use crate::recycle::Recycle;
 ///
 /// Dropping it panics if the recycler does, or the `Drop` of an item that isn't kept, and the thread isn't unwinding
 /// already. At most that item is lost.
-pub struct Pooled<'pool, T: Send, R: Recycle<T>> {
+pub struct Pooled<'pool, T: Send, R: Recycle<T> = crate::DefaultRecycle> {
     item: ManuallyDrop<Item<T>>,
     pool: &'pool Pool<T, R>,
 }

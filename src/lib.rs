@@ -1,4 +1,64 @@
-//! An object pool that empties itself.
+//! An object pool that empties itself: what `sync.Pool` is to Go.
+//!
+//! For servers, proxies, codecs and parsers that make the same buffers, contexts or scratch structures for every request
+//! and want none of them made twice, no lock between their threads, and their memory back after the burst.
+//!
+//! ```
+//! use ebbtide::Pool;
+//!
+//! static BUFFERS: Pool<Vec<u8>> = Pool::new(); // const; cleared on their way back
+//!
+//! fn handle(request: &[u8]) -> usize {
+//!     let mut buffer = BUFFERS.get(); // derefs to Vec<u8>
+//!     buffer.extend_from_slice(request);
+//!     buffer.len()
+//! } // back into the pool here
+//!
+//! assert_eq!(handle(b"hello"), 5);
+//! ```
+//!
+//! # Which constructor
+//!
+//! | you have | use |
+//! | --- | --- |
+//! | a collection, or a type with [`Clear`] and `Default` | [`Pool::new`] |
+//! | a function that makes one, and nothing to clear | [`Pool::with`] |
+//! | collections that should start at some size and not be kept when they grew too large | [`WithCapacity`] |
+//! | your own way of making, resetting or refusing items | [`Recycle`] with [`Pool::with_recycle`] |
+//! | your own epochs, limits or number of private slots | [`Settings`] with [`Pool::with_settings`] |
+//! | guards without a lifetime | [`Pool::get_owned`] |
+//!
+//! # What happens to an item
+//!
+//! A thread's own items lie in its *private slots*, the one put last on top. When they are full, half of them travel as
+//! one *batch* to the thread's *shard*, one of as many lock-free queues as there are CPUs; a thread that finds nothing
+//! at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
+//! not been used since the sweep before, and makes all the rest, private slots of idle and exited threads included, the
+//! next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds unless [`Settings::every`] says
+//! otherwise, and is dropped by the janitor, one background thread for the whole process.
+//!
+//! # What may wait
+//!
+//! `get`, `put` and sweeps take no lock, and a private slot is reached with no atomic read-modify-write. Three things
+//! can make a thread wait for another one:
+//!
+//! - The shared queues are [`crossbeam_queue::SegQueue`]s. A thread that is stopped in the middle of a push or pop can
+//!   make another one, at the same queue, wait until it runs again.
+//! - A thread's first use of any pool, and its end, hold a lock for a few instructions, to take and give back a number;
+//!   and a pool's first use holds the janitor's, to be added to its list.
+//! - The global allocator, where an item, an array or a queue's next block has to be made.
+//!
+//! # Limits
+//!
+//! - Not for signal handlers. In a child after `fork` of a program with threads only `exec` is supported.
+//! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
+//! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`].
+//!
+//! # Under loom
+//!
+//! Built with `RUSTFLAGS="--cfg loom"` the whole pool runs on [loom](https://docs.rs/loom)'s atomics, so that a program
+//! with a pool in it can be explored. Constructors are not `const` then, there is no janitor, and a pool is to be made
+//! inside the model.
 
 mod batch;
 mod guard;
@@ -25,3 +85,7 @@ pub use recycle::{Clear, DefaultRecycle, Recycle, WithCapacity};
 pub use settings::{Manual, Settings, SettingsError, Timed};
 pub use stats::Stats;
 pub use sweep::Swept;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

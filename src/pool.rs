@@ -1,7 +1,7 @@
 //! The pool: the public face over the store, where user code and its panics are contained.
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::batch::{Array, Batch};
@@ -280,17 +280,24 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If [`Recycle::create`] does; what was made before is kept.
     pub fn prefill(&self, n: usize) -> usize {
         let store = self.store();
-        let batch = store.limits.array.max(1);
-        let mut left = n;
+        let size = store.limits.array.max(1);
         let mut kept = 0;
-        while left > 0 {
-            let items: Array<T> = (0..left.min(batch)).map(|_| Item::new(self.recycler.create())).collect();
-            left -= items.len();
-            let offered = items.len();
-            kept += offered;
-            if let Some(rejected) = store.put_batch(items) {
+        for start in (0..n).step_by(size) {
+            let mut items = Array::with_capacity(size);
+            let made = panic::catch_unwind(AssertUnwindSafe(|| {
+                (start..n.min(start + size)).for_each(|_| items.push(Item::new(self.recycler.create())));
+            }));
+            kept += items.len();
+            let rejected = store.put_batch(items);
+            let full = rejected.is_some();
+            if let Some(rejected) = rejected {
                 kept -= rejected.len();
                 drop_rejected(rejected);
+            }
+            if let Err(panic) = made {
+                raise(panic)
+            }
+            if full {
                 break;
             }
         }
@@ -425,11 +432,11 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         self.store().events.refused.add(1);
         let second = drop_each([item]);
         match (first, second) {
-            (Some(first), second) => {
-                second.map(discard);
+            (Some(first), Some(second)) => {
+                discard(second);
                 raise(first)
             }
-            (None, Some(second)) => raise(second),
+            (Some(panic), None) | (None, Some(panic)) => raise(panic),
             (None, None) => {}
         }
     }
@@ -489,6 +496,10 @@ impl<T: Send, R> Drop for Pool<T, R> {
         }
     }
 }
+
+// A panic in user code leaves the pool whole; what it leaves of an item is for the item's own type to answer for.
+impl<T: Send + UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Pool<T, R> {}
+impl<T: Send + UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
 
 impl<T: Send, R> fmt::Debug for Pool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,9 +23,9 @@ use std::mem;
 
 use crate::batch::Array;
 use crate::item::{Item, discard, drop_each};
+use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
 use crate::sync::{AtomicBool, AtomicU8, Counter, Ordering, UnsafeCell};
-use crate::stats::Tally;
 
 /// `gate`: a sweep may be looking at the slots; the owner keeps out.
 const REVOKED: u8 = 1;

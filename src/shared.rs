@@ -125,10 +125,9 @@ impl<T> Shared<T> {
         // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
         self.occupied[generation].store(0, Ordering::Relaxed);
         fence::full();
-        for shard in &self.shards {
-            while let Some(batch) = shard.generations[generation].pop() {
-                into.push(batch);
-            }
+        for queue in self.shards.iter().map(|shard| &shard.generations[generation]) {
+            // No more than there were at first, or a thread that keeps pushing could keep the sweep here.
+            into.extend((0..queue.len()).map_while(|_| queue.pop()));
         }
     }
 
@@ -149,9 +148,7 @@ impl<T> Shared<T> {
     pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
         let mut empties = Vec::new();
         for shard in &self.shards {
-            while let Some(empty) = shard.empties.pop() {
-                empties.push(empty);
-            }
+            empties.extend((0..shard.empties.len()).map_while(|_| shard.empties.pop()));
         }
         empties
     }

@@ -109,7 +109,7 @@ impl<T: Send> Store<T> {
             return shared.keep_empty(shard, batch.into_array());
         }
         let set = if young { self.slot_set() } else { None };
-        let Some(set) = set else { return shared.put_back(shard, batch) };
+        let Some(set) = set else { return self.put_back(shared, shard, batch) };
         match set.refill(batch.into_array()) {
             Ok(left_over) => {
                 self.took(Some(set), shared, items);
@@ -119,8 +119,18 @@ impl<T: Send> Store<T> {
                     set.grow_stash();
                 }
             }
-            Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
+            Err(array) => self.put_back(shared, shard, Batch::many(array, stamp)),
         }
+    }
+
+    /// Puts the rest of a batch back to where it was found. If its generation has been swept meanwhile it goes to the
+    /// victims of now, so that the next sweep finds it: one epoch late, not two.
+    fn put_back(&self, shared: &Shared<T>, shard: usize, mut batch: Batch<T>) {
+        let victims = self.epoch().wrapping_sub(1);
+        if (batch.stamp.wrapping_sub(victims) as isize) < 0 {
+            batch.stamp = victims;
+        }
+        shared.put_back(shard, batch);
     }
 
     /// Makes an item idle. What comes back is to be dropped: there was no room for it.
@@ -169,6 +179,9 @@ impl<T: Send> Store<T> {
 
     /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
     pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
+        if items.is_empty() {
+            return None;
+        }
         self.push(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
     }
 

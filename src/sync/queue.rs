@@ -31,14 +31,16 @@ mod model {
             let value = Box::into_raw(Box::new(value));
             for place in &self.places {
                 // ORDERING: Release on success; partner: the compare_exchange in `pop`.
-                if place
-                    .compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed)
-                    .is_ok()
-                {
+                if place.compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed).is_ok() {
                     return;
                 }
             }
             panic!("the model's queue holds {PLACES} values at most");
+        }
+
+        /// How many pops may be needed to empty it: a bound, where the real one counts.
+        pub(crate) fn len(&self) -> usize {
+            PLACES
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
@@ -49,10 +51,7 @@ mod model {
                     continue;
                 }
                 // ORDERING: Acquire on success; partner: the Release in `push`.
-                if place
-                    .compare_exchange(value, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-                {
+                if place.compare_exchange(value, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     // SAFETY: from `Box::into_raw` in `push`; taking it out of its place made it ours alone.
                     return Some(*unsafe { Box::from_raw(value) });
                 }
