@@ -9,8 +9,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(usize);
 
-/// How many bits of a [`Slot`] are the bucket.
-const BUCKET_BITS: u32 = 5;
+/// How many bits of a [`Slot`] are the bucket. Loom has few threads, and explores every look at a bucket.
+const BUCKET_BITS: u32 = if cfg!(loom) { 2 } else { 5 };
 
 /// How many buckets a table has; the last one is never made.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
