@@ -1,10 +1,7 @@
 //! A batch: several items that travel as one, and the epoch that says how old they are.
 
+use crate::array::Array;
 use crate::item::Item;
-
-/// Room for the items of one batch. Its capacity is set when it is made and never grows: pushing past it would
-/// allocate, perhaps inside a claim.
-pub(crate) type Array<T> = Vec<Item<T>>;
 
 /// Items on their way between private slots and shared queues; never empty while it lies in a queue.
 pub(crate) struct Batch<T> {
@@ -42,23 +39,28 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Splits off all but `keep` items; `None` if there are no more than that. The array stays with those kept.
+    /// Splits off all but `keep` items; `None` if there are no more than that.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
-        if self.len() <= keep {
-            return None;
-        }
+        let rest = self.len().checked_sub(keep).filter(|rest| *rest > 0)?;
         let items = match &mut self.items {
             Items::One(item) => Items::One(item.take()),
-            Items::Many(items) => Items::Many(items.split_off(keep)),
+            Items::Many(items) => {
+                let mut split = Array::new(rest);
+                for item in items.take(rest) {
+                    let pushed = split.push(item);
+                    debug_assert!(pushed.is_ok(), "there is room for the rest");
+                }
+                Items::Many(split)
+            }
         };
         Some(Self { items, stamp: self.stamp })
     }
 
-    /// The array it travels in, with whatever items are left.
-    pub(crate) fn into_array(self) -> Array<T> {
+    /// The array that it travels in, with whatever items are left; none for a single item.
+    pub(crate) fn into_array(self) -> Option<Array<T>> {
         match self.items {
-            Items::One(item) => item.into_iter().collect(),
-            Items::Many(items) => items,
+            Items::One(_) => None,
+            Items::Many(items) => Some(items),
         }
     }
 }

@@ -60,6 +60,7 @@
 //! with a pool in it can be explored. Constructors are not `const` then, there is no janitor, and a pool is to be made
 //! inside the model.
 
+mod array;
 mod batch;
 mod guard;
 mod item;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::batch::{Array, Batch};
+use crate::array::Array;
+use crate::batch::Batch;
 use crate::guard::{OwnedPooled, Pooled};
 use crate::item::{Item, Payload, discard, drop_each};
 use crate::janitor::{self, Registrar};
@@ -283,9 +284,12 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         let size = store.limits.array.max(1);
         let mut kept = 0;
         for start in (0..n).step_by(size) {
-            let mut items = Array::with_capacity(size);
+            let mut items = Array::new(size);
             let made = panic::catch_unwind(AssertUnwindSafe(|| {
-                (start..n.min(start + size)).for_each(|_| items.push(Item::new(self.recycler.create())));
+                for _ in start..n.min(start + size) {
+                    let pushed = items.push(Item::new(self.recycler.create()));
+                    debug_assert!(pushed.is_ok(), "there is room for a batch");
+                }
             }));
             kept += items.len();
             let rejected = store.put_batch(items);

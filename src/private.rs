@@ -21,7 +21,7 @@
 use std::fmt;
 use std::mem;
 
-use crate::batch::Array;
+use crate::array::{Array, Stack};
 use crate::item::{Item, discard, drop_each};
 use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
@@ -69,21 +69,26 @@ const MAX_STASH: usize = 128;
 /// Two arrays, swapped whole. Each is made when it is first needed and is gone after a sweep took it.
 #[repr(C)]
 struct Arrays<T> {
-    /// Pushed to and popped from. Its own length is 0 here: the true one is `SlotSet::loaded`, which others can read,
-    /// and a second copy of it would cost the fast path 6 %.
-    loaded: Array<T>,
+    /// Pushed to and popped from. Its own length isn't kept while it is here: the true one is `SlotSet::loaded`, which
+    /// others can read, and a second copy of it would cost the fast path 6 %.
+    loaded: Option<Array<T>>,
+    /// The capacity of the loaded array; 0 without one.
+    room: usize,
     /// Full, or empty, or what a refill brought.
-    spare: Array<T>,
+    spare: Option<Array<T>>,
     /// Empty arrays that refills left over, for the next spills.
-    stash: Vec<Array<T>>,
+    stash: Stack<T>,
 }
 
 /// All that a sweep takes out of one slot set.
 pub(crate) struct Taken<T> {
-    pub(crate) loaded: Array<T>,
-    pub(crate) spare: Array<T>,
-    pub(crate) stash: Vec<Array<T>>,
+    /// The loaded and the spare array; either may be empty.
+    pub(crate) arrays: [Option<Array<T>>; 2],
+    pub(crate) stash: Stack<T>,
 }
+
+/// What an owner that was kept out has in its hands still.
+pub(crate) type KeptOut<T> = (Item<T>, Array<T>);
 
 /// The slots inside a claim: the arrays and their lengths.
 struct Slots<'a, T> {
@@ -107,7 +112,7 @@ impl<T> SlotSet<T> {
             gate: AtomicU8::new(open),
             open,
             home,
-            arrays: UnsafeCell::new(Arrays { loaded: Array::new(), spare: Array::new(), stash: Vec::new() }),
+            arrays: UnsafeCell::new(Arrays { loaded: None, room: 0, spare: None, stash: Stack::new() }),
             loaded: Counter::new(),
             spare: Counter::new(),
             stashed: Counter::new(),
@@ -146,33 +151,21 @@ impl<T> SlotSet<T> {
 
     /// Pushes to either array, or makes room with an empty one from the stash, if there is one. Returns the full batch
     /// that had to go out for that, if any; the item comes back if there is no room or a sweep keeps the owner out.
+    #[inline]
     pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
         self.claim_slowly(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
-    /// The same with an empty array at hand. Returns what came out: a full batch, or an array that was not needed. If a
-    /// sweep keeps the owner out, both come back.
-    pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Array<T>, (Item<T>, Array<T>)> {
+    /// The same with an empty array at hand. Returns what came out, if anything: a full batch, or an array that was not
+    /// needed. If a sweep keeps the owner out, both come back.
+    pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Array<T>>, KeptOut<T>> {
         self.claim_slowly((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
-    /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there is no room for it;
-    /// else the batch comes back.
+    /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there are enough; else the
+    /// batch comes back.
     pub(crate) fn refill(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
         self.claim_slowly(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
-    }
-
-    /// Makes more room for empty arrays, up to a limit.
-    pub(crate) fn grow_stash(&self) {
-        let Ok(room) = self.claim_slowly((), |slots, ()| slots.arrays.stash.capacity()) else { return };
-        if room < MAX_STASH {
-            let larger = Vec::with_capacity((2 * room).clamp(8, MAX_STASH));
-            // What comes back is freed here, outside the claim.
-            drop(self.claim_slowly(larger, |slots, mut larger| {
-                larger.append(&mut slots.arrays.stash);
-                mem::replace(&mut slots.arrays.stash, larger)
-            }));
-        }
     }
 
     /// Runs `act` on the slots if the gate is wide open; else gives the argument back.
@@ -185,6 +178,7 @@ impl<T> SlotSet<T> {
     }
 
     /// The same where the gate may carry marks that send the owner here, but not if it is revoked.
+    #[inline]
     fn claim_slowly<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Relaxed, made visible by the barrier below; partner: the load of `busy` in `take`.
         self.busy.store(true, Ordering::Relaxed);
@@ -267,18 +261,19 @@ impl<T> Slots<'_, T> {
     fn pop_loaded(&mut self) -> Option<Item<T>> {
         let last = self.loaded.get().checked_sub(1)?;
         self.loaded.set(last);
-        // SAFETY: the first `loaded` places of the array hold items; this one is no longer among them.
-        Some(unsafe { self.arrays.loaded.as_ptr().add(last).read() })
+        // SAFETY: where there are items there is an array; its first `loaded` places hold them, and this one is no longer
+        // among those.
+        Some(unsafe { self.arrays.loaded.as_mut().unwrap_unchecked().place(last).read() })
     }
 
     #[inline(always)]
     fn push_loaded(&mut self, item: Item<T>) -> Result<(), Item<T>> {
         let next = self.loaded.get();
-        if next == self.arrays.loaded.capacity() {
+        if next == self.arrays.room {
             return Err(item);
         }
-        // SAFETY: within the capacity, and at the first place that holds no item.
-        unsafe { self.arrays.loaded.as_mut_ptr().add(next).write(item) };
+        // SAFETY: where there is room there is an array; this is the first of its places that holds no item.
+        unsafe { self.arrays.loaded.as_mut().unwrap_unchecked().place(next).write(item) };
         self.loaded.set(next + 1);
         Ok(())
     }
@@ -291,7 +286,7 @@ impl<T> Slots<'_, T> {
     }
 
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        if self.loaded.get() == self.arrays.loaded.capacity() && self.spare.get() == 0 {
+        if self.loaded.get() == self.arrays.room && self.spare.get() == 0 {
             self.swap();
         }
         self.push_loaded(item)
@@ -301,19 +296,19 @@ impl<T> Slots<'_, T> {
         let Err(item) = self.push_either(item) else { return Ok(None) };
         let Some(empty) = self.arrays.stash.pop() else { return Err(item) };
         self.stashed.set(self.arrays.stash.len());
-        Ok(Some(self.rotate(item, empty)))
+        Ok(self.rotate(item, empty))
     }
 
-    fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Array<T> {
+    fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Option<Array<T>> {
         match self.push_either(item) {
-            Ok(()) => empty,
+            Ok(()) => Some(empty),
             Err(item) => self.rotate(item, empty),
         }
     }
 
     /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out.
-    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Array<T> {
-        let full = self.replace_loaded(empty);
+    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Option<Array<T>> {
+        let full = self.replace_loaded(Some(empty));
         let out = self.replace_spare(full);
         let pushed = self.push_loaded(item);
         debug_assert!(pushed.is_ok(), "an empty array has room");
@@ -323,49 +318,48 @@ impl<T> Slots<'_, T> {
 
     fn refill(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
         let empty = if self.loaded.get() == 0 {
-            self.replace_loaded(batch)
+            self.replace_loaded(Some(batch))
         } else if self.spare.get() == 0 {
-            self.replace_spare(batch)
+            self.replace_spare(Some(batch))
         } else {
             return Err(batch);
         };
-        let stash = &mut self.arrays.stash;
-        if stash.len() == stash.capacity() || empty.capacity() == 0 {
-            return Ok(Some(empty));
+        match empty {
+            Some(empty) if self.arrays.stash.len() < MAX_STASH => {
+                self.arrays.stash.push(empty);
+                self.stashed.set(self.arrays.stash.len());
+                Ok(None)
+            }
+            left_over => Ok(left_over),
         }
-        stash.push(empty);
-        self.stashed.set(stash.len());
-        Ok(None)
     }
 
     fn take(&mut self) -> Taken<T> {
         self.stashed.set(0);
-        Taken {
-            loaded: self.replace_loaded(Array::new()),
-            spare: self.replace_spare(Array::new()),
-            stash: mem::take(&mut self.arrays.stash),
-        }
+        let arrays = [self.replace_loaded(None), self.replace_spare(None)];
+        Taken { arrays, stash: mem::replace(&mut self.arrays.stash, Stack::new()) }
     }
 
     fn swap(&mut self) {
-        let spare = self.replace_spare(Array::new());
+        let spare = self.arrays.spare.take();
         let loaded = self.replace_loaded(spare);
         self.replace_spare(loaded);
     }
 
-    fn replace_loaded(&mut self, mut array: Array<T>) -> Array<T> {
-        let (before, after) = (self.loaded.get(), array.len());
-        self.loaded.set(after);
-        // SAFETY: 0 is within every capacity; from here on `self.loaded` says how many items there are.
-        unsafe { array.set_len(0) };
+    fn replace_loaded(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
+        let before = self.loaded.get();
+        self.loaded.set(array.as_ref().map_or(0, Array::len));
+        self.arrays.room = array.as_ref().map_or(0, Array::capacity);
         let mut out = mem::replace(&mut self.arrays.loaded, array);
-        // SAFETY: the first `loaded` places hold items.
-        unsafe { out.set_len(before) };
+        if let Some(out) = &mut out {
+            // SAFETY: the first `loaded` places hold items.
+            unsafe { out.set_len(before) };
+        }
         out
     }
 
-    fn replace_spare(&mut self, array: Array<T>) -> Array<T> {
-        self.spare.set(array.len());
+    fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
+        self.spare.set(array.as_ref().map_or(0, Array::len));
         mem::replace(&mut self.arrays.spare, array)
     }
 }
@@ -373,8 +367,8 @@ impl<T> Slots<'_, T> {
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: the pool is gone, and with it every owner and sweep.
-        let Taken { loaded, spare, .. } = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
-        if let Some(panic) = drop_each(loaded.into_iter().chain(spare)) {
+        let Taken { arrays, .. } = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
+        if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten()) {
             discard(panic);
         }
     }

@@ -8,7 +8,8 @@ use std::fmt;
 
 use crossbeam_utils::CachePadded;
 
-use crate::batch::{Array, Batch};
+use crate::array::Array;
+use crate::batch::Batch;
 use crate::item::{discard, drop_each};
 use crate::sync::{AtomicUsize, Counter, Ordering, Queue, cpus, fence};
 
@@ -64,6 +65,7 @@ impl<T> Shared<T> {
     }
 
     /// Puts a batch into the queue of its generation; what there is no room for comes back.
+    #[inline]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let granted = self.room.reserve(batch.len());
         let rejected = batch.split_off(granted);
@@ -74,6 +76,7 @@ impl<T> Shared<T> {
     }
 
     /// Puts back what was taken from `shard` and still counts as held there.
+    #[inline]
     pub(crate) fn put_back(&self, shard: usize, batch: Batch<T>) {
         let generation = batch.stamp & 1;
         let bit = 1 << shard;
@@ -91,6 +94,7 @@ impl<T> Shared<T> {
     /// Takes a batch: of the primaries of the own shard, then of the others, then of the victims likewise.
     ///
     /// Its items still count as held until `release` is called for those that the caller keeps.
+    #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize) -> Option<Found<T>> {
         [epoch & 1, !epoch & 1].into_iter().find_map(|generation| {
             // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen yet is still being put.
@@ -116,6 +120,7 @@ impl<T> Shared<T> {
     }
 
     /// `items` that `pop` took are no longer held here.
+    #[inline]
     pub(crate) fn release(&self, items: usize) {
         self.room.release(items);
     }
@@ -139,9 +144,7 @@ impl<T> Shared<T> {
     /// Keeps an array without items for the next spill.
     pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
         debug_assert!(empty.is_empty());
-        if empty.capacity() > 0 {
-            self.shards[self.index(home)].empties.push(empty);
-        }
+        self.shards[self.index(home)].empties.push(empty);
     }
 
     /// Takes all arrays without items.

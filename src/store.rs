@@ -8,7 +8,8 @@ use std::fmt;
 
 use crossbeam_utils::CachePadded;
 
-use crate::batch::{Array, Batch};
+use crate::array::Array;
+use crate::batch::Batch;
 use crate::item::Item;
 use crate::private::SlotSet;
 use crate::shared::{Found, Shared, Source};
@@ -103,20 +104,24 @@ impl<T: Send> Store<T> {
 
     /// Finds a place for the rest of a batch of which one item was taken. A young one becomes the thread's private
     /// slots. Victims stay where they were: else the one item in use would make its idle neighbours young again.
+    #[inline]
     fn settle(&self, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
         let (items, stamp) = (batch.len(), batch.stamp);
         if items == 0 {
-            return shared.keep_empty(shard, batch.into_array());
+            if let Some(empty) = batch.into_array() {
+                shared.keep_empty(shard, empty);
+            }
+            return;
         }
         let set = if young { self.slot_set() } else { None };
         let Some(set) = set else { return self.put_back(shared, shard, batch) };
-        match set.refill(batch.into_array()) {
+        let Some(array) = batch.into_array() else { return };
+        match set.refill(array) {
             Ok(left_over) => {
                 self.took(Some(set), shared, items);
                 if let Some(empty) = left_over {
                     // To where the batch came from: the thread that filled it will need another.
                     shared.keep_empty(shard, empty);
-                    set.grow_stash();
                 }
             }
             Err(array) => self.put_back(shared, shard, Batch::many(array, stamp)),
@@ -134,6 +139,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Makes an item idle. What comes back is to be dropped: there was no room for it.
+    #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
         if self.chaos_strikes() {
@@ -152,12 +158,13 @@ impl<T: Send> Store<T> {
     fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
         let home = set.home.into();
         let empty = self.shared.get().and_then(|shared| shared.take_empty(home));
-        match set.spill(item, empty.unwrap_or_else(|| Array::with_capacity(self.limits.array))) {
-            Ok(out) if out.is_empty() => {
-                self.keep_empty(home, out);
+        match set.spill(item, empty.unwrap_or_else(|| Array::new(self.limits.array))) {
+            Ok(None) => None,
+            Ok(Some(unused)) if unused.is_empty() => {
+                self.keep_empty(home, unused);
                 None
             }
-            Ok(full) => self.share(set, full),
+            Ok(Some(full)) => self.share(set, full),
             Err((item, empty)) => {
                 self.keep_empty(home, empty);
                 self.put_past(Some(set), item)
@@ -166,6 +173,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Moves a full batch from the private slots to the own shard.
+    #[inline]
     fn share(&self, set: &SlotSet<T>, full: Array<T>) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
@@ -186,6 +194,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Every batch that becomes shared goes through here.
+    #[inline]
     pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
         let rejected = self.shared().push(home, batch);
@@ -198,6 +207,7 @@ impl<T: Send> Store<T> {
     }
 
     /// These items were shared and no longer are.
+    #[inline]
     pub(crate) fn took(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, items: usize) {
         shared.release(items);
         self.count(set, items.wrapping_neg(), |tally| &tally.shared);
@@ -215,6 +225,7 @@ impl<T: Send> Store<T> {
         self.sets.get_or_make(make).map(|set| &**set)
     }
 
+    #[inline]
     fn shared(&self) -> &Shared<T> {
         match self.shared.get() {
             Some(shared) => shared,
@@ -238,6 +249,7 @@ impl<T: Send> Store<T> {
 
     // ---- the epoch and the token ----
 
+    #[inline]
     pub(crate) fn epoch(&self) -> usize {
         // ORDERING: Acquire; partner: the Release store in `set_epoch`: a batch stamped with the new epoch is pushed
         // after the sweep that made it has drained that generation.
@@ -264,6 +276,7 @@ impl<T: Send> Store<T> {
     // ---- counting ----
 
     /// Adds to a count of the calling thread's, whose slot set is `set`, or of all that have none.
+    #[inline]
     fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
         match set {
             Some(set) => which(&set.tally).bump(by),

@@ -14,7 +14,8 @@
 
 use std::ops::Deref;
 
-use crate::batch::{Array, Batch};
+use crate::array::{Array, Stack};
+use crate::batch::Batch;
 use crate::item::{Payload, drop_each, keep_first};
 use crate::private::Taken;
 use crate::store::Store;
@@ -67,6 +68,7 @@ pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
 pub(crate) struct Condemned<T> {
     batches: Vec<Batch<T>>,
     empties: Vec<Array<T>>,
+    stashes: Vec<Stack<T>>,
     swept: Swept,
 }
 
@@ -141,9 +143,10 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if self.purpose == Purpose::Advance {
             store.set_epoch(epoch.wrapping_add(1));
         }
-        for (home, Taken { loaded, spare, stash }) in self.collected {
-            empties.extend(stash);
-            for array in [loaded, spare] {
+        let mut stashes = Vec::new();
+        for (home, Taken { arrays, stash }) in self.collected {
+            stashes.push(stash);
+            for array in arrays.into_iter().flatten() {
                 if array.is_empty() {
                     empties.push(array);
                     continue;
@@ -168,7 +171,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: self.condemned, empties, swept }
+        Condemned { batches: self.condemned, empties, stashes, swept }
     }
 }
 
@@ -200,7 +203,7 @@ impl<T> Condemned<T> {
                 keep_first(&mut first, panic);
             }
         }
-        drop(self.empties);
+        drop((self.empties, self.stashes));
         (self.swept, first)
     }
 }
