@@ -94,3 +94,12 @@ pub(crate) fn discard(payload: Payload) {
         std::mem::forget(again);
     }
 }
+
+/// Raises a panic of user code again, unless this thread is unwinding already: that would abort the process.
+pub(crate) fn raise(panic: Payload) {
+    if std::thread::panicking() {
+        discard(panic);
+    } else {
+        panic::resume_unwind(panic);
+    }
+}

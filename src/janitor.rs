@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::item::{Payload, discard, keep_first};
+use crate::item::{Payload, discard, keep_first, raise};
 use crate::store::Store;
 use crate::sweep::{Condemned, Purpose, Sweep, Swept};
 use crate::sync::Arc;
@@ -104,11 +104,12 @@ pub(crate) fn forget<T>(store: *const T) {
 ///
 /// # Panics
 ///
-/// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept.
+/// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept, unless the
+/// thread is unwinding already.
 pub fn advance_all() -> Swept {
     let (swept, panic) = sweep_all(collect(|_| true).unwrap_or_default());
     if let Some(panic) = panic {
-        std::panic::resume_unwind(panic);
+        raise(panic);
     }
     swept
 }

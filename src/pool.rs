@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::guard::{OwnedPooled, Pooled};
-use crate::item::{Item, Payload, discard, drop_each};
+use crate::item::{Item, Payload, discard, drop_each, raise};
 use crate::janitor::{self, Registrar};
 use crate::recycle::{Clear, DefaultRecycle, Recycle};
 use crate::settings::{Manual, Settings, SettingsError, Timed};
@@ -328,7 +328,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped.
+    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
+    /// is unwinding already.
     pub fn advance(&self) -> Option<Swept> {
         self.sweep(Purpose::Advance)
     }
@@ -348,7 +349,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped.
+    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
+    /// is unwinding already.
     pub fn clear(&self) -> Option<Swept> {
         self.sweep(Purpose::Clear)
     }
@@ -378,7 +380,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     fn sweep(&self, purpose: Purpose) -> Option<Swept> {
         let Some(store) = self.store.get() else { return Some(Swept::default()) };
         let (swept, panic) = sweep(store, purpose)?;
-        panic.map_or(Some(swept), raise)
+        if let Some(panic) = panic {
+            raise(panic);
+        }
+        Some(swept)
     }
 
     #[inline(always)]
@@ -474,15 +479,6 @@ fn drop_rejected<T>(mut rejected: Batch<T>) {
     if let Some(panic) = drop_each(&mut rejected) {
         raise(panic)
     }
-}
-
-/// Raises a panic of user code again, unless this thread is unwinding already: that would abort the process.
-fn raise<O: Default>(panic: Payload) -> O {
-    if std::thread::panicking() {
-        discard(panic);
-        return O::default();
-    }
-    panic::resume_unwind(panic)
 }
 
 #[cfg(loom)]

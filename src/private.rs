@@ -279,14 +279,14 @@ impl<T> Slots<'_, T> {
     }
 
     fn pop_either(&mut self) -> Option<Item<T>> {
-        if self.loaded.get() == 0 {
+        if self.loaded.get() == 0 && self.spare.get() > 0 {
             self.swap();
         }
         self.pop_loaded()
     }
 
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        if self.loaded.get() == self.arrays.room && self.spare.get() == 0 {
+        if self.loaded.get() == self.arrays.room && self.arrays.spare.as_ref().is_some_and(Array::is_empty) {
             self.swap();
         }
         self.push_loaded(item)
