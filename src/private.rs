@@ -25,7 +25,7 @@ use crate::array::{Array, Stack};
 use crate::item::{Item, discard, drop_each};
 use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
-use crate::sync::{AtomicBool, AtomicU8, Counter, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicU8, Length, Ordering, UnsafeCell};
 
 /// `gate`: a sweep may be looking at the slots; the owner keeps out.
 const REVOKED: u8 = 1;
@@ -52,12 +52,12 @@ pub(crate) struct SlotSet<T> {
     /// Which shard this thread spills to and refills from first.
     pub(crate) home: u16,
     /// How many items the loaded array holds. Written in a claim; read by anybody, as a hint.
-    loaded: Counter,
+    loaded: Length,
     /// Touched in a claim, by the owner or by a sweep that found the owner not busy after the heavy barrier.
     arrays: UnsafeCell<Arrays<T>>,
     /// How many items the spare array holds, and how many empty arrays lie in the stash; as above.
-    spare: Counter,
-    stashed: Counter,
+    spare: Length,
+    stashed: Length,
     /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
@@ -93,9 +93,9 @@ pub(crate) type KeptOut<T> = (Item<T>, Array<T>);
 /// The slots inside a claim: the arrays and their lengths.
 struct Slots<'a, T> {
     arrays: &'a mut Arrays<T>,
-    loaded: &'a Counter,
-    spare: &'a Counter,
-    stashed: &'a Counter,
+    loaded: &'a Length,
+    spare: &'a Length,
+    stashed: &'a Length,
 }
 
 // SAFETY: `arrays` is reached only as the protocol above allows, by one thread at a time; so items move between
@@ -113,9 +113,9 @@ impl<T> SlotSet<T> {
             open,
             home,
             arrays: UnsafeCell::new(Arrays { loaded: None, room: 0, spare: None, stash: Stack::new() }),
-            loaded: Counter::new(),
-            spare: Counter::new(),
-            stashed: Counter::new(),
+            loaded: Length::new(),
+            spare: Length::new(),
+            stashed: Length::new(),
             tally: Tally::default(),
         }
     }

@@ -20,8 +20,8 @@ const MAX_SHARDS: usize = usize::BITS as usize;
 pub(crate) struct Shared<T> {
     /// As many as there are CPUs, rounded up to a power of two.
     shards: Box<[CachePadded<Shard<T>>]>,
-    /// For each generation, which shards may hold a batch: a bit is set after a push, and cleared by the sweep that
-    /// empties the generation. So that a miss need not touch every shard.
+    /// For each generation, which shards may hold a batch: a bit is set after a push, and cleared by each sweep before it
+    /// goes through the generation. So that a miss need not touch every shard.
     occupied: [CachePadded<AtomicUsize>; 2],
     room: Room,
 }
@@ -84,7 +84,7 @@ impl<T> Shared<T> {
         // If the sweep's clearing of the bit comes first, the load below sees it and the bit is set again. If the push
         // comes first, the sweep finds the batch after it has cleared the bit. The fences make it one of the two.
         fence::full();
-        // ORDERING: Relaxed, ordered by the fence above; partner: the store in `drain`.
+        // ORDERING: Relaxed, ordered by the fence above; partner: the store in `take_older`.
         if self.occupied[generation].load(Ordering::Relaxed) & bit == 0 {
             // ORDERING: Relaxed, no partner; the queue itself orders what is in it.
             self.occupied[generation].fetch_or(bit, Ordering::Relaxed);
@@ -108,11 +108,10 @@ impl<T> Shared<T> {
                     return None;
                 }
                 let batch = self.shards[shard].generations[generation].pop()?;
-                let young = batch.stamp.wrapping_sub(epoch) as isize >= 0;
-                let source = match (young, step) {
-                    (false, _) => Source::Victim,
-                    (true, 0) => Source::Own,
-                    (true, _) => Source::Stolen,
+                let source = match step {
+                    _ if is_older(batch.stamp, epoch) => Source::Victim,
+                    0 => Source::Own,
+                    _ => Source::Stolen,
                 };
                 Some(Found { batch, shard, source })
             })
@@ -125,13 +124,33 @@ impl<T> Shared<T> {
         self.room.release(items);
     }
 
-    /// Takes everything out of one generation; `release` is for the caller to call. Only for the holder of the sweep token.
-    pub(crate) fn drain(&self, generation: usize, into: &mut Vec<Batch<T>>) {
-        // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
-        self.occupied[generation].store(0, Ordering::Relaxed);
-        fence::full();
-        for queue in self.shards.iter().map(|shard| &shard.generations[generation]) {
-            // No more than there were at first, or a thread that keeps pushing could keep the sweep here.
+    /// Takes every batch stamped before `epoch` out of both generations; `release` is for the caller to call. Only for the
+    /// holder of the sweep token.
+    ///
+    /// That is all of the victims. Among the primaries there may be the rest of a victim batch whose `get` was overtaken
+    /// by a sweep; so they are gone through one by one, each put back at once if it is young.
+    pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
+        for (generation, occupied) in self.occupied.iter().enumerate() {
+            // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
+            occupied.store(0, Ordering::Relaxed);
+            fence::full();
+            for shard in 0..self.shards.len() {
+                let queue = &self.shards[shard].generations[generation];
+                // No more than there are now, or a thread that keeps pushing could keep the sweep here.
+                for batch in (0..queue.len()).map_while(|_| queue.pop()) {
+                    if is_older(batch.stamp, epoch) {
+                        into.push(batch);
+                    } else {
+                        self.put_back(shard, batch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes every batch. Only for the holder of the sweep token.
+    pub(crate) fn take_all(&self, into: &mut Vec<Batch<T>>) {
+        for queue in self.shards.iter().flat_map(|shard| &shard.generations) {
             into.extend((0..queue.len()).map_while(|_| queue.pop()));
         }
     }
@@ -157,6 +176,11 @@ impl<T> Shared<T> {
     }
 }
 
+/// Whether a batch with this stamp was put before `epoch`; epochs may wrap around.
+fn is_older(stamp: usize, epoch: usize) -> bool {
+    (stamp.wrapping_sub(epoch) as isize) < 0
+}
+
 impl<T> Shard<T> {
     fn new() -> Self {
         Self { generations: [Queue::new(), Queue::new()], empties: Queue::new() }
@@ -166,8 +190,7 @@ impl<T> Shard<T> {
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         let mut left = Vec::new();
-        self.drain(0, &mut left);
-        self.drain(1, &mut left);
+        self.take_all(&mut left);
         if let Some(panic) = drop_each(left.into_iter().flatten()) {
             discard(panic);
         }

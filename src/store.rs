@@ -114,7 +114,7 @@ impl<T: Send> Store<T> {
             return;
         }
         let set = if young { self.slot_set() } else { None };
-        let Some(set) = set else { return self.put_back(shared, shard, batch) };
+        let Some(set) = set else { return shared.put_back(shard, batch) };
         let Some(array) = batch.into_array() else { return };
         match set.refill(array) {
             Ok(left_over) => {
@@ -124,18 +124,8 @@ impl<T: Send> Store<T> {
                     shared.keep_empty(shard, empty);
                 }
             }
-            Err(array) => self.put_back(shared, shard, Batch::many(array, stamp)),
+            Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
         }
-    }
-
-    /// Puts the rest of a batch back to where it was found. If its generation has been swept meanwhile it goes to the
-    /// victims of now, so that the next sweep finds it: one epoch late, not two.
-    fn put_back(&self, shared: &Shared<T>, shard: usize, mut batch: Batch<T>) {
-        let victims = self.epoch().wrapping_sub(1);
-        if (batch.stamp.wrapping_sub(victims) as isize) < 0 {
-            batch.stamp = victims;
-        }
-        shared.put_back(shard, batch);
     }
 
     /// Makes an item idle. What comes back is to be dropped: there was no room for it.
@@ -177,12 +167,12 @@ impl<T: Send> Store<T> {
     fn share(&self, set: &SlotSet<T>, full: Array<T>) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
-        self.push(Some(set), set.home.into(), Batch::many(full, self.epoch()))
+        self.offer(Some(set), set.home.into(), Batch::many(full, self.epoch()))
     }
 
     /// Puts a single item straight into the shared queues.
     fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.push(set, home(set), Batch::one(item, self.epoch()))
+        self.offer(set, home(set), Batch::one(item, self.epoch()))
     }
 
     /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
@@ -190,19 +180,24 @@ impl<T: Send> Store<T> {
         if items.is_empty() {
             return None;
         }
-        self.push(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
+        self.offer(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
     }
 
-    /// Every batch that becomes shared goes through here.
+    /// Puts a batch into the shared queues; counts what there is no room for.
+    #[inline]
+    fn offer(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
+        let rejected = self.push(set, home, batch)?;
+        self.events.rejected.add(rejected.len());
+        Some(rejected)
+    }
+
+    /// Every batch that becomes shared goes through here. What there is no room for comes back.
     #[inline]
     pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
         let rejected = self.shared().push(home, batch);
-        let too_many = rejected.as_ref().map_or(0, Batch::len);
-        self.count(set, offered - too_many, |tally| &tally.shared);
-        if too_many > 0 {
-            self.events.rejected.add(too_many);
-        }
+        let kept = offered - rejected.as_ref().map_or(0, Batch::len);
+        self.count(set, kept, |tally| &tally.shared);
         rejected
     }
 
@@ -251,25 +246,26 @@ impl<T: Send> Store<T> {
 
     #[inline]
     pub(crate) fn epoch(&self) -> usize {
-        // ORDERING: Acquire; partner: the Release store in `set_epoch`: a batch stamped with the new epoch is pushed
-        // after the sweep that made it has drained that generation.
-        self.epoch.load(Ordering::Acquire)
+        // ORDERING: Relaxed, no partner; what a batch is stamped with is all that a sweep goes by, and the holder of the
+        // token sees its own epoch by the token's ordering.
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// Only for the holder of the token.
     pub(crate) fn set_epoch(&self, epoch: usize) {
-        // ORDERING: Release; partner: the Acquire load in `epoch`.
-        self.epoch.store(epoch, Ordering::Release);
+        // ORDERING: Relaxed, as above.
+        self.epoch.store(epoch, Ordering::Relaxed);
     }
 
     /// Takes the sweep token, if nobody has it.
     pub(crate) fn take_token(&self) -> bool {
-        // ORDERING: Acquire; partner: the Release store in `return_token`, so that a sweep sees what the last one did.
-        !self.token.swap(true, Ordering::Acquire)
+        // ORDERING: Acquire on success; partner: the Release store in `return_token`, so that a sweep sees what the last
+        // one did. Relaxed on failure: nothing is done then.
+        self.token.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn return_token(&self) {
-        // ORDERING: Release; partner: the Acquire swap in `take_token`.
+        // ORDERING: Release; partner: the Acquire in `take_token`.
         self.token.store(false, Ordering::Release);
     }
 

@@ -2,15 +2,15 @@
 //!
 //! One sweep, which holds the pool's sweep token from the first step to the fourth:
 //!
-//! 1. `begin`: drain the victims into a list, to be dropped;
+//! 1. `begin`: take every batch that was put before this epoch, the victims, into a list to be dropped;
 //! 2. `revoke` every slot set that doesn't look empty, pass one heavy barrier, `collect` the items of those whose
 //!    owner isn't busy, and let their owners in again;
 //! 3. `finish`: advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
 //! 4. push what was collected to the new victims and return the token;
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
 //!
-//! The victims are drained before the epoch advances. If they were drained after, an item put in the new epoch would
-//! lie in the queue that is being drained, and be dropped in the epoch of its put.
+//! What a sweep from epoch `e` to `e + 1` drops is stamped `e - 1` or earlier, so it was put before the last sweep. What it
+//! collects from private slots was put before it advances the epoch, and is stamped `e`: the next sweep may drop it.
 
 use std::ops::Deref;
 
@@ -87,11 +87,9 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
         let mut condemned = Vec::new();
         if let Some(shared) = store.shared_if_made() {
-            let epoch = store.epoch();
-            shared.drain(!epoch & 1, &mut condemned);
-            debug_assert!(condemned.iter().all(|batch| (batch.stamp.wrapping_sub(epoch) as isize) < 0));
-            if purpose == Purpose::Clear {
-                shared.drain(epoch & 1, &mut condemned);
+            match purpose {
+                Purpose::Advance => shared.take_older(store.epoch(), &mut condemned),
+                Purpose::Clear => shared.take_all(&mut condemned),
             }
             store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }

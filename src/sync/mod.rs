@@ -46,9 +46,9 @@ macro_rules! const_unless_loom {
 }
 pub(crate) use const_unless_loom;
 
-/// A number that is read by people (`stats`, `idle`) and as a hint (does this slot set look empty?).
+/// A number that is read by people.
 ///
-/// It orders nothing and nothing sound depends on it, so loom need not see it: it is std's atomic there too.
+/// It orders nothing and nothing depends on it, so loom need not see it: it is std's atomic there too.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(std::sync::atomic::AtomicUsize);
 
@@ -78,6 +78,30 @@ impl Counter {
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
         // ORDERING: Relaxed, no partner; a snapshot for people.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How much lies somewhere: exact for whoever may touch it, a hint for anybody else.
+///
+/// Unlike a [`Counter`] it is seen by loom: a sweep decides by it what to revoke.
+#[derive(Debug)]
+pub(crate) struct Length(AtomicUsize);
+
+impl Length {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, to: usize) {
+        // ORDERING: Relaxed, no partner; whoever may write next is ordered by what lets it.
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        // ORDERING: Relaxed, no partner; as above, and for anybody else any recent value will do.
         self.0.load(Ordering::Relaxed)
     }
 }
