@@ -65,6 +65,7 @@ impl Counter {
     }
 
     /// Adds to a counter that only one thread writes at a time: a plain load, add and store.
+    #[inline]
     pub(crate) fn bump(&self, by: usize) {
         self.set(self.get().wrapping_add(by));
     }

@@ -1,0 +1,3 @@
+module ebbtide/benches
+
+go 1.22
