@@ -11,10 +11,13 @@ use crossbeam_utils::CachePadded;
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::{discard, drop_each};
-use crate::sync::{AtomicUsize, Counter, Ordering, Queue, cpus, fence};
+use crate::sync::{AtomicUsize, BoundedQueue, Counter, Ordering, Queue, cpus, fence};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.
 const MAX_SHARDS: usize = usize::BITS as usize;
+
+/// The most empty arrays that a shard keeps; enough for a thread that only gives back to one that only takes.
+const MAX_EMPTIES: usize = 64;
 
 /// Every shared queue of one pool.
 pub(crate) struct Shared<T> {
@@ -29,7 +32,7 @@ pub(crate) struct Shared<T> {
 struct Shard<T> {
     generations: [Queue<Batch<T>>; 2],
     /// Arrays without items, to be used again.
-    empties: Queue<Array<T>>,
+    empties: BoundedQueue<Array<T>>,
 }
 
 /// A batch that was taken from a queue, and where it was.
@@ -160,10 +163,10 @@ impl<T> Shared<T> {
         self.shards[self.index(home)].empties.pop()
     }
 
-    /// Keeps an array without items for the next spill.
+    /// Keeps an array without items for the next spill, unless there are enough.
     pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
         debug_assert!(empty.is_empty());
-        self.shards[self.index(home)].empties.push(empty);
+        drop(self.shards[self.index(home)].empties.push(empty));
     }
 
     /// Takes all arrays without items.
@@ -183,7 +186,7 @@ fn is_older(stamp: usize, epoch: usize) -> bool {
 
 impl<T> Shard<T> {
     fn new() -> Self {
-        Self { generations: [Queue::new(), Queue::new()], empties: Queue::new() }
+        Self { generations: [Queue::new(), Queue::new()], empties: BoundedQueue::new(MAX_EMPTIES) }
     }
 }
 

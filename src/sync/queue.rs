@@ -1,10 +1,10 @@
-//! The shared queue: crossbeam's `SegQueue`, and under loom a rack of pointers that orders no more than it does.
+//! The shared queues: crossbeam's, and under loom a rack of pointers that orders no more than they do.
 
 #[cfg(not(loom))]
-pub(crate) use crossbeam_queue::SegQueue as Queue;
+pub(crate) use crossbeam_queue::{ArrayQueue as BoundedQueue, SegQueue as Queue};
 
 #[cfg(loom)]
-pub(crate) use model::Queue;
+pub(crate) use model::{BoundedQueue, Queue};
 
 #[cfg(loom)]
 mod model {
@@ -28,14 +28,19 @@ mod model {
         }
 
         pub(crate) fn push(&self, value: T) {
+            assert!(self.try_push(value).is_ok(), "the model's queue holds {PLACES} values at most");
+        }
+
+        fn try_push(&self, value: T) -> Result<(), T> {
             let value = Box::into_raw(Box::new(value));
             for place in &self.places {
                 // ORDERING: Release on success; partner: the compare_exchange in `pop`.
                 if place.compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed).is_ok() {
-                    return;
+                    return Ok(());
                 }
             }
-            panic!("the model's queue holds {PLACES} values at most");
+            // SAFETY: from `Box::into_raw` just now, and in no place.
+            Err(*unsafe { Box::from_raw(value) })
         }
 
         /// How many pops may be needed to empty it: a bound, where the real one counts.
@@ -57,6 +62,27 @@ mod model {
                 }
             }
             None
+        }
+    }
+
+    /// The same, but a push that finds no place gives the value back.
+    pub(crate) struct BoundedQueue<T>(Queue<T>);
+
+    impl<T> BoundedQueue<T> {
+        pub(crate) fn new(_capacity: usize) -> Self {
+            Self(Queue::new())
+        }
+
+        pub(crate) fn push(&self, value: T) -> Result<(), T> {
+            self.0.try_push(value)
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            self.0.pop()
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.0.len()
         }
     }
 
