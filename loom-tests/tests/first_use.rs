@@ -1,0 +1,28 @@
+//! Two threads that are the first to use a pool: each makes what is missing, and one of them wins.
+
+mod common;
+
+use common::{Bounds, explore, spawn, try_get};
+
+/// There are 650,000 interleavings in all, which take minutes. Three preemptions let a thread be stopped between
+/// finding the heap part missing and making it, and again at the shards, and the other one too.
+const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// The heap part and the shards are made once: no item is lost with one that lost the race.
+#[test]
+fn first_use_by_two_threads() {
+    explore("first use by two threads", THREE, |world| {
+        let pool = world.pool(0);
+        let other = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        pool.put(world.make());
+        drop(try_get(&pool));
+        other.join().unwrap();
+        world.find_all(&pool);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}

@@ -1,0 +1,122 @@
+//! A thread and its private slots against a sweep: the handshake of `private.rs`.
+
+mod common;
+
+use common::{Bounds, explore, get, get_owned, spawn, try_get};
+
+/// Three preemptions let a sweep start within a claim, be stopped between revoking and taking, and go on within the next.
+const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// With a second sweep or a second owner there are too many interleavings for more than this. Two are enough to stop a
+/// sweep between any two of its steps and an owner within any claim.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
+
+/// The owner pops an item and pushes it back while a sweep takes what it finds.
+#[test]
+fn push_and_pop_against_a_sweep() {
+    explore("push and pop against a sweep", THREE, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        drop(get(&pool));
+        assert_eq!(sweep.join().unwrap(), 0);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The owner pops while two sweeps come one after the other: the second finds the slots as the first and the owner left them.
+#[test]
+fn push_and_pop_against_two_sweeps_in_a_row() {
+    explore("push and pop against two sweeps in a row", THREE, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweeps = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                world.advance(&pool).unwrap();
+                world.advance(&pool).unwrap();
+            }
+        });
+        world.go();
+        let item = get(&pool);
+        sweeps.join().unwrap();
+        drop(item);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A thread's first put makes its slot set while a sweep, which has revoked the only other one, goes through them all.
+#[test]
+fn slot_set_made_during_a_sweep() {
+    explore("slot set made during a sweep", TWO, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        let newcomer = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        assert_eq!(world.advance(&pool).unwrap().dropped, 0);
+        newcomer.join().unwrap();
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A thread exits with an item in its slots, and the next thread may inherit them (or not, if it starts before the first
+/// has given up its id), while a sweep takes what it finds.
+#[test]
+fn slots_inherited_during_a_sweep() {
+    explore("slots inherited during a sweep", THREE, |world| {
+        let pool = world.pool(4);
+        let first = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                pool.put(world.make());
+                pool.put(world.make());
+            }
+        });
+        first.join().unwrap();
+        let heir = spawn({
+            let pool = pool.clone();
+            move || get_owned(&pool)
+        });
+        world.go();
+        assert_eq!(world.advance(&pool).unwrap().dropped, 0);
+        drop(heir.join().unwrap());
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A guard is dropped on another thread than the one that got it, into slots that a sweep empties; the item is found
+/// here afterwards, or is still there.
+#[test]
+fn guard_dropped_on_another_thread() {
+    explore("guard dropped on another thread", TWO, |world| {
+        let pool = world.pool(4);
+        let item = get_owned(&pool);
+        let other = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                pool.put(world.make());
+                drop(item);
+            }
+        });
+        world.go();
+        assert_eq!(world.advance(&pool).unwrap().dropped, 0);
+        drop(try_get(&pool));
+        other.join().unwrap();
+        assert_eq!((world.made(), world.alive()), (2, 2));
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}

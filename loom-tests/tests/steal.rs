@@ -1,0 +1,132 @@
+//! Threads that take from the shared queues, against each other and against a sweep.
+
+mod common;
+
+use common::{Bounds, explore, get, spawn, try_get};
+
+/// All interleavings: the threads meet in one or two queues.
+const ALL: Bounds = Bounds { preemptions: None };
+
+/// With private slots to refill and a sweep on them there are too many interleavings for all. Three preemptions let a
+/// thread be stopped after it has taken a batch, and a sweep between revoking and taking.
+const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// The item is a victim, and the sweep that would drop it runs: it is got or dropped.
+#[test]
+fn victim_got_during_a_sweep() {
+    explore("victim got during a sweep", ALL, |world| {
+        let pool = world.pool(0);
+        pool.put(world.make());
+        world.advance(&pool).unwrap();
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let got = try_get(&pool);
+        let dropped = sweep.join().unwrap();
+        assert_eq!(usize::from(got.is_some()) + dropped, 1);
+        drop(got);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The same with a batch of two: the one that isn't taken goes back among the victims. If that is too late for the sweep
+/// that runs, the next one drops it: a call delays the batch that it holds by one epoch.
+#[test]
+fn rest_of_a_victim_batch_during_a_sweep() {
+    explore("rest of a victim batch during a sweep", ALL, |world| {
+        let pool = world.pool(4);
+        assert_eq!(pool.prefill(2), 2);
+        world.advance(&pool).unwrap();
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let got = try_get(&pool);
+        let dropped = sweep.join().unwrap();
+        assert_eq!(dropped, if got.is_some() { 2 - world.alive() } else { 2 });
+        world.advance(&pool).unwrap();
+        assert_eq!(world.alive(), usize::from(got.is_some()), "the rest of the batch is two epochs late");
+        drop(got);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A thread refills its private slots from its own shard while another steals from there: each gets one of the two
+/// items, unless the first to come took the whole batch.
+#[test]
+fn steal_against_the_owner() {
+    explore("steal against the owner", ALL, |world| {
+        let pool = world.pool(4);
+        // Shards are handed out in turn: this goes to the first, and so does what the second slot set to be made spills.
+        assert_eq!(pool.prefill(2), 2);
+        pool.put(world.make());
+        let thief = try_get(&pool);
+        assert!(thief.is_some(), "its own");
+        let owner = spawn({
+            let pool = pool.clone();
+            move || {
+                let item = get(&pool);
+                drop(get(&pool));
+                drop(item);
+            }
+        });
+        world.go();
+        let stolen = try_get(&pool);
+        owner.join().unwrap();
+        drop((thief, stolen));
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// Two threads steal from a shard that is neither's own and holds two batches: both find something.
+#[test]
+fn steal_against_a_steal() {
+    explore("steal against a steal", ALL, |world| {
+        let pool = world.pool(2);
+        // Shards are handed out in turn: the batches go to the first, both threads belong to the second.
+        assert_eq!(pool.prefill(1), 1);
+        pool.put(world.make());
+        let mine = try_get(&pool);
+        assert_eq!(pool.prefill(1), 1);
+        let made = world.made();
+        let other = spawn({
+            let pool = pool.clone();
+            move || drop(get(&pool))
+        });
+        world.go();
+        drop(get(&pool));
+        other.join().unwrap();
+        assert_eq!(world.made(), made, "an item was made while two were idle");
+        drop(mine);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A batch is taken in while a sweep keeps the owner out of its slots: the rest goes back to the shared queues.
+#[test]
+fn refill_against_a_sweep() {
+    explore("refill against a sweep", THREE, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        let mine = try_get(&pool);
+        assert_eq!(pool.prefill(2), 2);
+        drop(mine);
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let items = (get(&pool), get(&pool));
+        assert_eq!(sweep.join().unwrap(), 0);
+        drop(items);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}

@@ -1,0 +1,184 @@
+//! Sweeps against each other, against puts that read the epoch late, and against the end of the pool.
+
+mod common;
+
+use common::{Bounds, explore, get, spawn, try_get};
+
+/// All interleavings, where two sweeps, or a sweep and a put past the private slots, are all there is.
+const ALL: Bounds = Bounds { preemptions: None };
+
+/// Three preemptions let a put be stopped between reading the epoch and pushing, and a sweep between any two of its steps.
+const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// With two sweeps and an owner's claims there are too many interleavings for more than this. Two are enough to stop a
+/// sweep between any two of its steps and an owner within any claim.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
+
+/// Two sweeps at once: one of them is refused, or they come one after the other and age the item by two steps.
+#[test]
+fn two_sweeps_at_once() {
+    explore("two sweeps at once", ALL, |world| {
+        let pool = world.pool(0);
+        pool.put(world.make());
+        let other = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).map(|swept| (swept.dropped, swept.kept))
+        });
+        world.go();
+        let mine = world.advance(&pool).map(|swept| (swept.dropped, swept.kept));
+        let mut both = [mine, other.join().unwrap()];
+        both.sort();
+        match both {
+            [None, Some(only)] => assert_eq!((only, world.alive()), ((0, 1), 1)),
+            [first, second] => assert_eq!((first, second, world.alive()), (Some((0, 1)), Some((1, 0)), 0)),
+        }
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The same on private slots that their owner goes on using: they are taken by one sweep at a time.
+#[test]
+fn two_sweeps_at_once_against_the_owner() {
+    explore("two sweeps at once against the owner", THREE, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweeps = [(); 2].map(|()| {
+            let (world, pool) = (world.clone(), pool.clone());
+            spawn(move || world.advance(&pool).is_some())
+        });
+        world.go();
+        let item = get(&pool);
+        assert!(sweeps.map(|sweep| sweep.join().unwrap()).contains(&true), "one of them refused, the other ran");
+        drop(item);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A put straight into the shared queues during a sweep: it reads an epoch that is right, or older by one.
+#[test]
+fn put_stale_by_one_epoch() {
+    explore("put stale by one epoch", THREE, |world| {
+        let pool = world.pool(0);
+        pool.put(world.make());
+        let put = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        assert_eq!(world.advance(&pool).unwrap().dropped, 0);
+        put.join().unwrap();
+        world.find_all(&pool);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The same during two sweeps: the epoch that it read may be older by two, and then its batch lies among the primaries
+/// of a generation that was swept meanwhile.
+#[test]
+fn put_stale_by_two_epochs() {
+    explore("put stale by two epochs", THREE, |world| {
+        let pool = world.pool(0);
+        pool.put(world.make());
+        let put = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        world.advance(&pool).unwrap();
+        world.advance(&pool).unwrap();
+        put.join().unwrap();
+        world.find_all(&pool);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// Full private slots spill a batch during a sweep, which may take them before, after or between.
+#[test]
+fn spill_against_a_sweep() {
+    explore("spill against a sweep", THREE, |world| {
+        let pool = world.pool(2);
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        pool.put(world.make());
+        assert_eq!(sweep.join().unwrap(), 0);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The same during two sweeps, of which the second may be the first that may drop the spilled batch.
+#[test]
+fn spill_against_two_sweeps() {
+    explore("spill against two sweeps", TWO, |world| {
+        let pool = world.pool(2);
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweeps = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                world.advance(&pool).unwrap();
+                world.advance(&pool).unwrap();
+            }
+        });
+        world.go();
+        pool.put(world.make());
+        sweeps.join().unwrap();
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A put while the sweep drains the generation that it pushes to: found afterwards, whatever the sweep did to the marks
+/// that say which shards hold something.
+#[test]
+fn put_while_a_sweep_drains() {
+    explore("put while a sweep drains", ALL, |world| {
+        let pool = world.pool(0);
+        // Marks the generation as occupied, and makes its items victims.
+        pool.put(world.make());
+        world.advance(&pool).unwrap();
+        let drain = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                world.advance(&pool).unwrap();
+                world.advance(&pool).unwrap();
+            }
+        });
+        world.go();
+        pool.put(world.make());
+        drain.join().unwrap();
+        world.find_all(&pool);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// The pool is dropped while somebody who shares its heap part, as the janitor does, sweeps it.
+#[test]
+fn pool_dropped_during_a_sweep() {
+    explore("pool dropped during a sweep", THREE, |world| {
+        let pool = world.unshared_pool(4);
+        pool.put(world.make());
+        world.advance(&pool).unwrap();
+        pool.put(world.make());
+        let sweeper = ebbtide::sweeper(&pool).expect("the pool has been used");
+        let sweep = spawn({
+            let world = world.clone();
+            move || world.sweep_shared(sweeper)
+        });
+        world.go();
+        drop(try_get(&pool));
+        world.drop_pool(pool);
+        sweep.join().unwrap();
+    });
+}

@@ -1,0 +1,313 @@
+//! A global allocator that itself uses pools, and calls them from wherever something is allocated or freed: nothing may
+//! be allocated or freed inside a claim, and a sweep may be asked for in the middle of another.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::{Count, Dice, MANUAL, Worker, in_child, is_child, until};
+use ebbtide::{Pool, Pooled, Settings, advance_all};
+
+/// Blocks of this size are kept in a pool instead of being freed.
+const CLASS: usize = 208;
+
+/// How deep calls of the allocator may be nested before it leaves the pools alone: a pool's own allocations use pools,
+/// and the allocations of those do too.
+const DEPTH: u8 = 3;
+
+struct Block(NonNull<u8>);
+
+// SAFETY: it owns its memory.
+unsafe impl Send for Block {}
+
+impl Block {
+    const LAYOUT: Layout = match Layout::from_size_align(CLASS, 16) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a good layout"),
+    };
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        FREED.bump();
+        // SAFETY: from `System` with this layout, as only such blocks are put into the pool.
+        unsafe { System.dealloc(self.0.as_ptr(), Self::LAYOUT) };
+    }
+}
+
+fn never() -> Block {
+    unreachable!("blocks are only ever put in")
+}
+
+static BLOCKS: Pool<Block, fn() -> Block> =
+    Pool::with_settings(never as fn() -> Block, MANUAL.private_slots(8).max_idle(500));
+
+fn token() -> usize {
+    0
+}
+
+/// Used at every allocation and every free; swept by the janitor, which allocates too.
+static TOKENS: Pool<usize, fn() -> usize> =
+    Pool::with_settings(token as fn() -> usize, Settings::new().every(Duration::from_millis(1)).private_slots(4));
+
+/// Nothing uses the pools before the first test sets this.
+static ON: Count = Count::new();
+static REUSED: Count = Count::new();
+static KEPT: Count = Count::new();
+static FREED: Count = Count::new();
+static TOKEN_USES: Count = Count::new();
+static NESTED: Count = Count::new();
+/// What is allocated now; blocks in the pool count as freed.
+static LIVE_BYTES: Count = Count::new();
+
+thread_local! {
+    static NOW: Cell<u8> = const { Cell::new(0) };
+    /// What else to do at every allocation and free of this thread.
+    static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+/// Runs `f` unless calls are nested too deeply already.
+fn inside<O>(f: impl FnOnce() -> Option<O>) -> Option<O> {
+    let depth = NOW.get();
+    if depth >= DEPTH || ON.get() == 0 {
+        return None;
+    }
+    NOW.set(depth + 1);
+    if depth > 0 {
+        NESTED.bump();
+    }
+    if let (Some(hook), 0) = (HOOK.get(), depth) {
+        hook();
+    }
+    let mut token = TOKENS.get();
+    *token += 1;
+    drop(token);
+    TOKEN_USES.bump();
+    let outcome = f();
+    NOW.set(depth);
+    outcome
+}
+
+fn is_of_class(layout: Layout) -> bool {
+    layout.size() == CLASS && layout.align() <= Block::LAYOUT.align()
+}
+
+struct Pooling;
+
+// SAFETY: a block comes from `System` or from the pool, into which only blocks of the one layout are put, each by the
+// call that frees it; nothing here panics.
+unsafe impl GlobalAlloc for Pooling {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.add(layout.size());
+        let of_class = is_of_class(layout);
+        let found = inside(|| if of_class { BLOCKS.try_get().map(Pooled::detach) } else { None });
+        if let Some(block) = found {
+            REUSED.bump();
+            let pointer = block.0.as_ptr();
+            std::mem::forget(block);
+            return pointer;
+        }
+        // SAFETY: as the caller promises; a larger alignment for those of the class.
+        unsafe { System.alloc(if of_class { Block::LAYOUT } else { layout }) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.subtract(layout.size());
+        let of_class = is_of_class(layout);
+        let kept = inside(|| {
+            let block = Block(NonNull::new(pointer).filter(|_| of_class)?);
+            KEPT.bump();
+            BLOCKS.put(block);
+            Some(())
+        });
+        if kept.is_none() {
+            // SAFETY: from `alloc` with this layout, or for those of the class with this other.
+            unsafe { System.dealloc(pointer, if of_class { Block::LAYOUT } else { layout }) };
+        }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Pooling = Pooling;
+
+/// A block of the size that is pooled, filled with a mark.
+fn block(mark: u8) -> Vec<u8> {
+    let mut block = Vec::with_capacity(CLASS);
+    block.resize(CLASS, mark);
+    block
+}
+
+/// Threads that allocate, free, hand to each other and come and go, while sweeps run: no block is ever in two hands.
+#[test]
+fn an_allocator_can_keep_its_blocks_in_a_pool() {
+    ON.set(1);
+    let (sender, receiver) = mpsc::channel::<Vec<u8>>();
+    thread::scope(|scope| {
+        for seed in 0..3_u8 {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                let mut dice = Dice::new(seed.into());
+                for _ in 0..150 {
+                    let blocks: Vec<_> = (0..dice.below(60)).map(|_| block(seed + 1)).collect();
+                    let strings: Vec<_> = (0..dice.below(20)).map(|n| format!("{n} of {seed}")).collect();
+                    for block in blocks {
+                        assert!(block.iter().all(|byte| *byte == seed + 1), "another thread wrote here");
+                        if dice.below(3) == 0 {
+                            sender.send(block).expect("the receiver lives");
+                        }
+                    }
+                    drop(strings);
+                    if dice.below(10) == 0 {
+                        thread::scope(|scope| drop(scope.spawn(|| drop((block(9), block(9), block(9))))));
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut received = 0;
+        while let Ok(block) = receiver.recv() {
+            assert!(block.iter().all(|byte| *byte == block[0]), "another thread wrote here");
+            received += 1;
+            if received % 50 == 0 {
+                BLOCKS.advance();
+            }
+        }
+    });
+    let stats = BLOCKS.stats();
+    println!(
+        "{} blocks kept, {} used again, {} freed; {} uses of the other pool; {} nested; {stats:?}",
+        KEPT.get(),
+        REUSED.get(),
+        FREED.get(),
+        TOKEN_USES.get(),
+        NESTED.get()
+    );
+    for (what, count) in [
+        ("kept", KEPT.get()),
+        ("used again", REUSED.get()),
+        ("uses", TOKEN_USES.get()),
+        ("nested", NESTED.get()),
+        ("spills", stats.spills),
+        ("sweeps", stats.sweeps),
+    ] {
+        assert!(count > 0, "{what}: none, so nothing was tested");
+    }
+    BLOCKS.advance();
+    BLOCKS.advance();
+    until("the janitor has swept the other pool", || TOKENS.stats().sweeps > 5);
+    advance_all();
+}
+
+/// An item that shows whether it is the one that was put last.
+type Marked = (usize, Box<u8>);
+
+static OWN: Pool<Marked, fn() -> Marked> =
+    Pool::with_settings((|| (0, Box::new(0))) as fn() -> Marked, MANUAL.private_slots(4));
+static LOOKS: Count = Count::new();
+static OUTSIDE: Count = Count::new();
+static CLAIMED: Count = Count::new();
+static IN_SWEEP: Count = Count::new();
+static REVOKED: Count = Count::new();
+
+/// Called at every allocation and free of the one thread that uses `OWN`. A sweep from here leaves its slots out, and
+/// counts them, if the thread is inside a claim. If the thread is inside a sweep there is no other; then what is put is
+/// got again unless the slots are revoked at this moment, as it would go to the end of a queue.
+fn look_now() {
+    match OWN.advance() {
+        Some(swept) if swept.left_busy > 0 => CLAIMED.bump(),
+        Some(_) => OUTSIDE.bump(),
+        None => {
+            let mark = IN_SWEEP.bump() + 1;
+            OWN.put((mark, Box::new(0)));
+            if OWN.try_get().is_none_or(|item| item.0 != mark) { REVOKED.bump() } else { mark }
+        }
+    };
+}
+
+/// Looks now and then: if everything was swept at once, items would never lie anywhere for long.
+fn look() {
+    if (LOOKS.bump().wrapping_mul(0x9E37_79B9) >> 8) % 6 == 0 {
+        look_now();
+    }
+}
+
+/// Nothing is allocated or freed while the owner claims its slots, nor while a sweep has revoked them; and a sweep that
+/// is asked for in the middle of another is told so.
+#[test]
+fn nothing_is_allocated_or_freed_inside_a_claim() {
+    ON.set(1);
+    // Not on the test's own thread, whose harness would run the hook too. The other threads' slots make a sweep claim
+    // several at once; one of them was there before the worker's own, and one comes after.
+    let put_three = || drop((OWN.get(), OWN.get(), OWN.get()));
+    let earlier = Worker::new();
+    earlier.run(put_three);
+    let worker = thread::spawn(move || {
+        drop(OWN.get());
+        let later = Worker::new();
+        let mut dice = Dice::new(1);
+        for _ in 0..100 {
+            earlier.run(put_three);
+            later.run(put_three);
+            OWN.prefill(256);
+            put_three();
+            HOOK.set(Some(look_now));
+            OWN.advance();
+            HOOK.set(None);
+        }
+        HOOK.set(Some(look));
+        for round in 0..1500 {
+            let held: Vec<_> = (0..dice.below(25)).map(|_| OWN.get()).collect();
+            drop(held);
+            OWN.put((0, Box::new(1)));
+            match round % 8 {
+                0 => drop(OWN.advance()),
+                2 => drop(OWN.prefill(9)),
+                4 => drop(OWN.clear()),
+                _ => drop(OWN.try_get().map(Pooled::detach)),
+            }
+        }
+        HOOK.set(None);
+    });
+    worker.join().expect("no panic");
+    let stats = OWN.stats();
+    println!("{} looks outside of sweeps, {} inside; {stats:?}", OUTSIDE.get(), IN_SWEEP.get());
+    assert_eq!(CLAIMED.get(), 0, "something was allocated or freed inside an owner's claim");
+    assert_eq!(REVOKED.get(), 0, "something was allocated or freed while a sweep had the slots revoked");
+    assert!(
+        OUTSIDE.get() > 0 && IN_SWEEP.get() > 0 && stats.spills > 0 && stats.refills + stats.steals > 0,
+        "nothing was tested"
+    );
+}
+
+/// Pools that were dropped leave no memory behind, neither with the janitor nor elsewhere. In a process of its own, where
+/// no other test allocates.
+#[test]
+fn dropped_pools_leave_no_memory_behind() {
+    if !is_child() {
+        let (succeeded, text) = in_child("dropped_pools_leave_no_memory_behind");
+        assert!(succeeded, "{text}");
+        return;
+    }
+    let use_pools = |n: usize| {
+        for _ in 0..n {
+            let pool: Pool<Vec<u8>> = Pool::new();
+            let guards: Vec<_> = (0..40).map(|_| pool.get()).collect();
+            drop(guards);
+            pool.advance();
+            drop(pool);
+            let other = Pool::with_settings(Vec::<u8>::new, MANUAL);
+            drop(other.get());
+        }
+    };
+    use_pools(100);
+    let before = LIVE_BYTES.get();
+    use_pools(1000);
+    let after = LIVE_BYTES.get();
+    println!("{before} bytes before, {after} after 2000 pools");
+    assert!(after < before + 16_000, "{before} bytes before, {after} after 2000 pools");
+}

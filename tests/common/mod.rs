@@ -1,0 +1,330 @@
+//! What several test files share: counted items, threads that wait for work, and polls with a deadline.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ebbtide::{Manual, Pool, Recycle, Settings};
+
+/// A number that several threads count with.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicUsize);
+
+// ORDERING: SeqCst throughout; these count what tests do, so the strongest is the plainest, and no partner is meant.
+impl Count {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Adds one; returns what it was before.
+    pub(crate) fn bump(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn set(&self, to: usize) {
+        self.0.store(to, Ordering::SeqCst);
+    }
+
+    /// Sets it and returns what it was before.
+    pub(crate) fn swap(&self, to: usize) -> usize {
+        self.0.swap(to, Ordering::SeqCst)
+    }
+
+    /// Makes it at least this large.
+    pub(crate) fn raise_to(&self, to: usize) {
+        self.0.fetch_max(to, Ordering::SeqCst);
+    }
+
+    pub(crate) fn add(&self, by: usize) {
+        self.0.fetch_add(by, Ordering::SeqCst);
+    }
+
+    pub(crate) fn subtract(&self, by: usize) {
+        self.0.fetch_sub(by, Ordering::SeqCst);
+    }
+
+    /// Takes one away.
+    pub(crate) fn drop_by_one(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Knows how often each of its items was dropped, and in which order.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// For every item made, how often it was dropped.
+    drops: Mutex<Vec<usize>>,
+    order: Mutex<Vec<usize>>,
+    live: Count,
+    peak: Count,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// A new item, numbered from 0.
+    pub(crate) fn item(self: &Arc<Self>) -> Counted {
+        let mut drops = lock(&self.drops);
+        drops.push(0);
+        let id = drops.len() - 1;
+        drop(drops);
+        self.peak.raise_to(self.live.bump() + 1);
+        Counted { id, ledger: Arc::clone(self), in_use: Count::new(), panics: false }
+    }
+
+    /// A new item whose `Drop` panics with its number.
+    pub(crate) fn bomb(self: &Arc<Self>) -> Counted {
+        let mut item = self.item();
+        item.panics = true;
+        item
+    }
+
+    pub(crate) fn made(&self) -> usize {
+        lock(&self.drops).len()
+    }
+
+    pub(crate) fn dropped(&self) -> usize {
+        lock(&self.drops).iter().sum()
+    }
+
+    /// Which items were dropped, in order.
+    pub(crate) fn drop_order(&self) -> Vec<usize> {
+        lock(&self.order).clone()
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live.get()
+    }
+
+    /// The most items that ever lived at once.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.get()
+    }
+
+    /// Every item was dropped exactly once.
+    #[track_caller]
+    pub(crate) fn assert_all_dropped_once(&self) {
+        let drops = lock(&self.drops);
+        for (id, times) in drops.iter().enumerate() {
+            assert_eq!(*times, 1, "item {id} of {} was dropped {times} times", drops.len());
+        }
+    }
+}
+
+/// An item that tells its ledger when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) id: usize,
+    ledger: Arc<Ledger>,
+    in_use: Count,
+    panics: bool,
+}
+
+impl Counted {
+    /// Marks the item as owned; fails if somebody owns it already.
+    #[track_caller]
+    pub(crate) fn own(&self) {
+        assert_eq!(self.in_use.swap(1), 0, "item {} has two owners", self.id);
+    }
+
+    #[track_caller]
+    pub(crate) fn disown(&self) {
+        assert_eq!(self.in_use.swap(0), 1, "item {} lost its owner", self.id);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        lock(&self.ledger.drops)[self.id] += 1;
+        lock(&self.ledger.order).push(self.id);
+        self.ledger.live.drop_by_one();
+        if self.panics {
+            panic!("bomb {}", self.id);
+        }
+    }
+}
+
+/// A recycler that makes counted items and hands them on as they were left.
+#[derive(Debug, Clone)]
+pub(crate) struct Maker(pub(crate) Arc<Ledger>);
+
+impl Recycle<Counted> for Maker {
+    fn create(&self) -> Counted {
+        self.0.item()
+    }
+
+    fn recycle(&self, _: &mut Counted) -> bool {
+        true
+    }
+}
+
+/// A pool of counted items.
+pub(crate) type CountedPool = Pool<Counted, Maker>;
+
+/// A pool of counted items with manual epochs.
+pub(crate) fn counted(settings: Settings) -> (Arc<CountedPool>, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    (Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), settings.manual())), ledger)
+}
+
+/// The settings for pools that nobody but the test sweeps.
+pub(crate) const MANUAL: Settings<Manual> = Settings::new().manual();
+
+/// Takes `n` items at once and puts them all back; returns their numbers.
+pub(crate) fn burst(pool: &CountedPool, n: usize) -> Vec<usize> {
+    let guards: Vec<_> = (0..n).map(|_| pool.get()).collect();
+    guards.iter().map(|item| item.id).collect()
+}
+
+/// Takes every idle item that this thread finds.
+pub(crate) fn take_all(pool: &CountedPool) -> Vec<Counted> {
+    std::iter::from_fn(|| pool.try_get().map(ebbtide::Pooled::detach)).collect()
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `f` on a thread of its own, to its end.
+#[track_caller]
+pub(crate) fn on_thread<O: Send>(f: impl FnOnce() -> O + Send) -> O {
+    thread::scope(|scope| match scope.spawn(f).join() {
+        Ok(value) => value,
+        Err(panic) => panic::resume_unwind(panic),
+    })
+}
+
+/// Runs `f` on a thread with room for large items, which debug builds copy on the stack.
+#[track_caller]
+pub(crate) fn on_large_stack<O: Send + 'static>(f: impl FnOnce() -> O + Send + 'static) -> O {
+    let thread = thread::Builder::new().stack_size(64 << 20).spawn(f).expect("a thread");
+    match thread.join() {
+        Ok(value) => value,
+        Err(panic) => panic::resume_unwind(panic),
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that is idle but for what it is asked to run; exits when dropped.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    pub(crate) fn new() -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let thread = thread::spawn(move || inbox.into_iter().for_each(|job| job()));
+        Self { jobs: Some(jobs), thread: Some(thread) }
+    }
+
+    /// Runs `f` there and waits for it.
+    #[track_caller]
+    pub(crate) fn run<O: Send + 'static>(&self, f: impl FnOnce() -> O + Send + 'static) -> O {
+        let (sender, answer) = mpsc::channel();
+        let job = Box::new(move || {
+            let outcome = panic::catch_unwind(AssertUnwindSafe(f));
+            sender.send(outcome).expect("the asker waits");
+        });
+        self.jobs.as_ref().expect("not dropped").send(job).expect("the worker lives");
+        match answer.recv().expect("the worker answers") {
+            Ok(value) => value,
+            Err(panic) => panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("jobs are caught");
+        }
+    }
+}
+
+/// Waits until `condition` holds. The deadline is for liveness alone: so long that only a hang misses it.
+#[track_caller]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    assert!(holds_within(Duration::from_secs(30), &mut condition), "waited in vain until {what}");
+}
+
+/// Whether `condition` comes to hold within `time`.
+pub(crate) fn holds_within(time: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() > time {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The message of the panic that `f` raises.
+#[track_caller]
+pub(crate) fn panic_of<O>(f: impl FnOnce() -> O) -> String {
+    match panic::catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("no panic was raised"),
+        Err(payload) => message(&*payload),
+    }
+}
+
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "a payload that isn't text".to_owned(),
+    }
+}
+
+/// Random enough for tests, and the same every time.
+#[derive(Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A number below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % n
+    }
+}
+
+/// Runs `test` of this same test binary in a process of its own, with `EBBTIDE_CHILD` set; says whether it succeeded,
+/// and what it printed.
+pub(crate) fn in_child(test: &str) -> (bool, String) {
+    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
+        .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
+        .env("EBBTIDE_CHILD", "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .expect("the test binary starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
+}
+
+/// Whether this process was started by `in_child`.
+pub(crate) fn is_child() -> bool {
+    std::env::var_os("EBBTIDE_CHILD").is_some()
+}

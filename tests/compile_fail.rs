@@ -1,0 +1,162 @@
+//! What must not compile: the programs in `compile_fail/`, each beside a twin that differs in a line or two and must
+//! compile, so that the failure has the right reason.
+//!
+//! A program's first line is `//~ E0277 some words`: the error's code, and words of its message, its notes or its
+//! labels. Its twin is what is left when lines that end in `//~ remove` are removed and those that end in
+//! `//~ instead: code` are replaced by that code. Some errors have no code: `//~ error some words`.
+//! A program that must compile starts with `//~ ok`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::thread;
+use std::time::SystemTime;
+
+/// A program that every build of the library for users can compile, and its build for loom can't: there `new` is no
+/// `const fn`.
+const PROBE: &str = "pub static POOL: ebbtide::Pool<Vec<u8>> = ebbtide::Pool::new();";
+
+/// A library to compile against, and where its dependencies lie.
+struct Library {
+    rlib: PathBuf,
+    deps: PathBuf,
+    out: PathBuf,
+}
+
+impl Library {
+    /// The newest build of the library beside this test that can compile the probe.
+    fn find() -> Self {
+        let deps = env::current_exe().expect("a path").parent().expect("a directory").to_owned();
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compile_fail-{}", std::process::id()));
+        fs::create_dir_all(&out).expect("a directory for the programs");
+        let mut found: Vec<(SystemTime, PathBuf)> = fs::read_dir(&deps)
+            .expect("the directory of the test can be read")
+            .map(|entry| entry.expect("an entry"))
+            .filter(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                name.starts_with("libebbtide-") && name.ends_with(".rlib")
+            })
+            .map(|entry| (entry.metadata().and_then(|data| data.modified()).expect("a time"), entry.path()))
+            .collect();
+        found.sort();
+        let libraries = found.into_iter().rev().map(|(_, rlib)| Self { rlib, deps: deps.clone(), out: out.clone() });
+        let mut errors = String::new();
+        for library in libraries {
+            match library.compile("probe", PROBE) {
+                Ok(()) => return library,
+                Err(error) => errors += &error,
+            }
+        }
+        panic!("no library in {} can be used:\n{errors}", deps.display());
+    }
+
+    /// Compiles a program; the error is what the compiler said.
+    fn compile(&self, name: &str, code: &str) -> Result<(), String> {
+        let source = self.out.join(format!("{name}.rs"));
+        fs::write(&source, code).expect("the program can be written");
+        let mut library = std::ffi::OsString::from("ebbtide=");
+        library.push(&self.rlib);
+        let mut dependency = std::ffi::OsString::from("dependency=");
+        dependency.push(&self.deps);
+        let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let Output { status, stdout, stderr } = Command::new(compiler)
+            .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "--color", "never", "-Awarnings"])
+            .arg("--extern")
+            .arg(library)
+            .arg("-L")
+            .arg(dependency)
+            .arg("--out-dir")
+            .arg(&self.out)
+            .arg(&source)
+            .output()
+            .expect("the compiler starts");
+        if status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
+    }
+}
+
+struct Case {
+    name: String,
+    code: String,
+    /// How the error starts, and words of its text; none if the program must compile.
+    expected: Option<(String, String)>,
+}
+
+impl Case {
+    fn read(path: &Path) -> Self {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let code = fs::read_to_string(path).expect("a program");
+        let first = code.lines().next().and_then(|line| line.strip_prefix("//~ "));
+        let first = first.unwrap_or_else(|| panic!("{name}: the first line says what is expected"));
+        let expected = (first != "ok").then(|| {
+            let (error, words) = first.split_once(' ').unwrap_or_else(|| panic!("{name}: words of the message"));
+            assert!(error == "error" || error.len() == 5, "{name}: {error} is no error's code");
+            let head = if error == "error" { "error:".to_owned() } else { format!("error[{error}]:") };
+            (head, words.to_owned())
+        });
+        Self { name, code, expected }
+    }
+
+    /// The program that must compile.
+    fn twin(&self) -> String {
+        let lines = self.code.lines().filter_map(|line| match line.split_once("//~ instead: ") {
+            Some((_, code)) => Some(code),
+            None => (!line.ends_with("//~ remove")).then_some(line),
+        });
+        let twin = lines.collect::<Vec<_>>().join("\n") + "\n";
+        assert_eq!(twin == self.code, self.expected.is_none(), "{}: a twin must differ, if there is one", self.name);
+        twin
+    }
+
+    /// Says what is wrong, if anything is.
+    fn check(&self, library: &Library) -> Option<String> {
+        let Self { name, code, expected: Some((error, words)) } = self else { return None };
+        let Err(text) = library.compile(name, code) else {
+            return Some(format!("{name} compiles and must not"));
+        };
+        let mut errors = text.lines().filter(|line| line.starts_with("error") && !line.starts_with("error: aborting"));
+        if !text.contains(error.as_str()) || errors.any(|line| !line.starts_with(error)) {
+            return Some(format!("{name} fails, but with other errors than {error}\n{text}"));
+        }
+        let words_found = text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words.as_str());
+        (!words_found).then(|| format!("{name} fails with {error} but without the words \"{words}\":\n{text}"))
+    }
+}
+
+/// Each program fails with its error, and all their twins compile.
+#[test]
+fn what_must_not_compile_does_not() {
+    let library = Library::find();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile_fail");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the programs").map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    let cases: Vec<Case> = paths.iter().map(|path| Case::read(path)).collect();
+    assert!(cases.len() >= 20, "only {} programs were found", cases.len());
+
+    // All the twins at once, each in a module of its own: that is one run of the compiler instead of many.
+    let twins: String = cases.iter().map(|case| format!("pub mod {} {{\n{}}}\n", case.name, case.twin())).collect();
+    if let Err(text) = library.compile("twins", &twins) {
+        panic!("a twin that must compile doesn't:\n{text}");
+    }
+
+    let wrong = Mutex::new(Vec::new());
+    let next = Mutex::new(cases.iter());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = next.lock().expect("no panic").next() else { break };
+                    wrong.lock().expect("no panic").extend(case.check(&library));
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
+    assert!(wrong.is_empty(), "{} of {} programs:\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+    fs::remove_dir_all(&library.out).expect("the programs can be removed");
+}

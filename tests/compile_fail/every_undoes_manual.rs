@@ -1,0 +1,8 @@
+//~ E0597 `text` does not live long enough
+pub fn borrow() {
+    let text = String::from("short");
+    let settings = ebbtide::Settings::new().manual();
+    let settings = settings.every(std::time::Duration::from_secs(1)); //~ remove
+    let pool = ebbtide::Pool::with_settings(Vec::<&str>::new, settings);
+    pool.get().push(&text);
+}

@@ -1,0 +1,20 @@
+//~ E0277 MutexGuard<'static, ()>` cannot be sent between threads safely
+use std::marker::PhantomData;
+use std::sync::MutexGuard;
+
+// `Sync` and not `Send`.
+pub struct Unmoved(pub PhantomData<MutexGuard<'static, ()>>); //~ instead: pub struct Unmoved(pub PhantomData<Option<MutexGuard<'static, ()>>>); unsafe impl Send for Unmoved {}
+
+impl ebbtide::Recycle<u8> for Unmoved {
+    fn create(&self) -> u8 {
+        0
+    }
+
+    fn recycle(&self, _: &mut u8) -> bool {
+        true
+    }
+}
+
+pub fn send(pool: ebbtide::Pool<u8, Unmoved>) {
+    std::thread::spawn(move || drop(pool));
+}

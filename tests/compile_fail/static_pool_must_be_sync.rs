@@ -1,0 +1,16 @@
+//~ E0277 `Cell<u8>` cannot be shared between threads safely
+use std::cell::Cell;
+
+pub struct Unshared(pub Cell<u8>); //~ instead: pub struct Unshared(pub std::sync::Mutex<Cell<u8>>);
+
+impl ebbtide::Recycle<u8> for Unshared {
+    fn create(&self) -> u8 {
+        0
+    }
+
+    fn recycle(&self, _: &mut u8) -> bool {
+        true
+    }
+}
+
+pub static POOL: ebbtide::Pool<u8, Unshared> = ebbtide::Pool::with_recycle(Unshared(Cell::new(0))); //~ instead: pub static POOL: ebbtide::Pool<u8, Unshared> = ebbtide::Pool::with_recycle(Unshared(std::sync::Mutex::new(Cell::new(0))));

@@ -1,0 +1,382 @@
+//! The janitor: the thread that sweeps pools whose epochs come by time, and `advance_all`.
+
+mod common;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use common::{Count, Counted, CountedPool, Ledger, MANUAL, Maker, burst, in_child, is_child, lock, panic_of, until};
+use ebbtide::{Pool, Settings, advance_all};
+
+/// There is one janitor for all pools of the process, so the tests that look at all of them take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    lock(&TURN)
+}
+
+const SHORT: Settings = Settings::new().every(Duration::from_millis(1));
+const LONG: Settings = Settings::new().every(Duration::from_secs(3600));
+
+fn timed(settings: Settings) -> (CountedPool, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    (Pool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
+}
+
+/// The janitor sweeps until nothing is idle, in every place where items can lie.
+#[test]
+fn idle_items_go_by_themselves() {
+    let _turn = turn();
+    let (pool, ledger) = timed(SHORT);
+    let worker = common::Worker::new();
+    for _ in 0..3 {
+        burst(&pool, 100);
+        common::on_thread(|| drop(burst(&pool, 100)));
+        pool.prefill(10);
+        until("nothing is idle", || pool.idle() == 0);
+        until("all is dropped", || ledger.live() == 0);
+    }
+    assert!(pool.stats().sweeps >= 2);
+    ledger.assert_all_dropped_once();
+    drop(worker);
+}
+
+/// A pool in a static is swept too.
+#[test]
+fn idle_items_of_a_static_go_by_themselves() {
+    static POOL: Pool<Vec<u8>> = Pool::with_settings(ebbtide::DefaultRecycle, SHORT);
+    let _turn = turn();
+    drop((POOL.get(), POOL.get()));
+    until("nothing is idle", || POOL.idle() == 0);
+}
+
+/// Each pool is swept at its own times, whatever the others' are.
+#[test]
+fn pools_have_epochs_of_their_own() {
+    let _turn = turn();
+    let (slow, kept) = timed(LONG);
+    let (fast, _ledger) = timed(SHORT);
+    burst(&slow, 5);
+    burst(&fast, 5);
+    until("one pool was swept ten times", || fast.stats().sweeps >= 10);
+    assert_eq!((slow.stats().sweeps, slow.idle(), kept.live()), (0, 5, 5));
+}
+
+/// A pool that comes later with a shorter epoch is not kept waiting by one with a longer one.
+#[test]
+fn a_shorter_epoch_that_comes_later_is_kept() {
+    let _turn = turn();
+    let (slow, _kept) = timed(LONG);
+    burst(&slow, 1);
+    // By now the janitor may sleep for an hour.
+    std::thread::sleep(Duration::from_millis(20));
+    let (fast, ledger) = timed(SHORT);
+    burst(&fast, 1);
+    until("the newcomer is swept", || ledger.live() == 0);
+}
+
+/// A panic in an item's `Drop` doesn't end the janitor: the other items go, and another pool is swept afterwards.
+#[test]
+fn the_janitor_survives_panics() {
+    let _turn = turn();
+    let (pool, ledger) = timed(SHORT);
+    for id in 0..50 {
+        pool.put(if id % 5 == 0 { ledger.bomb() } else { ledger.item() });
+    }
+    until("all went, bombs too", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
+    let (other, others) = timed(SHORT);
+    burst(&other, 10);
+    until("another pool is swept", || others.live() == 0);
+    burst(&pool, 3);
+    until("the same pool is swept", || ledger.live() == 0);
+}
+
+/// A gate that an item's `Drop` waits at.
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+    waiting: Count,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut open = lock(&self.open);
+        self.waiting.bump();
+        while !*open {
+            open = self.opened.wait(open).expect("no panic");
+        }
+    }
+
+    fn open(&self) {
+        *lock(&self.open) = true;
+        self.opened.notify_all();
+    }
+}
+
+struct Slow(Arc<Gate>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
+/// While an item's `Drop` keeps the janitor, everybody else goes on: pools are used, made, swept and dropped, the one
+/// that the item came from too; what the janitor holds is dropped once it goes on.
+#[test]
+fn a_slow_drop_in_the_janitor_holds_up_nobody() {
+    let _turn = turn();
+    let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
+    let make = {
+        let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
+        move || Slow(Arc::clone(&gate), ledger.item())
+    };
+    let pool = Pool::with_settings(make, SHORT);
+    let guards: Vec<_> = (0..10).map(|_| pool.get()).collect();
+    drop(guards);
+    until("the janitor waits in a drop", || gate.waiting.get() == 1);
+
+    drop(pool.get());
+    // Out with the new item, for whose drop this thread would wait too.
+    std::mem::forget(ebbtide::Pooled::detach(pool.get()));
+    assert!(pool.advance().is_some(), "the token was returned before items are dropped");
+    let (other, others) = timed(SHORT);
+    burst(&other, 10);
+    advance_all();
+    drop(other);
+    others.assert_all_dropped_once();
+    assert_eq!(pool.idle(), 0);
+    drop(pool);
+
+    assert_eq!(ledger.dropped(), 0);
+    gate.open();
+    until("the janitor dropped the ten", || ledger.dropped() == 10);
+    assert_eq!((ledger.made(), ledger.live()), (11, 1));
+}
+
+/// `advance_all` sweeps every pool that has been used and that the janitor knows, and no other, and says what it did.
+#[test]
+fn advance_all_sweeps_all_pools() {
+    let _turn = turn();
+    // Whatever other tests left in statics.
+    advance_all();
+    advance_all();
+    let before = advance_all();
+    let pools: Vec<_> = (0..50).map(|_| timed(LONG)).collect();
+    pools.iter().for_each(|(pool, _)| drop(burst(pool, 3)));
+    let (unused, _) = timed(LONG);
+    let (manual, kept) = (Pool::with_settings(|| 0_u8, MANUAL), 1);
+    drop(manual.get());
+
+    let first = advance_all();
+    assert_eq!((first.dropped, first.kept), (before.dropped, before.kept + 150));
+    assert!(pools.iter().all(|(pool, ledger)| (pool.idle(), pool.stats().sweeps, ledger.live()) == (3, 1, 3)));
+    let second = advance_all();
+    assert_eq!((second.dropped, second.kept), (150, before.kept));
+    assert!(pools.iter().all(|(pool, ledger)| (pool.idle(), pool.stats().sweeps, ledger.live()) == (0, 2, 0)));
+    assert_eq!((manual.idle(), manual.stats().sweeps), (kept, 0));
+    assert_eq!(unused.stats().sweeps, 0);
+}
+
+/// `advance_all` raises the first panic again after all pools were swept.
+#[test]
+fn advance_all_raises_the_first_panic_at_the_end() {
+    let _turn = turn();
+    let pools: Vec<_> = (0..10).map(|_| timed(LONG)).collect();
+    for (n, (pool, ledger)) in pools.iter().enumerate() {
+        for _ in 0..3 {
+            pool.put(if n % 3 == 1 { ledger.bomb() } else { ledger.item() });
+        }
+    }
+    advance_all();
+    let text = panic_of(advance_all);
+    assert!(text.starts_with("bomb "), "{text}");
+    pools.iter().for_each(|(_, ledger)| ledger.assert_all_dropped_once());
+    advance_all();
+}
+
+/// A dropped pool is forgotten: the janitor neither keeps it nor its items.
+#[test]
+fn dropped_pools_vanish() {
+    let _turn = turn();
+    advance_all();
+    advance_all();
+    let before = advance_all().kept;
+    let mut pools: Vec<_> = (0..200).map(|_| timed(LONG)).collect();
+    pools.iter().for_each(|(pool, _)| drop(burst(pool, 2)));
+    assert_eq!(advance_all().kept, before + 400);
+    let mut dice = common::Dice::new(1);
+    while !pools.is_empty() {
+        let (pool, ledger) = pools.swap_remove(dice.below(pools.len()));
+        drop(pool);
+        ledger.assert_all_dropped_once();
+    }
+    assert_eq!(advance_all().kept, before);
+}
+
+/// Pools that are made, used and dropped while the janitor sweeps all the time: none of their items is lost or doubled.
+#[test]
+fn pools_that_come_and_go_under_the_janitor() {
+    let _turn = turn();
+    let ledger = Ledger::new();
+    std::thread::scope(|scope| {
+        for seed in 0..3 {
+            let ledger = &ledger;
+            scope.spawn(move || {
+                let mut dice = common::Dice::new(seed);
+                for _ in 0..150 {
+                    let pool = Pool::with_settings(Maker(Arc::clone(ledger)), SHORT.private_slots(dice.below(9)));
+                    for _ in 0..dice.below(20) {
+                        burst(&pool, dice.below(12));
+                    }
+                    if dice.below(4) == 0 {
+                        std::thread::sleep(Duration::from_micros(500));
+                    }
+                }
+            });
+        }
+    });
+    until("what the janitor held is dropped", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
+}
+
+/// An item that uses pools, its own and new ones, when the janitor drops it.
+#[test]
+fn items_may_use_pools_in_the_janitor() {
+    struct Busy(Arc<Count>);
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            drop(OTHER.get());
+            let fresh: Pool<Vec<u8>> = Pool::new();
+            drop(fresh.get());
+            advance_all();
+            self.0.bump();
+        }
+    }
+    static OTHER: Pool<Vec<u8>> = Pool::new();
+    let _turn = turn();
+    let count = Arc::new(Count::new());
+    let made = Arc::clone(&count);
+    let pool = Pool::with_settings(move || Busy(Arc::clone(&made)), SHORT);
+    let guards: Vec<_> = (0..5).map(|_| pool.get()).collect();
+    drop(guards);
+    until("all five went", || count.get() == 5);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// The directories in `/proc` of all threads of this process that are named as the janitor.
+    fn janitors() -> Vec<PathBuf> {
+        let tasks = fs::read_dir("/proc/self/task").expect("procfs").map(|task| task.expect("a task").path());
+        let named =
+            |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "ebbtide-janitor\n");
+        tasks.filter(named).collect()
+    }
+
+    /// One thread serves all pools, under its own name, and takes no signals.
+    #[test]
+    fn one_thread_takes_no_signals() {
+        let _turn = turn();
+        let pools: Vec<_> = (0..20).map(|_| timed(SHORT)).collect();
+        pools.iter().for_each(|(pool, _)| drop(burst(pool, 2)));
+        // A new thread names itself, so its name may take a moment.
+        until("the janitor has its name", || !janitors().is_empty());
+        let found = janitors();
+        assert_eq!(found.len(), 1);
+        let status = fs::read_to_string(found[0].join("status")).expect("the thread lives");
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line");
+        let blocked = u64::from_str_radix(blocked.trim(), 16).expect("a number");
+        for signal in (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+            assert!(blocked & 1 << (signal - 1) != 0, "signal {signal} isn't blocked: {blocked:x}");
+        }
+        for (pool, ledger) in &pools {
+            until("each is swept", || ledger.live() == 0 && pool.idle() == 0);
+        }
+    }
+
+    /// The thread that first used a pool has the signal mask that it had before.
+    #[test]
+    fn the_first_user_keeps_its_signal_mask() {
+        if !is_child() {
+            let (succeeded, text) = in_child("linux::the_first_user_keeps_its_signal_mask");
+            assert!(succeeded, "{text}");
+            return;
+        }
+        let mask = || {
+            let status = fs::read_to_string("/proc/thread-self/status").expect("procfs");
+            status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line").to_owned()
+        };
+        let before = mask();
+        let (pool, _ledger) = timed(SHORT);
+        burst(&pool, 1);
+        assert_eq!(mask(), before);
+    }
+
+    /// No thread is started by pools with manual epochs, nor by any pool that isn't used; the first use starts it.
+    #[test]
+    fn the_thread_starts_when_it_is_needed() {
+        if !is_child() {
+            let (succeeded, text) = in_child("linux::the_thread_starts_when_it_is_needed");
+            assert!(succeeded, "{text}");
+            return;
+        }
+        let threads = || fs::read_dir("/proc/self/task").expect("procfs").count();
+        let before = threads();
+        let manual = Pool::with_settings(Vec::<u8>::new, MANUAL);
+        manual.get().push(1);
+        manual.advance();
+        let (pool, _ledger) = timed(SHORT);
+        assert_eq!((pool.idle(), pool.try_get().is_some(), pool.advance().is_some()), (0, false, true));
+        advance_all();
+        assert_eq!((threads(), janitors().len()), (before, 0));
+        burst(&pool, 1);
+        until("the thread runs", || janitors().len() == 1);
+        assert_eq!(threads(), before + 1);
+    }
+
+    /// Where the janitor can't be started, pools work and are swept by `advance`; the next pool that is used tries again.
+    #[test]
+    fn pools_work_where_no_thread_can_be_started() {
+        if !is_child() {
+            let (succeeded, text) = in_child("linux::pools_work_where_no_thread_can_be_started");
+            assert!(succeeded, "{text}");
+            return;
+        }
+        // No room for the stack of another thread.
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is there to be written.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) }, 0);
+        let before = limit;
+        let pages = fs::read_to_string("/proc/self/statm").expect("procfs");
+        let pages: u64 = pages.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+        // SAFETY: asks for a number.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+        limit.rlim_cur = pages * page + (1 << 20);
+        // SAFETY: `limit` is there to be read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the limit has no effect here");
+
+        let (pool, ledger) = timed(SHORT);
+        burst(&pool, 40);
+        burst(&pool, 40);
+        assert_eq!((pool.idle(), ledger.made(), janitors().len()), (40, 40, 0));
+        pool.advance();
+        advance_all();
+        assert_eq!((pool.idle(), ledger.live()), (0, 0));
+
+        // SAFETY: `before` is there to be read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &before) }, 0);
+        burst(&pool, 5);
+        let (next, _ledger) = timed(SHORT);
+        burst(&next, 5);
+        until("the thread sweeps both", || pool.idle() + next.idle() == 0);
+        assert_eq!(janitors().len(), 1);
+    }
+}

@@ -1,0 +1,247 @@
+//! Promise 5: an item has at most one owner and is dropped at most once; exactly once when the pool and all guards
+//! have been dropped.
+
+mod common;
+
+use std::sync::Arc;
+use std::thread;
+
+use common::{Counted, Dice, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread};
+use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
+
+/// Dropping a pool drops the idle items of this thread, of an idle one, of an exited one, and of both generations of
+/// the shared queues, each once.
+#[test]
+fn dropping_a_pool_drops_all_idle_items() {
+    let (pool, ledger) = counted(Settings::new());
+    let idle = Worker::new();
+    burst(&pool, 100);
+    pool.advance();
+    burst(&pool, 3);
+    pool.prefill(20);
+    let theirs = Arc::clone(&pool);
+    idle.run(move || drop(burst(&theirs, 40)));
+    on_thread(|| drop(burst(&pool, 50)));
+    assert_eq!(ledger.dropped(), 0);
+    assert_eq!(pool.idle(), ledger.made());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+    drop(idle);
+}
+
+/// The same with the default epochs, where the janitor knows the pool.
+#[test]
+fn dropping_a_timed_pool_drops_all_idle_items() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_recycle(Maker(Arc::clone(&ledger)));
+    burst(&pool, 100);
+    on_thread(|| drop(burst(&pool, 100)));
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// An owned guard may be the last that holds the pool: its item comes back, and both go.
+#[test]
+fn an_owned_guard_can_be_the_last_holder() {
+    let (pool, ledger) = counted(Settings::new());
+    burst(&pool, 5);
+    let (first, second) = (pool.get_owned(), pool.get_owned());
+    let weak = Arc::downgrade(&pool);
+    drop(pool);
+    assert_eq!(ledger.dropped(), 0);
+    drop(first);
+    assert_eq!(ledger.dropped(), 0, "the pool lives as long as a guard");
+    on_thread(move || drop(second));
+    assert!(weak.upgrade().is_none());
+    ledger.assert_all_dropped_once();
+}
+
+/// Detaching the last owned guard drops the pool and not the item.
+#[test]
+fn detaching_the_last_owned_guard_drops_the_pool() {
+    let (pool, ledger) = counted(Settings::new());
+    burst(&pool, 3);
+    let guard = pool.get_owned();
+    drop(pool);
+    let item = OwnedPooled::detach(guard);
+    assert_eq!((ledger.dropped(), ledger.live()), (2, 1));
+    drop(item);
+    ledger.assert_all_dropped_once();
+}
+
+/// A forgotten guard leaks its own item and nothing else.
+#[test]
+fn forgetting_a_guard_leaks_one_item() {
+    let (pool, ledger) = counted(Settings::new());
+    burst(&pool, 10);
+    std::mem::forget(pool.get());
+    burst(&pool, 10);
+    assert_eq!((ledger.made(), pool.idle()), (11, 10));
+    pool.advance();
+    pool.advance();
+    assert_eq!((ledger.live(), pool.idle()), (1, 0));
+    drop(pool);
+    assert_eq!((ledger.live(), ledger.dropped()), (1, 10));
+}
+
+/// A forgotten owned guard leaks its item and the pool with it, as it holds both.
+#[test]
+fn forgetting_an_owned_guard_leaks_the_pool() {
+    let (pool, ledger) = counted(Settings::new());
+    burst(&pool, 4);
+    std::mem::forget(pool.get_owned());
+    pool.clear();
+    assert_eq!((ledger.live(), ledger.dropped()), (1, 3));
+    let weak = Arc::downgrade(&pool);
+    drop(pool);
+    assert!(weak.upgrade().is_some());
+}
+
+/// A detached item is the caller's: the pool neither keeps nor drops it.
+#[test]
+fn a_detached_item_leaves_the_pool() {
+    let (pool, ledger) = counted(Settings::new());
+    let item: Counted = Pooled::detach(pool.get());
+    assert_eq!(pool.idle(), 0);
+    pool.advance();
+    pool.advance();
+    drop(pool);
+    assert_eq!(ledger.dropped(), 0);
+    drop(item);
+    ledger.assert_all_dropped_once();
+}
+
+/// Many threads that get, put, detach, put back, spill, steal, sweep and clear: no item ever has two owners, and each
+/// is dropped once.
+#[test]
+fn no_item_has_two_owners_or_is_dropped_twice() {
+    for (slots, max_idle) in [(0, usize::MAX), (2, 20), (8, usize::MAX), (32, 100)] {
+        let (pool, ledger) = counted(Settings::new().private_slots(slots).max_idle(max_idle));
+        thread::scope(|scope| {
+            for seed in 0..4 {
+                let (pool, ledger) = (&pool, &ledger);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed);
+                    for _ in 0..1500 {
+                        let guards: Vec<_> = (0..dice.below(20)).map(|_| pool.get()).collect();
+                        guards.iter().for_each(|item| item.own());
+                        if dice.below(4) == 0 {
+                            thread::yield_now();
+                        }
+                        guards.iter().for_each(|item| item.disown());
+                        drop(guards);
+                        match dice.below(16) {
+                            0 => drop(Pooled::detach(pool.get())),
+                            1 => pool.put(ledger.item()),
+                            2 => drop(pool.advance()),
+                            3 if dice.below(8) == 0 => drop(pool.clear()),
+                            4 => drop(pool.prefill(3)),
+                            5 => drop(pool.get_owned()),
+                            _ => {}
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(pool.idle(), ledger.live(), "{slots} slots, at most {max_idle} idle");
+        drop(pool);
+        ledger.assert_all_dropped_once();
+    }
+}
+
+/// Threads that come and go inherit each other's slots, while sweeps empty them: nothing is lost or doubled.
+#[test]
+fn inherited_slots_lose_and_double_nothing() {
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    on_thread(|| {
+                        let guards: Vec<_> = (0..7).map(|_| pool.get()).collect();
+                        guards.iter().for_each(|item| item.own());
+                        guards.iter().for_each(|item| item.disown());
+                    });
+                }
+            });
+        }
+        for _ in 0..200 {
+            pool.advance();
+            thread::yield_now();
+        }
+    });
+    assert_eq!(pool.idle(), ledger.live());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// Guards are dropped on other threads than those that got them, while their pool is dropped by whoever is last.
+#[test]
+fn guards_that_travel_are_dropped_once() {
+    let (pool, ledger) = counted(Settings::new());
+    let guards: Vec<Vec<_>> = (0..8).map(|_| (0..20).map(|_| pool.get_owned()).collect()).collect();
+    let threads: Vec<_> = guards
+        .into_iter()
+        .map(|guards| {
+            thread::spawn(move || {
+                for guard in guards {
+                    guard.own();
+                    guard.disown();
+                }
+            })
+        })
+        .collect();
+    drop(pool);
+    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    ledger.assert_all_dropped_once();
+    assert_eq!(ledger.made(), 160);
+}
+
+/// An item stays at its address while it belongs to the pool: in use, moved with its guard, idle, spilled and swept.
+#[test]
+fn an_item_never_moves() {
+    let pool = Pool::with_settings(|| [7_u64; 4], MANUAL);
+    let guard = pool.get();
+    let address = std::ptr::from_ref(&*guard);
+    let moved = Box::new(guard);
+    assert_eq!(std::ptr::from_ref(&**moved), address);
+    drop(moved);
+    for _ in 0..3 {
+        pool.advance();
+        let guard = pool.get();
+        assert_eq!(std::ptr::from_ref(&*guard), address);
+        assert_eq!(*guard, [7; 4]);
+    }
+}
+
+/// Pointers into an item stay good while its guard is moved, as the guard isn't a `Box` that asserts otherwise.
+#[test]
+fn moving_a_guard_keeps_pointers_into_its_item() {
+    let pool = Pool::with_settings(|| 5_u32, MANUAL);
+    let mut guard = pool.get();
+    let inside: *mut u32 = &mut *guard;
+    let mut moved = Some(guard);
+    // SAFETY: the item lives as long as its guard, which nobody uses meanwhile.
+    unsafe { *inside += 1 };
+    assert_eq!(moved.take().map(Pooled::detach), Some(6));
+}
+
+/// Everything that was ever made is idle, in use, detached or dropped for a counted reason.
+#[test]
+fn the_numbers_add_up() {
+    let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(30));
+    burst(&pool, 100);
+    pool.prefill(10);
+    let detached = Pooled::detach(pool.get());
+    let held = pool.get();
+    pool.advance();
+    burst(&pool, 50);
+    pool.advance();
+    pool.clear();
+    burst(&pool, 5);
+    assert_eq!(pool.idle() + 2, ledger.live());
+    drop(held);
+    drop(detached);
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}

@@ -1,0 +1,418 @@
+//! Promise 6: a panic in create, in recycle or in an item's `Drop` loses at most that item.
+
+mod common;
+
+use std::panic;
+use std::sync::Arc;
+
+use common::{
+    Count, Counted, Ledger, MANUAL, Maker, burst, counted, in_child, is_child, on_thread, panic_of, take_all,
+};
+use ebbtide::{Pool, Pooled, Recycle, Settings, advance_all};
+
+/// A panic in `create` goes to the caller of `get`, and the pool is as it was.
+#[test]
+fn a_panic_in_create_goes_to_the_caller() {
+    let calls = Count::new();
+    let pool = Pool::with_settings(
+        || {
+            assert_ne!(calls.bump(), 1, "no item today");
+            vec![1_u8]
+        },
+        MANUAL,
+    );
+    let first = pool.get();
+    assert!(panic_of(|| pool.get()).contains("no item today"));
+    assert_eq!((pool.idle(), pool.stats().created), (0, 1));
+    drop(first);
+    assert_eq!(pool.idle(), 1);
+    assert_eq!(*pool.get(), [1]);
+}
+
+/// The same on the very first call, and by every way to get an item.
+#[test]
+fn a_panic_in_create_leaves_every_way_to_get_intact() {
+    let pool: Arc<Pool<String, fn() -> String>> = Arc::new(Pool::with_settings(|| panic!("never"), MANUAL));
+    assert_eq!(panic_of(|| pool.get()), "never");
+    assert_eq!(panic_of(|| pool.get_owned()), "never");
+    assert_eq!(panic_of(|| pool.get_with(|| panic!("nor with this"))), "nor with this");
+    assert_eq!(panic_of(|| pool.prefill(1)), "never");
+    assert_eq!(pool.idle(), 0);
+    assert_eq!(Arc::strong_count(&pool), 1);
+    pool.put("made elsewhere".to_owned());
+    assert_eq!(*pool.get_owned(), "made elsewhere");
+}
+
+/// When `create` panics in `prefill`, what it made before is kept.
+#[test]
+fn a_panic_in_prefill_keeps_what_was_made_before() {
+    for (slots, fails_at) in [(0, 5), (2, 5), (32, 5), (32, 20), (32, 32)] {
+        let ledger = Ledger::new();
+        let made = Arc::clone(&ledger);
+        let pool = Pool::with_settings(
+            move || {
+                assert_ne!(made.made(), fails_at, "enough");
+                made.item()
+            },
+            MANUAL.private_slots(slots),
+        );
+        assert!(panic_of(|| pool.prefill(100)).contains("enough"));
+        assert_eq!((pool.idle(), ledger.dropped()), (fails_at, 0), "{slots} private slots");
+    }
+}
+
+/// A recycler that panics with the items of a given number.
+struct Fussy {
+    ledger: Arc<Ledger>,
+    panics_at: usize,
+}
+
+impl Recycle<Counted> for Fussy {
+    fn create(&self) -> Counted {
+        self.ledger.item()
+    }
+
+    fn recycle(&self, item: &mut Counted) -> bool {
+        assert_ne!(item.id, self.panics_at, "not this one");
+        true
+    }
+}
+
+/// A panic in `recycle` drops that item, goes to whoever dropped the guard, and leaves the others alone.
+#[test]
+fn a_panic_in_recycle_loses_that_item_only() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 2 }, MANUAL);
+    let guards: Vec<_> = (0..5).map(|_| pool.get()).collect();
+    for guard in guards {
+        let id = guard.id;
+        let dropped = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(guard)));
+        assert_eq!(dropped.is_err(), id == 2);
+    }
+    assert_eq!((pool.idle(), ledger.drop_order()), (4, vec![2]));
+    let stats = pool.stats();
+    assert_eq!((stats.created, stats.refused, stats.dropped), (5, 1, 0));
+}
+
+/// The same for `put` and for an owned guard, which gives up its share of the pool all the same.
+#[test]
+fn a_panic_in_recycle_comes_out_of_put_and_of_owned_guards() {
+    let ledger = Ledger::new();
+    let pool = Arc::new(Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL));
+    let guard = pool.get_owned();
+    assert!(panic_of(|| drop(guard)).contains("not this one"));
+    assert_eq!(Arc::strong_count(&pool), 1);
+    assert_eq!(ledger.drop_order(), [0]);
+
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL);
+    let item = ledger.item();
+    assert!(panic_of(|| pool.put(item)).contains("not this one"));
+    assert_eq!((pool.idle(), ledger.drop_order()), (0, vec![0]));
+}
+
+/// While the thread unwinds, a panic in `recycle` is swallowed: the process lives, and the first panic goes on.
+#[test]
+fn a_panic_in_recycle_while_unwinding_does_not_abort() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL);
+    let text = panic_of(|| {
+        let _guards = (pool.get(), pool.get());
+        panic!("the first");
+    });
+    assert_eq!(text, "the first");
+    assert_eq!((pool.idle(), ledger.drop_order()), (1, vec![0]));
+}
+
+/// A guard that is dropped by unwinding puts its item back like any other.
+#[test]
+fn a_guard_dropped_by_unwinding_puts_its_item_back() {
+    let (pool, ledger) = counted(Settings::new());
+    let text = panic_of(|| {
+        let _guards = (pool.get(), pool.get_owned());
+        panic!("on the way");
+    });
+    assert_eq!(text, "on the way");
+    assert_eq!((pool.idle(), ledger.dropped()), (2, 0));
+    // Private slots that overflow while unwinding spill.
+    panic_of(|| {
+        let _guards: Vec<_> = (0..100).map(|_| pool.get()).collect();
+        panic!("on the way");
+    });
+    assert_eq!((pool.idle(), ledger.dropped()), (100, 0));
+}
+
+/// Fills a pool with ten items, of which those in `bombs` panic when dropped.
+fn with_bombs(bombs: &[usize], slots: usize) -> (Pool<Counted, Maker>, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(slots));
+    for id in 0..10 {
+        pool.put(if bombs.contains(&id) { ledger.bomb() } else { ledger.item() });
+    }
+    (pool, ledger)
+}
+
+/// When one or several items of a batch panic as a sweep drops them, all are dropped, and `advance` then raises the
+/// first of the panics.
+#[test]
+fn advance_raises_the_first_panic_after_all_were_dropped() {
+    for slots in [0, 4, 32] {
+        for bombs in [&[3_usize][..], &[0, 4, 9], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+            let (pool, ledger) = with_bombs(bombs, slots);
+            pool.advance();
+            let text = panic_of(|| pool.advance());
+            let order = ledger.drop_order();
+            assert_eq!(order.len(), 10, "{slots} slots");
+            let first = order.iter().find(|id| bombs.contains(id)).expect("a bomb went off");
+            assert_eq!(text, format!("bomb {first}"));
+            ledger.assert_all_dropped_once();
+            assert_eq!((pool.idle(), pool.stats().dropped, pool.stats().sweeps), (0, 10, 2));
+            // The token was returned: the next sweep runs.
+            burst(&pool, 3);
+            assert!(pool.advance().is_some());
+            assert_eq!(pool.idle(), 3);
+        }
+    }
+}
+
+/// `clear` does the same.
+#[test]
+fn clear_raises_the_first_panic_after_all_were_dropped() {
+    for slots in [0, 4, 32] {
+        let (pool, ledger) = with_bombs(&[2, 7], slots);
+        let text = panic_of(|| pool.clear());
+        assert!(["bomb 2", "bomb 7"].contains(&text.as_str()), "{text}");
+        ledger.assert_all_dropped_once();
+        assert_eq!(pool.clear().map(|swept| swept.dropped), Some(0));
+    }
+}
+
+/// Dropping a pool drops all items, panics or not, and raises none.
+#[test]
+fn dropping_a_pool_swallows_the_panics_of_its_items() {
+    for slots in [0, 4, 32] {
+        let (pool, ledger) = with_bombs(&[1, 5, 6], slots);
+        pool.advance();
+        pool.put(ledger.bomb());
+        pool.put(ledger.item());
+        drop(pool);
+        ledger.assert_all_dropped_once();
+    }
+}
+
+/// The same while the thread unwinds.
+#[test]
+fn dropping_a_pool_of_bombs_while_unwinding_does_not_abort() {
+    let mut kept = None;
+    let text = panic_of(|| {
+        let (pool, ledger) = with_bombs(&[1, 5, 6], 4);
+        kept = Some(ledger);
+        let _guards = (pool.get(), pool.get());
+        panic!("the first {}", pool.idle());
+    });
+    assert_eq!(text, "the first 8");
+    kept.expect("set above").assert_all_dropped_once();
+}
+
+/// Calls a function when dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A sweep in a destructor that runs while unwinding drops all, and keeps their panics to itself.
+#[test]
+fn advance_and_clear_while_unwinding_do_not_abort() {
+    let (pool, ledger) = with_bombs(&[0, 9], 4);
+    let (other, others) = with_bombs(&[0, 9], 4);
+    let text = panic_of(|| {
+        let _sweep = OnDrop(|| {
+            pool.advance();
+            pool.advance();
+            other.clear();
+        });
+        panic!("the first");
+    });
+    assert_eq!(text, "the first");
+    ledger.assert_all_dropped_once();
+    others.assert_all_dropped_once();
+}
+
+/// So does `advance_all`. In a process of its own, as it sweeps the pools of all tests.
+#[test]
+fn advance_all_while_unwinding_does_not_abort() {
+    if !is_child() {
+        let (succeeded, text) = in_child("advance_all_while_unwinding_does_not_abort");
+        assert!(succeeded, "{text}");
+        return;
+    }
+    let ledger = Ledger::new();
+    let pool = Pool::with_recycle(Maker(Arc::clone(&ledger)));
+    pool.put(ledger.bomb());
+    let text = panic_of(|| {
+        let _sweep = OnDrop(|| {
+            advance_all();
+            advance_all();
+        });
+        panic!("the first");
+    });
+    assert_eq!(text, "the first");
+    ledger.assert_all_dropped_once();
+}
+
+/// An item for which there is no room is dropped by the guard's drop, which raises its panic; the others stay.
+#[test]
+fn a_panic_of_an_item_that_is_not_kept_goes_to_whoever_gave_it_back() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(0).max_idle(1));
+    pool.put(ledger.item());
+    let bomb = ledger.bomb();
+    assert_eq!(panic_of(|| pool.put(bomb)), "bomb 1");
+    assert_eq!((pool.idle(), ledger.drop_order()), (1, vec![1]));
+    let text = panic_of(|| {
+        let _guard = pool.get_with(|| unreachable!("one is idle"));
+        let _bomb = pool.get_with(|| ledger.bomb());
+        panic!("the first");
+    });
+    assert_eq!(text, "the first");
+    assert_eq!(pool.idle(), 1);
+}
+
+/// With a batch over `max_idle`, all that doesn't fit is dropped although the first of it panics.
+#[test]
+fn a_rejected_batch_of_bombs_is_dropped_to_the_last() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(8).max_idle(0));
+    for _ in 0..8 {
+        pool.put(ledger.bomb());
+    }
+    // Two arrays of four are full; this spills one of them, for which there is no room.
+    let text = panic_of(|| pool.put(ledger.item()));
+    assert!(text.starts_with("bomb "), "{text}");
+    assert_eq!((pool.idle(), ledger.dropped()), (5, 4));
+}
+
+/// Refuses everything.
+struct Refuse(Arc<Ledger>);
+
+impl Recycle<Counted> for Refuse {
+    fn create(&self) -> Counted {
+        self.0.bomb()
+    }
+
+    fn recycle(&self, item: &mut Counted) -> bool {
+        assert_ne!(item.id, 1, "recycle of 1");
+        false
+    }
+}
+
+/// The panic of a refused item is raised; if `recycle` panicked too, its panic is, as it came first.
+#[test]
+fn a_refused_items_panic_is_raised_and_the_recyclers_comes_first() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
+    assert_eq!(panic_of(|| drop(pool.get())), "bomb 0");
+    assert!(panic_of(|| drop(pool.get())).contains("recycle of 1"));
+    assert_eq!(panic_of(|| drop(pool.get())), "bomb 2");
+    assert_eq!((pool.stats().refused, pool.idle()), (3, 0));
+    ledger.assert_all_dropped_once();
+}
+
+/// A payload whose own `Drop` panics, again and again.
+struct Nested(u8);
+
+impl Drop for Nested {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            panic::panic_any(Nested(self.0 - 1));
+        }
+    }
+}
+
+/// An item whose `Drop` panics with such a payload.
+struct Nasty(Arc<Count>);
+
+impl Drop for Nasty {
+    fn drop(&mut self) {
+        self.0.bump();
+        panic::panic_any(Nested(2));
+    }
+}
+
+/// Panics whose payloads panic when they are dropped stop no sweep and abort nothing.
+#[test]
+fn payloads_that_panic_are_contained() {
+    let dropped = Arc::new(Count::new());
+    let pool = Pool::with_settings(
+        {
+            let dropped = Arc::clone(&dropped);
+            move || Nasty(Arc::clone(&dropped))
+        },
+        MANUAL,
+    );
+    pool.prefill(5);
+    pool.advance();
+    let first = panic::catch_unwind(panic::AssertUnwindSafe(|| pool.advance())).expect_err("the first panic is raised");
+    assert_eq!(dropped.get(), 5);
+    // Dropping this one is ours to survive.
+    std::mem::forget(first);
+    pool.prefill(5);
+    drop(pool);
+    assert_eq!(dropped.get(), 10);
+}
+
+/// A thread that dies of a panic with guards in hand gives their items back, and its slots are swept and inherited.
+#[test]
+fn a_thread_that_dies_of_a_panic_leaves_its_items_to_the_pool() {
+    let (pool, ledger) = counted(Settings::new());
+    for _ in 0..5 {
+        let pool = Arc::clone(&pool);
+        let died = std::thread::spawn(move || {
+            let _guards = (pool.get(), pool.get(), pool.get());
+            panic!("dies");
+        });
+        assert!(died.join().is_err());
+    }
+    assert_eq!(pool.idle(), ledger.live());
+    pool.advance();
+    assert_eq!(take_all(&pool).len(), ledger.made());
+    ledger.assert_all_dropped_once();
+}
+
+/// Panics of every kind on several threads while others sweep: each item is dropped once all the same.
+#[test]
+fn panics_under_contention_lose_only_their_items() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(4).max_idle(40));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for round in 0..150 {
+                    let _caught = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                        let _guards: Vec<_> = (0..round % 12).map(|_| pool.get()).collect();
+                        let _bomb = pool.get_with(|| ledger.bomb());
+                        if round % 3 == 0 {
+                            panic!("with guards in hand");
+                        }
+                        pool.advance();
+                    }));
+                }
+            });
+        }
+    });
+    assert_eq!(pool.idle(), ledger.live());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// `detach` runs no user code, so it can't panic, not even with an item that nobody can recycle or drop.
+#[test]
+fn detach_takes_out_what_nobody_could_drop() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
+    std::mem::forget(Pooled::detach(pool.get()));
+    assert_eq!(on_thread(|| pool.idle()), 0);
+}

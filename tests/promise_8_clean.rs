@@ -1,0 +1,284 @@
+//! Promise 8: nothing of the last user is left for the next, unless that was asked for.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::{MANUAL, on_thread};
+use ebbtide::{Clear, DefaultRecycle, OwnedPooled, Pool, Pooled, Recycle, Settings, WithCapacity};
+
+/// `Pool::new` clears an item before the next user sees it, whichever way it goes back and whichever way it is got.
+#[test]
+fn new_clears() {
+    let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    pool.get().extend([1, 2, 3]);
+    assert!(pool.get().is_empty());
+    pool.get_owned().push(1);
+    assert!(pool.get_owned().is_empty());
+    pool.get_with(|| vec![1]).push(2);
+    assert!(pool.try_get().expect("one is idle").is_empty());
+    let mut mine = Pooled::detach(pool.get());
+    mine.extend([1, 2, 3]);
+    pool.put(mine);
+    assert!(pool.get().is_empty());
+    assert_eq!(pool.stats().created, 1);
+}
+
+/// Items are cleared on their way back, so that what lies idle holds nothing either.
+#[test]
+fn idle_items_are_clean_already() {
+    let pool: Pool<Vec<Arc<()>>> = Pool::new();
+    let held = Arc::new(());
+    pool.get().push(Arc::clone(&held));
+    assert_eq!((Arc::strong_count(&held), pool.idle()), (1, 1));
+}
+
+/// Clearing keeps the storage.
+#[test]
+fn clearing_keeps_the_storage() {
+    let pool: Pool<Vec<u8>> = Pool::new();
+    pool.get().reserve(1000);
+    assert!(pool.get().capacity() >= 1000);
+}
+
+/// `Pool::with` hands an item on as it was left.
+#[test]
+fn with_hands_on() {
+    let pool = Pool::with(|| vec![1]);
+    pool.get().push(2);
+    assert_eq!(*pool.get(), [1, 2]);
+    pool.get().push(3);
+    assert_eq!(on_thread(|| pool.get().clone()), [1], "another thread's new item");
+    assert_eq!(*pool.get(), [1, 2, 3]);
+}
+
+/// A recycler of one's own.
+struct Careful;
+
+impl Recycle<Vec<u8>> for Careful {
+    fn create(&self) -> Vec<u8> {
+        Vec::with_capacity(10)
+    }
+
+    fn recycle(&self, item: &mut Vec<u8>) -> bool {
+        item.clear();
+        item.capacity() <= 100
+    }
+}
+
+/// A recycler can refuse an item, which is then dropped whichever way it came.
+#[test]
+fn an_oversized_item_can_be_refused() {
+    let pool = Arc::new(Pool::with_settings(Careful, MANUAL));
+    pool.get().push(1);
+    assert_eq!((pool.idle(), pool.get().len()), (1, 0));
+    pool.get().reserve(1000);
+    assert_eq!((pool.idle(), pool.stats().refused), (0, 1));
+    pool.put(Vec::with_capacity(101));
+    drop(pool.get_with(|| Vec::with_capacity(101)));
+    pool.get_owned().reserve(1000);
+    assert_eq!((pool.idle(), pool.stats().refused), (0, 4));
+    pool.put(Vec::with_capacity(100));
+    assert_eq!((pool.idle(), pool.stats().refused), (1, 4));
+    drop(OwnedPooled::detach(pool.get_owned()));
+    assert_eq!(pool.stats().refused, 4, "a detached item isn't recycled");
+}
+
+/// `put` recycles an item like any other.
+#[test]
+fn put_recycles() {
+    let pool: Pool<String> = Pool::with_settings(DefaultRecycle, MANUAL);
+    pool.put("secret".to_owned());
+    let item = pool.try_get().expect("it was kept");
+    assert_eq!(*item, "");
+    assert!(item.capacity() >= 6);
+}
+
+/// `prefill` makes items with `create` and doesn't recycle them.
+#[test]
+fn prefill_creates() {
+    let pool = Pool::with_settings(WithCapacity { min: 100, max: 100 }, MANUAL);
+    pool.prefill(3);
+    let item: Pooled<'_, Vec<u8>, _> = pool.try_get().expect("one of three");
+    assert!(item.capacity() >= 100);
+}
+
+/// Fills a value, clears it, and finds it as a new one is.
+fn clears<T: Clear + Default + PartialEq + Debug>(fill: impl FnOnce(&mut T)) -> T {
+    let mut value = T::default();
+    fill(&mut value);
+    assert_ne!(value, T::default(), "filled");
+    value.clear();
+    assert_eq!(value, T::default(), "cleared");
+    value
+}
+
+/// `Clear` empties every collection of the standard library that implements it, and keeps what storage it has.
+#[test]
+fn clear_empties_every_collection() {
+    assert!(clears::<Vec<u8>>(|v| v.extend(0..100)).capacity() >= 100);
+    assert!(clears::<VecDeque<u8>>(|v| v.extend(0..100)).capacity() >= 100);
+    assert!(clears::<String>(|v| v.push_str("text")).capacity() >= 4);
+    assert!(clears::<OsString>(|v| v.push("text")).capacity() >= 4);
+    assert!(clears::<PathBuf>(|v| v.push("text")).capacity() >= 4);
+    assert!(clears::<HashMap<u8, u8>>(|v| v.extend([(1, 2)])).capacity() >= 1);
+    assert!(clears::<HashSet<u8>>(|v| v.extend([1])).capacity() >= 1);
+    clears::<BTreeMap<u8, u8>>(|v| v.extend([(1, 2)]));
+    clears::<BTreeSet<u8>>(|v| v.extend([1]));
+    clears::<LinkedList<u8>>(|v| v.extend([1]));
+    let mut heap = BinaryHeap::from([1, 2, 3]);
+    Clear::clear(&mut heap);
+    assert!(heap.is_empty() && heap.capacity() >= 3);
+}
+
+/// Boxes, arrays and tuples are cleared part by part.
+#[test]
+fn clear_reaches_into_boxes_arrays_and_tuples() {
+    clears::<Box<String>>(|v| v.push('a'));
+    clears::<[String; 3]>(|v| v.iter_mut().for_each(|part| part.push('a')));
+    clears::<(String,)>(|v| v.0.push('a'));
+    clears::<(String, Vec<u8>)>(|v| {
+        v.0.push('a');
+        v.1.push(1);
+    });
+    clears::<([Vec<u8>; 2], Box<(String, OsString)>)>(|v| {
+        v.0[1].push(1);
+        v.1.1.push("a");
+    });
+    let mut unsized_box: Box<[String]> = Box::new(["a".to_owned(), "b".to_owned()]) as Box<[String; 2]>;
+    unsized_box.iter_mut().for_each(Clear::clear);
+    assert!(unsized_box.iter().all(String::is_empty));
+
+    type S = String;
+    type Twelve = (S, S, S, S, S, S, S, S, S, S, S, S);
+    let a = || "a".to_owned();
+    let mut twelve: Twelve = (a(), a(), a(), a(), a(), a(), a(), a(), a(), a(), a(), a());
+    twelve.clear();
+    assert_eq!(twelve, Twelve::default());
+    let mut eleven = (a(), a(), a(), a(), a(), a(), a(), a(), a(), a(), a());
+    eleven.clear();
+    assert_eq!(eleven, Default::default());
+    let mut none: [String; 0] = [];
+    none.clear();
+}
+
+/// A boxed trait object can be cleared through its box.
+#[test]
+fn clear_reaches_into_boxed_trait_objects() {
+    trait Scratch: Clear {
+        fn size(&self) -> usize;
+    }
+    impl Scratch for String {
+        fn size(&self) -> usize {
+            self.len()
+        }
+    }
+    let mut boxed: Box<dyn Scratch> = Box::new("text".to_owned());
+    Clear::clear(&mut boxed);
+    assert_eq!(boxed.size(), 0);
+}
+
+/// A new item has the capacity that was asked for, one that grew too large is shrunk, and none is ever kept larger.
+fn with_capacity<C>(min: usize, max: usize, grow: impl Fn(&mut C, usize), capacity: impl Fn(&C) -> usize)
+where
+    C: Send,
+    WithCapacity: Recycle<C>,
+{
+    let kind = std::any::type_name::<C>();
+    let pool = Pool::with_settings(WithCapacity { min, max }, MANUAL);
+    let item = pool.get();
+    assert!(capacity(&item) >= min, "{kind}: made with {}", capacity(&item));
+    drop(item);
+    assert_eq!((pool.idle(), pool.stats().refused), (1, 0), "{kind}: kept as it was");
+    grow(&mut pool.get(), 50 * max);
+    match pool.try_get() {
+        Some(item) => assert!(capacity(&item) <= max, "{kind}: kept with {}", capacity(&item)),
+        None => assert_eq!(pool.stats().refused, 1, "{kind}: gone"),
+    }
+}
+
+/// `WithCapacity` keeps every collection within its limits.
+#[test]
+fn with_capacity_keeps_to_its_limits() {
+    with_capacity::<Vec<u8>>(10, 100, |v, n| v.extend((0..n).map(|n| n as u8)), Vec::capacity);
+    with_capacity::<VecDeque<u8>>(10, 100, |v, n| v.extend((0..n).map(|n| n as u8)), VecDeque::capacity);
+    with_capacity::<BinaryHeap<usize>>(10, 100, |v, n| v.extend(0..n), BinaryHeap::capacity);
+    with_capacity::<String>(10, 100, |v, n| v.extend((0..n).map(|_| 'a')), String::capacity);
+    with_capacity::<OsString>(10, 100, |v, n| v.push("a".repeat(n)), OsString::capacity);
+    with_capacity::<PathBuf>(10, 100, |v, n| v.push("a".repeat(n)), PathBuf::capacity);
+    with_capacity::<HashMap<usize, u8>>(10, 100, |v, n| v.extend((0..n).map(|n| (n, 0))), HashMap::capacity);
+    with_capacity::<HashSet<usize>>(10, 100, |v, n| v.extend(0..n), HashSet::capacity);
+}
+
+/// A collection that can be shrunk to the limit exactly is kept, and clean.
+#[test]
+fn with_capacity_shrinks_rather_than_refuses() {
+    let pool: Pool<Vec<u8>, _> = Pool::with_settings(WithCapacity { min: 0, max: 100 }, MANUAL);
+    pool.get().extend([7; 5000]);
+    let item = pool.try_get().expect("shrunk and kept");
+    assert!(item.is_empty() && item.capacity() <= 100);
+    assert_eq!(pool.stats().refused, 0);
+}
+
+/// Collections of zero-sized elements, whose capacity has no end, are always kept; with a limit of 0 all that hold no
+/// storage are.
+#[test]
+fn with_capacity_knows_elements_without_a_size() {
+    let pool: Pool<Vec<()>, _> = Pool::with_settings(WithCapacity { min: 0, max: 10 }, MANUAL);
+    pool.get().extend([(); 100]);
+    assert!(pool.try_get().expect("kept").is_empty());
+    let pool: Pool<VecDeque<()>, _> = Pool::with_settings(WithCapacity { min: 3, max: 0 }, MANUAL);
+    pool.get().extend([(); 100]);
+    assert!(pool.try_get().expect("kept").is_empty());
+
+    let pool: Pool<Vec<u8>, _> = Pool::with_settings(WithCapacity { min: 0, max: 0 }, MANUAL);
+    pool.get().push(1);
+    assert_eq!(pool.try_get().expect("shrunk to nothing and kept").capacity(), 0);
+}
+
+/// Sets of one zero-sized element hold storage like others and are kept.
+#[test]
+fn with_capacity_keeps_sets_of_units() {
+    let pool: Pool<HashSet<()>, _> = Pool::with_settings(WithCapacity { min: 0, max: 10 }, MANUAL);
+    pool.get().insert(());
+    assert!(pool.try_get().expect("kept").is_empty());
+    let pool: Pool<HashMap<(), ()>, _> = Pool::with_settings(WithCapacity { min: 0, max: 10 }, MANUAL);
+    pool.get().insert((), ());
+    assert!(pool.try_get().expect("kept").is_empty());
+}
+
+/// The recycler's own calls, without a pool.
+#[test]
+fn recyclers_stand_alone() {
+    let mut text: String = DefaultRecycle.create();
+    text.push('a');
+    assert!(DefaultRecycle.recycle(&mut text) && text.is_empty());
+    let make = || vec![1];
+    let mut item = make.create();
+    item.push(2);
+    assert!(make.recycle(&mut item));
+    assert_eq!(item, [1, 2]);
+}
+
+/// With private slots or without, an item is clean however far it travelled.
+#[test]
+fn items_are_clean_wherever_they_come_from() {
+    for slots in [0, 2, 32] {
+        let pool: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, Settings::new().private_slots(slots).manual());
+        for _ in 0..3 {
+            on_thread(|| {
+                let mut guards: Vec<_> = (0..100).map(|_| pool.get()).collect();
+                assert!(guards.iter().all(|item| item.is_empty()));
+                guards.iter_mut().for_each(|item| item.push(1));
+            });
+            pool.advance();
+            let guards: Vec<_> = (0..100).map(|_| pool.get()).collect();
+            assert!(guards.iter().all(|item| item.is_empty()));
+        }
+        assert!(pool.stats().created < 500);
+    }
+}

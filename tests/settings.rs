@@ -1,0 +1,175 @@
+//! Settings: their limits, their errors, and what each does.
+
+mod common;
+
+use std::error::Error;
+use std::time::Duration;
+
+use common::{Counted, CountedPool, Ledger, Maker, burst, counted, panic_of};
+use ebbtide::{DefaultRecycle, Epochs, Manual, Pool, Settings, SettingsError, Timed};
+
+/// The error that these settings give, if any.
+fn error_of<E: Epochs<String>>(settings: Settings<E>) -> Option<SettingsError> {
+    Pool::try_with_settings(String::new, settings).err()
+}
+
+/// Each bad setting is an error whose text names the setting, the value and the limits.
+#[test]
+fn errors_name_setting_value_and_limits() {
+    let cases = [
+        (error_of(Settings::new().private_slots(4097)), "private_slots is 4097, but must be from 0 to 4096"),
+        (error_of(Settings::new().private_slots(usize::MAX).manual()), "from 0 to 4096"),
+        (error_of(Settings::new().every(Duration::ZERO)), "every is 0ns, but must be at least 1ms"),
+        (error_of(Settings::new().every(Duration::from_micros(999))), "every is 999µs, but must be at least 1ms"),
+        (
+            error_of(Settings::new().max_idle(10).min_idle(11)),
+            "min_idle is 11, but must be at most max_idle, which is 10",
+        ),
+        (error_of(Settings::new().min_idle(1).max_idle(0)), "min_idle is 1, but must be at most max_idle, which is 0"),
+    ];
+    for (error, expected) in cases {
+        let error: Box<dyn Error> = error.expect(expected).into();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// The error can be told apart by its kind.
+#[test]
+fn errors_have_kinds() {
+    assert!(matches!(
+        error_of(Settings::new().private_slots(5000)),
+        Some(SettingsError::PrivateSlots { given: 5000, .. })
+    ));
+    assert!(matches!(
+        error_of(Settings::new().every(Duration::ZERO)),
+        Some(SettingsError::Every { given: Duration::ZERO, .. })
+    ));
+    assert!(matches!(
+        error_of(Settings::new().max_idle(1).min_idle(2)),
+        Some(SettingsError::MinIdle { given: 2, max_idle: 1, .. })
+    ));
+}
+
+/// The limits themselves are good.
+#[test]
+fn limits_are_good() {
+    assert_eq!(error_of(Settings::new().private_slots(0)), None);
+    assert_eq!(error_of(Settings::new().private_slots(4096)), None);
+    assert_eq!(error_of(Settings::new().every(Duration::from_millis(1))), None);
+    assert_eq!(error_of(Settings::new().every(Duration::MAX)), None);
+    assert_eq!(error_of(Settings::new().max_idle(7).min_idle(7)), None);
+    assert_eq!(error_of(Settings::new().min_idle(usize::MAX)), None);
+    assert_eq!(error_of(Settings::new().max_idle(0)), None);
+    assert_eq!(error_of(Settings::new().chaos(0).chaos(u32::MAX)), None);
+    assert_eq!(error_of(Settings::default()), None);
+}
+
+/// `with_settings` panics with a bad setting, and says which.
+#[test]
+fn with_settings_panics_with_a_bad_setting() {
+    let text = panic_of(|| Pool::with_settings(String::new, Settings::new().private_slots(4097)));
+    assert!(text.contains("private_slots") && text.contains("4096"), "{text}");
+    let text = panic_of(|| Pool::with_settings(String::new, Settings::new().every(Duration::ZERO)));
+    assert!(text.contains("every") && text.contains("1 ms"), "{text}");
+    let text = panic_of(|| Pool::with_settings(String::new, Settings::new().max_idle(1).min_idle(2)));
+    assert!(text.contains("min_idle") && text.contains("max_idle"), "{text}");
+}
+
+/// Settings are `const`, small, and can be said in any order.
+#[test]
+fn settings_can_be_said_in_any_order() {
+    const ONE: Settings<Manual> = Settings::new().manual().chaos(1).min_idle(2).max_idle(3).private_slots(4);
+    const OTHER: Settings<Manual> = Settings::new().private_slots(4).max_idle(3).min_idle(2).chaos(1).manual();
+    assert_eq!(format!("{ONE:?}"), format!("{OTHER:?}"));
+    let back: Settings<Timed> = ONE.every(Duration::from_secs(1));
+    assert_eq!(error_of(back), None);
+}
+
+/// A pool with the largest private slots works.
+#[test]
+fn the_most_private_slots() {
+    let (pool, ledger) = counted(Settings::new().private_slots(4096));
+    burst(&pool, 5000);
+    assert_eq!((pool.idle(), ledger.made()), (5000, 5000));
+    pool.advance();
+    pool.advance();
+    assert_eq!((pool.idle(), ledger.live()), (0, 0));
+}
+
+/// Which of 1000 puts chaos drops.
+fn chaos_drops(seed: u32) -> (Vec<usize>, usize) {
+    let (pool, ledger) = counted(Settings::new().chaos(seed));
+    for _ in 0..1000 {
+        pool.put(ledger.item());
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.rejected, stats.idle), (ledger.dropped(), ledger.live()));
+    (ledger.drop_order(), stats.rejected)
+}
+
+/// Chaos drops about one put in four, the same ones for the same seed and others for another, and counts them.
+#[test]
+fn chaos_drops_one_in_four_by_its_seed() {
+    let mut all = Vec::new();
+    for seed in [0, 1, 2, 12345, u32::MAX] {
+        let (order, dropped) = chaos_drops(seed);
+        assert_eq!(chaos_drops(seed).0, order, "seed {seed} again");
+        assert!((200..300).contains(&dropped), "seed {seed}: {dropped} of 1000");
+        all.push(order);
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 5, "two seeds drop the same");
+}
+
+/// Chaos strikes guards as it does `put`, with every number of private slots and beside the other settings.
+#[test]
+fn chaos_strikes_guards_too() {
+    for slots in [0, 1, 32] {
+        let (pool, ledger) = counted(Settings::new().private_slots(slots).chaos(3).max_idle(50).min_idle(5));
+        for _ in 0..500 {
+            drop(pool.get());
+        }
+        let dropped = ledger.dropped();
+        assert!((80..170).contains(&dropped), "{slots} slots: {dropped} of 500");
+        assert_eq!(ledger.made(), dropped + pool.idle());
+    }
+}
+
+/// Without chaos no put is lost.
+#[test]
+fn without_chaos_nothing_is_dropped() {
+    let (pool, ledger) = counted(Settings::new());
+    for _ in 0..1000 {
+        drop(pool.get());
+    }
+    assert_eq!((ledger.made(), ledger.dropped()), (1, 0));
+}
+
+/// Settings that come at run time make the same pool as those in a constant.
+#[test]
+fn settings_at_run_time() -> Result<(), SettingsError> {
+    let ledger = Ledger::new();
+    let slots = std::env::args().count().min(1);
+    let pool: CountedPool =
+        Pool::try_with_settings(Maker(ledger.clone()), Settings::new().private_slots(slots).manual())?;
+    burst(&pool, 10);
+    assert_eq!(pool.idle(), 10);
+    let again: Pool<String> = Pool::try_with_settings(DefaultRecycle, Settings::new())?;
+    drop(again.get());
+    assert_eq!(again.idle(), 1);
+    Ok(())
+}
+
+/// `min_idle` equal to `max_idle` keeps exactly that many in the shared queues.
+#[test]
+fn min_idle_equal_to_max_idle() {
+    let (pool, ledger) = counted(Settings::new().private_slots(8).min_idle(6).max_idle(6));
+    burst(&pool, 40);
+    for _ in 0..5 {
+        pool.advance();
+        assert_eq!((pool.idle(), ledger.live()), (6, 6));
+    }
+    let kept: Vec<Counted> = common::take_all(&pool);
+    assert_eq!(kept.len(), 6);
+}
