@@ -45,7 +45,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// Per thread: its private slots, and one batch on its way. In all: with [`max_idle`](Settings::max_idle) set, that many
 /// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
-/// until two sweeps have passed. Each thread that used the pool also leaves one slot set of 256 bytes plus 8 bytes per
+/// until two sweeps have passed. Each thread that used the pool also leaves one slot set of 128 bytes plus 8 bytes per
 /// private slot, which the next thread inherits.
 ///
 /// # Sharing

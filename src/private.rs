@@ -80,6 +80,10 @@ struct Arrays<T> {
     stash: Stack<T>,
 }
 
+/// Two slot sets never share a pair of cache lines, and one fills no more than that.
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
+
 /// All that a sweep takes out of one slot set.
 pub(crate) struct Taken<T> {
     /// The loaded and the spare array; either may be empty.

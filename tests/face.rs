@@ -147,7 +147,6 @@ fn stats_count_what_they_say() {
 
 /// Each item that was made or put in from elsewhere is counted once when it goes, whatever the reason.
 #[test]
-#[ignore = "what a sweep drops for want of room counts as dropped and as rejected"]
 fn an_item_that_goes_is_counted_once() {
     let (pool, ledger) = counted(Settings::new().private_slots(8).max_idle(5));
     let worker = Worker::new();

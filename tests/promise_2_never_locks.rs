@@ -346,7 +346,7 @@ mod stopped {
             thread::sleep(Duration::from_micros(100 * (round as u64 % 7)));
             inside += while_stopped(&stopped, || {
                 let before = (sweeping.done(), sharing.done());
-                let time = Duration::from_millis(300);
+                let time = Duration::from_secs(1);
                 swept += usize::from(holds_within(time, || sweeping.done() > before.0 + 5));
                 shared += usize::from(holds_within(time, || sharing.done() > before.1 + 5));
             });

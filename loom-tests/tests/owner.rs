@@ -71,6 +71,24 @@ fn slot_set_made_during_a_sweep() {
     });
 }
 
+/// Two threads make their slot sets at once. They lie in one bucket, which one of the two makes for both.
+#[test]
+fn slot_sets_made_by_two_threads() {
+    explore("slot sets made by two threads", TWO, |world| {
+        let pool = world.pool(4);
+        pool.put(world.make());
+        let newcomers = [(); 2].map(|()| {
+            let (world, pool) = (world.clone(), pool.clone());
+            spawn(move || pool.put(world.make()))
+        });
+        world.go();
+        newcomers.map(|newcomer| newcomer.join().unwrap());
+        assert_eq!((world.made(), world.alive()), (3, 3));
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
 /// A thread exits with an item in its slots, and the next thread may inherit them (or not, if it starts before the first
 /// has given up its id), while a sweep takes what it finds.
 #[test]

@@ -87,13 +87,26 @@ fn steal_against_the_owner() {
 /// Two threads steal from a shard that is neither's own and holds two batches: both find something.
 #[test]
 fn steal_against_a_steal() {
-    explore("steal against a steal", ALL, |world| {
+    explore("steal against a steal", THREE, |world| {
         let pool = world.pool(2);
-        // Shards are handed out in turn: the batches go to the first, both threads belong to the second.
-        assert_eq!(pool.prefill(1), 1);
+        // There are two shards, and threads belong to them in turn: so between the two of the second shard there is one
+        // that does nothing but be there.
         pool.put(world.make());
-        let mine = try_get(&pool);
-        assert_eq!(pool.prefill(1), 1);
+        let me = loom::thread::current();
+        let between = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || {
+                pool.put(world.make());
+                me.unpark();
+                loom::thread::park();
+            }
+        });
+        loom::thread::park();
+        // Batches that no thread calls its own go to the shards in turn: the first and the third to the first shard.
+        assert_eq!(pool.prefill(1) + pool.prefill(1) + pool.prefill(1), 3);
+        let mine = [try_get(&pool), try_get(&pool)];
+        assert!(mine.iter().all(Option::is_some), "its private slot, and its own shard");
+
         let made = world.made();
         let other = spawn({
             let pool = pool.clone();
@@ -103,7 +116,30 @@ fn steal_against_a_steal() {
         drop(get(&pool));
         other.join().unwrap();
         assert_eq!(world.made(), made, "an item was made while two were idle");
+
         drop(mine);
+        between.thread().unpark();
+        between.join().unwrap();
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// An item is got while it is put: it is seen as its last user left it.
+#[test]
+fn get_against_a_put() {
+    explore("get against a put", ALL, |world| {
+        let pool = world.pool(0);
+        drop(get(&pool));
+        let put = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        let items = [try_get(&pool), try_get(&pool)];
+        put.join().unwrap();
+        drop(items);
+        world.find_all(&pool);
         world.age_out(&pool);
         world.close(pool);
     });
