@@ -10,7 +10,9 @@ pub(crate) use model::{BoundedQueue, Queue};
 mod model {
     use loom::sync::atomic::AtomicPtr;
     use std::fmt;
+    use std::mem::MaybeUninit;
     use std::ptr;
+    use std::sync::Mutex;
     use std::sync::atomic::Ordering;
 
     /// As many values as one queue holds in a model; more is the model's mistake.
@@ -20,11 +22,14 @@ mod model {
     /// nothing orders nothing, and may overlook a value that is pushed meanwhile.
     pub(crate) struct Queue<T> {
         places: [AtomicPtr<T>; PLACES],
+        /// The boxes of popped values. They are kept so that no two pushes use the same address: which ones the allocator
+        /// hands out again differs from run to run, and so would what a compare-exchange of addresses does.
+        emptied: Mutex<Vec<Box<MaybeUninit<T>>>>,
     }
 
     impl<T> Queue<T> {
         pub(crate) fn new() -> Self {
-            Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+            Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), emptied: Mutex::new(Vec::new()) }
         }
 
         pub(crate) fn push(&self, value: T) {
@@ -58,7 +63,11 @@ mod model {
                 // ORDERING: Acquire on success; partner: the Release in `push`.
                 if place.compare_exchange(value, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     // SAFETY: from `Box::into_raw` in `push`; taking it out of its place made it ours alone.
-                    return Some(*unsafe { Box::from_raw(value) });
+                    let boxed = unsafe { Box::from_raw(value.cast::<MaybeUninit<T>>()) };
+                    // SAFETY: it holds a value until here.
+                    let value = unsafe { boxed.assume_init_read() };
+                    self.emptied.lock().unwrap().push(boxed);
+                    return Some(value);
                 }
             }
             None
