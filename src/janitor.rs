@@ -175,12 +175,14 @@ fn next(now: u64, every: u64) -> u64 {
 
 /// Sweeps several stores with one heavy barrier.
 fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> (Swept, Option<Payload>) {
-    let mut passes: Vec<_> = stores.into_iter().filter_map(Sweepable::begin).collect();
+    let mut passes: Vec<_> = stores.iter().cloned().filter_map(Sweepable::begin).collect();
     // From the first `revoke` to the last `collect` nothing is allocated: the slot sets of all these pools are claimed.
     let revoked = passes.iter_mut().fold(false, |any, pass| pass.revoke() | any);
     let passed = !revoked || fence::heavy();
     passes.iter_mut().for_each(|pass| pass.collect(passed));
     let condemned: Vec<_> = passes.into_iter().map(|pass| pass.finish()).collect();
+    // From here on no token is held. A pool that was dropped meanwhile leaves its items to this.
+    drop(stores);
 
     let (mut sum, mut first) = (Swept::default(), None);
     for (swept, panic) in condemned.into_iter().map(|condemned| condemned.drop_items()) {

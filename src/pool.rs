@@ -5,9 +5,8 @@ use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::array::Array;
-use crate::batch::Batch;
 use crate::guard::{OwnedPooled, Pooled};
-use crate::item::{Item, Payload, discard, drop_each, raise};
+use crate::item::{Item, Payload, discard, drop_each, keep_first, raise};
 use crate::janitor::{self, Registrar};
 use crate::recycle::{Clear, DefaultRecycle, Recycle};
 use crate::settings::{Manual, Settings, SettingsError, Timed};
@@ -45,8 +44,10 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// Per thread: its private slots, and one batch on its way. In all: with [`max_idle`](Settings::max_idle) set, that many
 /// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
-/// until two sweeps have passed. Each thread that used the pool also leaves one slot set of 128 bytes plus 8 bytes per
-/// private slot, which the next thread inherits.
+/// until two sweeps have passed.
+///
+/// A thread's slot set is 128 bytes, and 8 bytes per private slot once it is used; the next thread inherits it. They are
+/// made in blocks of 1, 2, 4, 8 and so on as more threads use pools at the same time, and go with the pool.
 ///
 /// # Sharing
 ///
@@ -294,12 +295,15 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             kept += items.len();
             let rejected = store.put_batch(items);
             let full = rejected.is_some();
-            if let Some(rejected) = rejected {
+            let mut first = made.err();
+            if let Some(mut rejected) = rejected {
                 kept -= rejected.len();
-                drop_rejected(rejected);
+                if let Some(panic) = drop_each(&mut rejected) {
+                    keep_first(&mut first, panic);
+                }
             }
-            if let Err(panic) = made {
-                raise(panic)
+            if let Some(panic) = first {
+                raise(panic);
             }
             if full {
                 break;
@@ -429,8 +433,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn give_back_slow(&self, item: Item<T>) {
-        if let Some(rejected) = self.store().put_slow(item) {
-            drop_rejected(rejected);
+        if let Some(panic) = self.store().put_slow(item).and_then(|mut rejected| drop_each(&mut rejected)) {
+            raise(panic);
         }
     }
 
@@ -470,14 +474,6 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             }
         }
         store
-    }
-}
-
-/// Drops what there was no room for.
-#[cold]
-fn drop_rejected<T>(mut rejected: Batch<T>) {
-    if let Some(panic) = drop_each(&mut rejected) {
-        raise(panic)
     }
 }
 

@@ -114,8 +114,8 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
 pub struct WithCapacity {
     /// The capacity that a new item is made with, in elements (bytes for `String`, `OsString` and `PathBuf`).
     pub min: usize,
-    /// The capacity above which an item is shrunk to `max` on its way back, which costs a reallocation; if the
-    /// collection keeps more all the same it is dropped. Collections of zero-sized elements are always kept.
+    /// The capacity above which an item is shrunk to `max` on its way back, which costs a reallocation. Hash tables keep
+    /// the smallest table with room for `max`, whose capacity may be more. Of zero-sized elements there can be any number.
     pub max: usize,
 }
 
@@ -130,11 +130,10 @@ macro_rules! with_capacity {
             #[inline]
             fn recycle(&self, item: &mut $collection) -> bool {
                 item.clear();
-                if size_of::<$element>() == 0 || item.capacity() <= self.max {
-                    return true;
+                if size_of::<$element>() != 0 && item.capacity() > self.max {
+                    item.shrink_to(self.max);
                 }
-                item.shrink_to(self.max);
-                item.capacity() <= self.max
+                true
             }
         }
     )*};

@@ -55,13 +55,30 @@ impl Ids {
         Self { fresh: 0, free: Vec::new() }
     }
 
-    fn take(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.fresh += 1;
-            // So that giving back never allocates.
-            self.free.reserve(self.fresh);
-            self.fresh - 1
-        })
+    /// A number, or `None` if there has to be more room first, so that giving back never allocates.
+    fn take(&mut self) -> Option<usize> {
+        if let Some(id) = self.free.pop() {
+            return Some(id);
+        }
+        if self.fresh == self.free.capacity() {
+            return None;
+        }
+        self.fresh += 1;
+        Some(self.fresh - 1)
+    }
+
+    /// How much room there should be next.
+    fn wanted(&self) -> usize {
+        (2 * self.fresh).max(8)
+    }
+
+    /// Takes over a larger list, if it still is larger; returns the one that is no longer needed.
+    fn grow(&mut self, mut larger: Vec<usize>) -> Vec<usize> {
+        if larger.capacity() > self.free.capacity() {
+            larger.append(&mut self.free);
+            std::mem::swap(&mut larger, &mut self.free);
+        }
+        larger
     }
 
     fn give_back(&mut self, id: usize) {
@@ -109,6 +126,21 @@ mod real {
         IDS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A number for this thread. Allocates and frees only while the lock isn't held: an allocator may have a lock of its
+    /// own and use a pool under it.
+    fn take() -> usize {
+        loop {
+            let mut held = ids();
+            if let Some(id) = held.take() {
+                return id;
+            }
+            let wanted = held.wanted();
+            drop(held);
+            let larger = Vec::with_capacity(wanted);
+            drop(ids().grow(larger));
+        }
+    }
+
     /// The calling thread's slot, or one that finds nothing.
     #[inline(always)]
     pub(crate) fn current() -> Slot {
@@ -127,7 +159,7 @@ mod real {
         // Registering the lease's destructor is what may fail or allocate, so it comes before the number.
         let slot = LEASE
             .try_with(|lease| {
-                let id = ids().take();
+                let id = take();
                 lease.0.set(Some(id));
                 Slot::of(id)
             })
@@ -160,7 +192,13 @@ mod model {
     impl Lease {
         fn take() -> Self {
             let ids = Arc::clone(&IDS);
-            let id = ids.lock().unwrap().take();
+            let mut held = ids.lock().unwrap();
+            let id = held.take().unwrap_or_else(|| {
+                let larger = Vec::with_capacity(held.wanted());
+                held.grow(larger);
+                held.take().unwrap()
+            });
+            drop(held);
             Self { id, ids }
         }
     }
