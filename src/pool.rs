@@ -185,6 +185,15 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Looks in the thread's private slots, then in the shared queues, then makes one, which costs an allocation besides
     /// what [`Recycle::create`] does.
     ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// let mut buffer = pool.get();
+    /// buffer.extend_from_slice(b"hello");
+    /// assert_eq!(buffer.len(), 5);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `create` does; the pool is as it was before.
@@ -377,6 +386,14 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// What the pool did since it was made.
     ///
     /// Costs a look at the slot set of every thread that used the pool.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new();
+    /// drop((pool.get(), pool.get()));
+    /// assert_eq!(pool.stats().created, 2);
+    /// ```
     pub fn stats(&self) -> Stats {
         self.store.get().map(Store::stats).unwrap_or_default()
     }
@@ -508,6 +525,15 @@ impl<T: Send, R> fmt::Debug for Pool<T, R> {
 
 /// The two kinds of epochs, each with what it asks of the items: [`Timed`] that they be `'static`, since the janitor may
 /// outlive what they borrow; [`Manual`] nothing.
+///
+/// ```
+/// use ebbtide::{Epochs, Manual, Timed};
+///
+/// fn fits<E: Epochs<T>, T: Send>() {}
+///
+/// fits::<Timed, String>();
+/// fits::<Manual, &str>();
+/// ```
 pub trait Epochs<T: Send>: Copy {
     /// Tells the janitor about a pool, if it is to sweep it.
     #[doc(hidden)]

@@ -44,6 +44,12 @@ use std::path::PathBuf;
 pub trait Recycle<T> {
     /// Makes a new item.
     ///
+    /// ```
+    /// use ebbtide::Recycle;
+    ///
+    /// assert_eq!(Recycle::create(&String::new), "");
+    /// ```
+    ///
     /// # Panics
     ///
     /// May panic: the panic goes to the caller of `get`, and nothing is lost.
@@ -51,6 +57,14 @@ pub trait Recycle<T> {
 
     /// Readies an item for its next user, on its way back into the pool, on the thread that gives it back. With
     /// `false` the item is dropped instead of kept.
+    ///
+    /// ```
+    /// use ebbtide::{Recycle, WithCapacity};
+    ///
+    /// let mut text = "x".repeat(1000);
+    /// assert!(WithCapacity { min: 0, max: 100 }.recycle(&mut text));
+    /// assert!(text.is_empty() && text.capacity() <= 100);
+    /// ```
     ///
     /// # Panics
     ///

@@ -5,11 +5,26 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// The epochs of a pool come by time: the process-wide janitor thread sweeps it.
+/// The epochs of a pool come by time: the process-wide janitor thread sweeps it. What [`Settings`] are at first.
+///
+/// ```
+/// use ebbtide::{Settings, Timed};
+///
+/// const DEFAULTS: Settings<Timed> = Settings::new();
+/// # let _ = DEFAULTS;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Timed(());
 
-/// The epochs of a pool come when [`Pool::advance`](crate::Pool::advance) is called, and not otherwise.
+/// The epochs of a pool come when [`Pool::advance`](crate::Pool::advance) is called, and not otherwise. What
+/// [`Settings::manual`] makes of settings.
+///
+/// ```
+/// use ebbtide::{Manual, Settings};
+///
+/// const BY_HAND: Settings<Manual> = Settings::new().manual();
+/// # let _ = BY_HAND;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Manual(());
 
@@ -57,6 +72,13 @@ impl Settings {
     /// The defaults: 32 private slots per thread, a sweep every 30 seconds, no limit on idle items.
     ///
     /// With a sweep every 30 seconds an idle item lives for 30 to 60 seconds.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new());
+    /// pool.get().push('a');
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         // Two arrays of 16: measured best for bursts from 1 to 2048 items; larger ones keep more from other threads.
@@ -80,6 +102,14 @@ impl<E: Copy> Settings<E> {
     /// They are two arrays of `n / 2` pointers, made when they are first needed. A thread whose slots are full moves
     /// one array to the shared queues, so this is also the size of the batches that travel between threads. With 0
     /// every item goes through the shared queues on its own.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new().private_slots(0).max_idle(1));
+    /// drop([pool.get(), pool.get()]); // both go to the shared queues, which hold one
+    /// assert_eq!(pool.idle(), 1);
+    /// ```
     #[must_use]
     pub const fn private_slots(mut self, n: usize) -> Self {
         self.private_slots = n;
@@ -88,6 +118,16 @@ impl<E: Copy> Settings<E> {
 
     /// How long an epoch is: the janitor sweeps the pool this often, and an idle item lives for one to two of these.
     /// At least 1 ms. The default is 30 seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// static LINES: Pool<String, fn() -> String> =
+    ///     Pool::with_settings(String::new, Settings::new().every(Duration::from_secs(1)));
+    ///
+    /// LINES.get().push('a'); // gone again in 1 to 2 seconds
+    /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
         let nanos = time.as_nanos();
@@ -96,6 +136,17 @@ impl<E: Copy> Settings<E> {
     }
 
     /// No janitor: epochs come when [`Pool::advance`](crate::Pool::advance) is called. Items need not be `'static` then.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let text = String::from("ebb and flow");
+    /// let pool = Pool::with_settings(Vec::<&str>::new, Settings::new().manual());
+    /// pool.get().extend(text.split(' '));
+    /// pool.advance();
+    /// pool.advance();
+    /// assert_eq!(pool.idle(), 0);
+    /// ```
     #[must_use]
     pub const fn manual(self) -> Settings<Manual> {
         self.with_epoch()
@@ -103,6 +154,13 @@ impl<E: Copy> Settings<E> {
 
     /// At most this many items lie in the shared queues; what is put beyond that is dropped. Each thread's private
     /// slots come on top. The default is no limit.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new().max_idle(10));
+    /// assert_eq!(pool.prefill(100), 10);
+    /// ```
     #[must_use]
     pub const fn max_idle(mut self, n: usize) -> Self {
         self.max_idle = n;
@@ -112,6 +170,16 @@ impl<E: Copy> Settings<E> {
     /// Sweeps leave at least this many idle items, if there are as many; at most `max_idle`. The default is 0.
     ///
     /// Nothing makes items up to this number; see [`Pool::prefill`](crate::Pool::prefill) for that.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new().manual().min_idle(3));
+    /// pool.prefill(100);
+    /// pool.advance();
+    /// pool.advance();
+    /// assert_eq!(pool.idle(), 3);
+    /// ```
     #[must_use]
     pub const fn min_idle(mut self, n: usize) -> Self {
         self.min_idle = n;
@@ -120,6 +188,16 @@ impl<E: Copy> Settings<E> {
 
     /// Drops one put in four, at random from this seed, to flush out code that counts on getting back what it put. For
     /// tests; Go's pool does the same under its race detector. All puts take the slow path then.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new().chaos(1));
+    /// for _ in 0..1000 {
+    ///     drop(pool.get());
+    /// }
+    /// assert!(pool.stats().rejected > 100);
+    /// ```
     #[must_use]
     pub const fn chaos(mut self, seed: u32) -> Self {
         self.chaos = Some(seed);

@@ -32,6 +32,15 @@ use std::path::PathBuf;
 /// ```
 pub trait Clear {
     /// Empties the value.
+    ///
+    /// ```
+    /// use ebbtide::Clear;
+    ///
+    /// let mut pair = (vec![1, 2, 3], String::from("abc"));
+    /// Clear::clear(&mut pair);
+    /// assert_eq!(pair, (vec![], String::new()));
+    /// assert!(pair.0.capacity() >= 3);
+    /// ```
     fn clear(&mut self);
 }
 
