@@ -58,7 +58,8 @@
 //!
 //! Built with `RUSTFLAGS="--cfg loom"` the whole pool runs on [loom](https://docs.rs/loom)'s atomics, so that a program
 //! with a pool in it can be explored. Constructors are not `const` then, there is no janitor, and a pool is to be made
-//! inside the model.
+//! inside the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a
+//! thread of its own with `loom::thread::Builder::stack_size`.
 
 mod array;
 mod batch;

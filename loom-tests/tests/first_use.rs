@@ -4,8 +4,8 @@ mod common;
 
 use common::{Bounds, explore, spawn, try_get};
 
-/// There are 650,000 interleavings in all, which take minutes. Three preemptions let a thread be stopped between
-/// finding the heap part missing and making it, and again at the shards, and the other one too.
+/// Without a bound this takes minutes. Three preemptions let a thread be stopped between finding the heap part missing
+/// and making it, and again at the shards, and the other one too.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
 /// The heap part and the shards are made once: no item is lost with one that lost the race.

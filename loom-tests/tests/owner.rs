@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bounds, explore, get, get_owned, spawn, try_get};
 
-/// All interleavings would take minutes or hours. Three preemptions let a sweep start within a claim, be stopped between
+/// Without a bound these take minutes or hours. Three preemptions let a sweep start within a claim, be stopped between
 /// revoking and taking, and go on within the next claim.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
@@ -27,7 +27,8 @@ fn push_and_pop_against_a_sweep() {
     });
 }
 
-/// The owner pops while two sweeps come one after the other: the second finds the slots as the first and the owner left them.
+/// The owner pops while two sweeps come one after the other: the second finds the slots as the first and the owner
+/// left them.
 #[test]
 fn push_and_pop_against_two_sweeps_in_a_row() {
     explore("push and pop against two sweeps in a row", THREE, |world| {
@@ -88,8 +89,8 @@ fn slot_sets_made_by_two_threads() {
     });
 }
 
-/// A thread exits with an item in its slots, and the next thread may inherit them (or not, if it starts before the first
-/// has given up its id), while a sweep takes what it finds.
+/// A thread exits with an item in its slots, and the next thread may inherit them (or not, if it starts before the
+/// first has given up its id), while a sweep takes what it finds.
 #[test]
 fn slots_inherited_during_a_sweep() {
     explore("slots inherited during a sweep", THREE, |world| {

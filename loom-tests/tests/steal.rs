@@ -4,17 +4,17 @@ mod common;
 
 use common::{Bounds, explore, get, spawn, try_get};
 
-/// All interleavings: the threads meet in one or two queues.
-const ALL: Bounds = Bounds { preemptions: None };
+/// No bound: the threads meet in one or two queues.
+const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// With private slots to refill and a sweep on them there are too many interleavings for all. Three preemptions let a
-/// thread be stopped after it has taken a batch, and a sweep between revoking and taking.
+/// With private slots to refill and a sweep on them, or a third thread, there are too many interleavings. Three
+/// preemptions let a thread be stopped after it has taken a batch, and a sweep between revoking and taking.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
 /// The item is a victim, and the sweep that would drop it runs: it is got or dropped.
 #[test]
 fn victim_got_during_a_sweep() {
-    explore("victim got during a sweep", ALL, |world| {
+    explore("victim got during a sweep", UNBOUNDED, |world| {
         let pool = world.pool(0);
         pool.put(world.make());
         world.advance(&pool).unwrap();
@@ -32,11 +32,11 @@ fn victim_got_during_a_sweep() {
     });
 }
 
-/// The same with a batch of two: the one that isn't taken goes back among the victims. If that is too late for the sweep
-/// that runs, the next one drops it: a call delays the batch that it holds by one epoch.
+/// The same with a batch of two: the one that isn't taken goes back among the victims. If that is too late for the
+/// sweep that runs, the next one drops it: a call delays the batch that it holds by one epoch.
 #[test]
 fn rest_of_a_victim_batch_during_a_sweep() {
-    explore("rest of a victim batch during a sweep", ALL, |world| {
+    explore("rest of a victim batch during a sweep", UNBOUNDED, |world| {
         let pool = world.pool(4);
         assert_eq!(pool.prefill(2), 2);
         world.advance(&pool).unwrap();
@@ -60,9 +60,10 @@ fn rest_of_a_victim_batch_during_a_sweep() {
 /// items, unless the first to come took the whole batch.
 #[test]
 fn steal_against_the_owner() {
-    explore("steal against the owner", ALL, |world| {
+    explore("steal against the owner", UNBOUNDED, |world| {
         let pool = world.pool(4);
-        // Shards are handed out in turn: this goes to the first, and so does what the second slot set to be made spills.
+        // Shards are handed out in turn: this goes to the first, and so does what the second slot set to be made
+        // spills.
         assert_eq!(pool.prefill(2), 2);
         pool.put(world.make());
         let thief = try_get(&pool);
@@ -89,9 +90,9 @@ fn steal_against_the_owner() {
 fn steal_against_a_steal() {
     explore("steal against a steal", THREE, |world| {
         let pool = world.pool(0);
-        // There are two shards, and threads belong to them in turn. So between the two of one shard there has to be one of
-        // the other, to which it puts an item. What no thread calls its own goes to the shards in turn, beginning with
-        // the other one too.
+        // There are two shards, and threads belong to them in turn. So between the two of one shard there has to be
+        // one of the other, to which it puts an item. What no thread calls its own goes to the shards in turn,
+        // beginning with the other one too.
         pool.put(world.make());
         let me = loom::thread::current();
         let between = spawn({
@@ -128,7 +129,7 @@ fn steal_against_a_steal() {
 /// An item is got while it is put: it is seen as its last user left it.
 #[test]
 fn get_against_a_put() {
-    explore("get against a put", ALL, |world| {
+    explore("get against a put", UNBOUNDED, |world| {
         let pool = world.pool(0);
         // Its own shard is the second; this makes it look into the first one too, where the other thread's is.
         drop(get(&pool));

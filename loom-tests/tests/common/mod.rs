@@ -1,28 +1,29 @@
 //! What the models share: items that notice two owners, a sweep that comes too early and a drop that comes twice or
-//! never, and the loop that runs a model through all its interleavings and says how many there were.
+//! never, and the loop that runs a model through its interleavings and says how many there were.
 //!
 //! # Two owners at once
 //!
-//! Every holder of an item writes to a cell in it that loom watches: on its way out of the pool, on its way back, and in
-//! its `Drop`. Two holders that nothing orders are a race, and loom fails the model, even if their writes did not overlap
-//! in the interleaving at hand. The cell also says whether the item is in use or idle, so that one handed out twice is
-//! noticed where the two holders happen to be ordered.
+//! Every holder of an item writes to a cell in it that loom watches: on its way out of the pool, on its way back, and
+//! in its `Drop`. Two holders that nothing orders are a race, and loom fails the model, even if their writes did not
+//! overlap in the interleaving at hand. The cell also says whether the item is in use or idle, so that one handed out
+//! twice is noticed where the two holders happen to be ordered.
 //!
 //! # The lower bound
 //!
-//! A sweep may drop an item only if it is at least the second to advance the epoch after the item's put read it. What the
-//! put read can't be seen from outside, and it need not be the newest epoch: loom lets a load return an older value
-//! wherever the memory model does. But it can't be older than what its thread already knows: if `n` sweeps happen before
-//! the put, then by coherence it read at least `n`, since the sweep number `n`, counted from 1, stored `n`. It follows
-//! that only the sweep number `n + 2` or a later one may drop the item.
+//! A sweep may drop an item only if it is at least the second to advance the epoch after the item's put read it. What
+//! the put read can't be seen from outside, and it need not be the newest epoch: loom lets a load return an older
+//! value wherever the memory model does. But it can't be older than what its thread already knows: if `n` sweeps
+//! happen before the put, then by coherence it read at least `n`, since the sweep number `n`, counted from 1, stored
+//! `n`. It follows that only the sweep number `n + 2` or a later one may drop the item.
 //!
-//! - `n` is `KNOWN`, a number that each thread keeps: one more for each of its own sweeps (which come after all earlier
-//!   ones, by the sweep token), what its parent knew when it was spawned, and all sweeps there were once every other
-//!   thread was joined. It may be less than what the thread could know, for example from a batch that it took, and then
-//!   the check asks for less than is promised, never for more.
+//! - `n` is `KNOWN`, a number that each thread keeps: one more for each of its own sweeps (which come after all
+//!   earlier ones, by the sweep token), what its parent knew when it was spawned, and all sweeps there were once every
+//!   other thread was joined. It may be less than what the thread could know, for example from a batch that it took,
+//!   and then the check asks for less than is promised, never for more.
 //! - The sweep that drops an item is at most number `begun`, the count of those sweeps that have begun and were not
-//!   refused. Where only one thread sweeps it is exactly that number. Where two do, the other one's sweep may have begun
-//!   meanwhile, and the check lets pass what it should not; such a model also looks at what each sweep says it dropped.
+//!   refused. Where only one thread sweeps it is exactly that number. Where two do, the other one's sweep may have
+//!   begun meanwhile, and the check lets pass what it should not; such a model also looks at what each sweep says it
+//!   dropped.
 //!
 //! Both are numbers that loom does not see, so they add neither interleavings nor order between threads, and loom runs
 //! one thread at a time, so they are exact.
@@ -45,8 +46,8 @@ use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::thread::JoinHandle;
 
-/// A thread's stack, in words. That of loom's first thread can't be chosen and is too small for a pool in a debug build,
-/// so models run in a second one.
+/// A thread's stack, in words. That of loom's first thread is 4096 and can't be chosen. A debug build comes close to
+/// that, or over it, depending on what the compiler does, so models run in a second thread.
 const STACK: usize = 32 * 1024;
 
 /// The pool of the models.
@@ -68,21 +69,22 @@ pub(crate) struct Bounds {
 
 /// Runs a model through its interleavings and prints how many there were.
 ///
-/// It does so twice. Loom starts from one interleaving, in which every thread runs until it has to wait, and finds further
-/// ones from accesses in it that conflict. It remembers the last access to each atomic only: where a thread loads and
-/// then stores, its own load hides what others loaded before, and that they could have come after the store isn't
-/// found. So what is found depends on who ran first: in the first half that is the thread of the model's body, in the
-/// second half the threads that it spawned before it called [`World::go`].
+/// It does so twice. Loom starts from one interleaving, in which every thread runs until it has to wait, and finds
+/// further ones from accesses in it that conflict. It remembers the last access to each atomic only: where a thread
+/// loads and then stores, its own load hides what others loaded before, and that they could have come after the store
+/// isn't found. So what is found depends on who ran first: in the first half that is the thread of the model's body,
+/// in the second half the threads that it spawned before it called [`World::go`]. The two halves have some
+/// interleavings in common, so both counts are printed and not their sum.
 pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
-    let interleavings = Arc::new(AtomicUsize::new(0));
     let model = Arc::new(model);
     let mut builder = Builder::new();
     // `LOOM_MAX_PREEMPTIONS` in the environment takes precedence, to explore further than a test run has time for.
     builder.preemption_bound = builder.preemption_bound.or(bounds.preemptions);
     // Loom's guard against endless loops; there are none here, and a sweep of two shards takes about 100 steps.
     builder.max_branches = 20_000;
-    for spawned_first in [false, true] {
+    let [mine_first, spawned_first] = [false, true].map(|spawned_first| {
+        let interleavings = Arc::new(AtomicUsize::new(0));
         let (model, count) = (Arc::clone(&model), Arc::clone(&interleavings));
         builder.check(move || {
             // ORDERING: Relaxed, no partner; loom runs one thread at a time, here and in all of this file.
@@ -95,10 +97,11 @@ pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send 
             };
             spawn(run).join().expect("a panic doesn't get here");
         });
-    }
+        interleavings.load(Ordering::Relaxed)
+    });
     let bound = builder.preemption_bound.map_or("any number of".to_owned(), |bound| format!("up to {bound}"));
-    let interleavings = interleavings.load(Ordering::Relaxed);
-    println!("{name}: {interleavings} interleavings with {bound} preemptions, {:.1?}", start.elapsed());
+    let time = start.elapsed();
+    println!("{name}: {mine_first} and {spawned_first} interleavings with {bound} preemptions, {time:.1?}");
 }
 
 /// Starts a thread that knows of the sweeps that this one knows of.
