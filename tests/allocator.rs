@@ -258,6 +258,14 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
             HOOK.set(Some(look_now));
             OWN.advance();
             HOOK.set(None);
+            // Refills that replace empty arrays; nothing else here allocates or frees.
+            OWN.clear();
+            OWN.prefill(40);
+            let mut held = Vec::with_capacity(40);
+            HOOK.set(Some(look_now));
+            held.extend((0..40).map(|_| OWN.get()));
+            HOOK.set(None);
+            drop(held);
         }
         HOOK.set(Some(look));
         for round in 0..1500 {

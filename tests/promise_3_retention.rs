@@ -350,6 +350,7 @@ fn the_lower_bound_holds_under_contention() {
                 }
             });
         }
+        common::until("items were put", || pool.idle() > 0);
         for _ in 0..3000 {
             clock.begun.bump();
             pool.advance().expect("this is the only thread that sweeps");

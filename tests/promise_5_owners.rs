@@ -154,20 +154,21 @@ fn no_item_has_two_owners_or_is_dropped_twice() {
 fn inherited_slots_lose_and_double_nothing() {
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     thread::scope(|scope| {
-        for _ in 0..2 {
+        let parents = [(); 2].map(|()| {
             scope.spawn(|| {
                 for _ in 0..100 {
                     on_thread(|| {
-                        let guards: Vec<_> = (0..7).map(|_| pool.get()).collect();
-                        guards.iter().for_each(|item| item.own());
-                        guards.iter().for_each(|item| item.disown());
+                        for _ in 0..20 {
+                            let guards: Vec<_> = (0..7).map(|_| pool.get()).collect();
+                            guards.iter().for_each(|item| item.own());
+                            guards.iter().for_each(|item| item.disown());
+                        }
                     });
                 }
-            });
-        }
-        for _ in 0..200 {
+            })
+        });
+        while !parents.iter().all(|parent| parent.is_finished()) {
             pool.advance();
-            thread::yield_now();
         }
     });
     assert_eq!(pool.idle(), ledger.live());

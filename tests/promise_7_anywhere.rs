@@ -252,7 +252,7 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
         static OTHER: Last = const { Last(RefCell::new(None)) };
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
-    for round in 0..5 {
+    for round in 0..20 {
         let theirs = Arc::clone(&pool);
         // Destructors run in some order: one of these two comes after the thread has given up its slots.
         let ending = thread::spawn(move || {
@@ -262,7 +262,11 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
         });
         until("the thread ends", || ENDING.get() > 2 * round);
         while ENDED.get() < 2 * round + 2 {
-            on_thread(|| use_it(&pool));
+            // Two at once: one of them has the number that was given back.
+            thread::scope(|scope| {
+                scope.spawn(|| use_it(&pool));
+                scope.spawn(|| use_it(&pool));
+            });
         }
         ending.join().expect("no panic in a destructor");
     }
