@@ -6,7 +6,8 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::Range;
 use std::ptr::{NonNull, addr_of_mut};
 
 use crate::item::{Item, discard, drop_each};
@@ -18,9 +19,11 @@ pub(crate) struct Array<T> {
 }
 
 #[repr(C)]
-struct Header<T> {
+pub(crate) struct Header<T> {
     capacity: usize,
     len: usize,
+    /// The stamp of the batch that travels in it, while it lies in a rack.
+    stamp: usize,
     /// The next one in a [`Stack`] of empty arrays.
     next: Option<Array<T>>,
     /// The first of `capacity` places, of which the first `len` hold items.
@@ -31,14 +34,14 @@ struct Header<T> {
 unsafe impl<T: Send> Send for Array<T> {}
 
 impl<T> Array<T> {
-    /// An empty array; costs one allocation of 8 bytes per item and 24 more.
+    /// An empty array; costs one allocation of 8 bytes per item and 32 more.
     pub(crate) fn new(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
         // SAFETY: the layout has the size of a header at least.
         let memory = unsafe { alloc(layout) }.cast::<Header<T>>();
         let Some(header) = NonNull::new(memory) else { handle_alloc_error(layout) };
         // SAFETY: freshly allocated for a header and as many places, which need no value yet.
-        unsafe { header.write(Header { capacity, len: 0, next: None, places: [] }) };
+        unsafe { header.write(Header { capacity, len: 0, stamp: 0, next: None, places: [] }) };
         Self { header, _owns: PhantomData }
     }
 
@@ -55,6 +58,29 @@ impl<T> Array<T> {
     fn header_mut(&mut self) -> &mut Header<T> {
         // SAFETY: as above, and exclusive as `self` is.
         unsafe { self.header.as_mut() }
+    }
+
+    /// Gives up the array as one pointer, for a place in a rack.
+    pub(crate) fn into_raw(self) -> *mut Header<T> {
+        ManuallyDrop::new(self).header.as_ptr()
+    }
+
+    /// The array that `into_raw` gave up.
+    ///
+    /// # Safety
+    ///
+    /// It did, and nobody else takes it back.
+    pub(crate) unsafe fn from_raw(header: *mut Header<T>) -> Self {
+        // SAFETY: `into_raw` never gives null.
+        Self { header: unsafe { NonNull::new_unchecked(header) }, _owns: PhantomData }
+    }
+
+    pub(crate) fn stamp(&self) -> usize {
+        self.header().stamp
+    }
+
+    pub(crate) fn set_stamp(&mut self, stamp: usize) {
+        self.header_mut().stamp = stamp;
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -80,10 +106,57 @@ impl<T> Array<T> {
 
     /// Where place `index` is; within the allocation for any index up to the capacity.
     #[inline(always)]
-    pub(crate) fn place(&mut self, index: usize) -> *mut Item<T> {
+    fn place(&self, index: usize) -> *mut Item<T> {
         // SAFETY: the header is valid, and the places follow it in the same allocation.
         let first = unsafe { addr_of_mut!((*self.header.as_ptr()).places) };
         first.cast::<Item<T>>().wrapping_add(index)
+    }
+
+    /// Takes the item out of a place. The array's length is left to the caller, here and in the next three.
+    ///
+    /// # Safety
+    ///
+    /// The place holds an item, which is the caller's from here on; no other thread touches the place meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn take_at(&self, index: usize) -> Item<T> {
+        // SAFETY: the caller's word.
+        unsafe { self.place(index).read() }
+    }
+
+    /// Puts an item into a place.
+    ///
+    /// # Safety
+    ///
+    /// The place is below the capacity and holds no item; no other thread touches it meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn fill_at(&self, index: usize, item: Item<T>) {
+        // SAFETY: the caller's word.
+        unsafe { self.place(index).write(item) };
+    }
+
+    /// Moves the items of some places down to the first places.
+    ///
+    /// # Safety
+    ///
+    /// They hold items, those below don't; no other thread touches either meanwhile.
+    pub(crate) unsafe fn shift(&self, places: Range<usize>) {
+        // SAFETY: the caller's word; the two ranges may overlap.
+        unsafe { self.place(0).copy_from(self.place(places.start), places.len()) };
+    }
+
+    /// Moves the items of some places into an empty array.
+    ///
+    /// # Safety
+    ///
+    /// They hold items, which are the other array's from here on; no other thread touches them meanwhile. The other array
+    /// has no items, and room for these.
+    pub(crate) unsafe fn move_to(&self, places: Range<usize>, other: &mut Self) {
+        debug_assert!(other.is_empty() && places.len() <= other.capacity());
+        // SAFETY: the caller's word.
+        unsafe {
+            other.place(0).copy_from_nonoverlapping(self.place(places.start), places.len());
+            other.set_len(places.len());
+        }
     }
 
     /// Adds an item; gives it back if there is no room.
@@ -94,7 +167,7 @@ impl<T> Array<T> {
         }
         // SAFETY: a place within the capacity that holds no item, and does from here on.
         unsafe {
-            self.place(len).write(item);
+            self.fill_at(len, item);
             self.set_len(len + 1);
         }
         Ok(())
@@ -105,7 +178,7 @@ impl<T> Array<T> {
         // SAFETY: the last place that holds an item, and doesn't from here on.
         unsafe {
             self.set_len(last);
-            Some(self.place(last).read())
+            Some(self.take_at(last))
         }
     }
 }

@@ -56,11 +56,11 @@ impl<T> Batch<T> {
         Some(Self { items, stamp: self.stamp })
     }
 
-    /// The array that it travels in, with whatever items are left; none for a single item.
-    pub(crate) fn into_array(self) -> Option<Array<T>> {
+    /// The array that it travels in, with whatever items are left; a single item has none and comes back as it is.
+    pub(crate) fn into_array(self) -> Result<Array<T>, Self> {
         match self.items {
-            Items::One(_) => None,
-            Items::Many(items) => Some(items),
+            Items::One(_) => Err(self),
+            Items::Many(items) => Ok(items),
         }
     }
 }

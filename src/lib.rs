@@ -42,8 +42,9 @@
 //! `get`, `put` and sweeps take no lock, and a private slot is reached with no atomic read-modify-write. Three things
 //! can make a thread wait for another one:
 //!
-//! - The shared queues are [`crossbeam_queue::SegQueue`]s. A thread that is stopped in the middle of a push or pop can
-//!   make another one, at the same queue, wait until it runs again.
+//! - A batch for which a shard's rack has no place, which takes more than 128 of them, lies in a
+//!   [`crossbeam_queue::SegQueue`]. A thread that is stopped in the middle of a push or pop there can make another one, at
+//!   the same queue, wait until it runs again.
 //! - A thread's first use of any pool, and its end, hold a lock for a few instructions, to take and give back a number;
 //!   and a pool's first use holds the janitor's, to be added to its list.
 //! - The global allocator, where an item, an array or a queue's next block has to be made.
@@ -69,6 +70,7 @@ mod item;
 mod janitor;
 mod pool;
 mod private;
+mod rack;
 mod recycle;
 mod settings;
 mod shared;

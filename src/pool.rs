@@ -55,6 +55,9 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// The idea of private, shared and victim is Go's [`sync.Pool`](https://pkg.go.dev/sync#Pool); the two arrays per
 /// thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001).
+// Aligned, so that nothing which another thread writes, such as the count of an `Arc` around it, shares its cache line: every
+// get and put reads it, and a counter on it made a pair take 11 ns instead of 3.
+#[repr(align(64))]
 pub struct Pool<T: Send, R = DefaultRecycle> {
     store: OnceArc<Store<T>>,
     /// Tells the janitor about the store once it is made; none with manual epochs.

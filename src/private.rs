@@ -1,22 +1,29 @@
 //! One thread's private slots: push, pop, spill and refill for the owner, take for a sweep.
 //!
-//! Owner and sweep meet rarely, and the owner comes all the time, so the owner pays no atomic read-modify-write:
+//! The items lie in the places of an array, from `floor` up to `top`. The owner comes all the time and works at the top;
+//! a sweep comes rarely and takes everything, from the floor up. So the owner pays no atomic read-modify-write, and a pop
+//! is one store:
 //!
 //! ```text
-//! owner                                    sweep (all slot sets in one go, holding the sweep token)
-//!   busy = true                              gate = REVOKED on every slot set
-//!   light barrier                            heavy barrier
-//!   gate is open?                            busy?
-//!     yes: push or pop                         no:  take the items
-//!     no:  leave the slots alone               yes: look again a few times, then leave them alone
-//!   busy = false                             gate = open
+//! owner, push                   owner, pop                          sweep (all slot sets in one go, holding the token)
+//!   places[top] = item            top = top - 1                       floor = REVOKED on every slot set
+//!   top = top + 1                 light barrier                       heavy barrier
+//!                                 floor <= top?                       t = top
+//!                                   yes: the item is places[top]      take places[floor..t]
+//!                                   no:  top = top + 1, slow path     floor = t
 //! ```
 //!
-//! By the pair of barriers (`sync::fence`) the owner sees the closed gate or the sweep sees `busy`. If the sweep comes
-//! first, the owner finds the gate closed and goes to the shared queues instead of waiting. If the owner comes first,
-//! the sweep finds it busy, and leaves its items for the next sweep instead of waiting. What happens between `busy` and
-//! not busy is called a claim. Nothing is allocated, freed, dropped or queued inside a claim: an array that the owner
-//! may need is passed in, and what is left over is passed out.
+//! REVOKED is higher than every place. By the pair of barriers (`sync::fence`) the owner's pop sees it, or the sweep sees
+//! the owner's new `top`. If the sweep comes first, the pop gives its place up again and the owner goes to the shared queues
+//! instead of waiting; whichever `top` the sweep saw meanwhile, either value is true. If the owner comes first, the
+//! sweep takes only what lies below. A push needs no barrier: a sweep sees it, item and all, or it doesn't. This is the
+//! work-stealing deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005), with one kind of thief, who
+//! takes all there is, and with the owner's fence made one-sided.
+//!
+//! All else (which array that is, the other array, the empty ones) changes only inside a *claim*: the owner sets CLAIMED
+//! in `floor` by a compare-exchange, which fails if a sweep has set REVOKED there, and a sweep leaves a claimed slot set
+//! alone. Nothing is allocated, freed, dropped or queued inside a claim or while a slot set is revoked: an array that may
+//! be needed is passed in, and what is left over is passed out.
 
 use std::fmt;
 use std::mem;
@@ -25,39 +32,43 @@ use crate::array::{Array, Stack};
 use crate::item::{Item, discard, drop_each};
 use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
-use crate::sync::{AtomicBool, AtomicU8, Length, Ordering, UnsafeCell};
+use crate::sync::{AtomicIsize, Length, Ordering, UnsafeCell};
 
-/// `gate`: a sweep may be looking at the slots; the owner keeps out.
-const REVOKED: u8 = 1;
-/// `gate`, for good: the light barrier alone is not enough in this process.
-const FENCED: u8 = 2;
-/// `gate`, for good: every put takes the slow path, where `chaos` is.
-const DETOUR: u8 = 4;
+/// In `floor`: a sweep is deciding what it takes. Like the other marks it is higher than every place.
+const REVOKED: isize = 1 << 30;
+/// In `floor`: the owner is inside a claim.
+const CLAIMED: isize = 1 << 29;
+/// In `floor`, for good: the light barrier alone is not enough in this process, so every pop is a claim.
+const FENCED: isize = 1 << 28;
+/// What is left of `floor` without its marks.
+const PLACE: isize = FENCED - 1;
 
-/// How often a sweep looks at a busy owner before it leaves it alone. An owner is busy for a few nanoseconds unless it
-/// was preempted, and then looking longer is of no use.
-const LOOKS: usize = if cfg!(loom) { 1 } else { 16 };
+/// How often a sweep tries to revoke a claimed slot set before it leaves it alone. A claim takes some nanoseconds unless its
+/// owner was preempted, and then trying longer is of no use.
+const TRIES: usize = if cfg!(loom) { 1 } else { 16 };
 
 /// The private slots of one thread in one pool.
 ///
-/// In the order of its fields, so that all that the fast paths touch is in the first cache line.
+/// In the order of its fields, so that all that the fast paths touch is in the first half of a cache line.
 #[repr(C)]
 pub(crate) struct SlotSet<T> {
-    /// Written by the owner alone: it is inside a claim.
-    busy: AtomicBool,
-    /// Written by the holder of the sweep token alone. 0 is open and lets the owner's fast path in.
-    gate: AtomicU8,
-    /// What `gate` is when it isn't revoked.
-    open: u8,
-    /// Which shard this thread spills to and refills from first.
-    pub(crate) home: u16,
-    /// How many items the loaded array holds. Written in a claim; read by anybody, as a hint.
-    loaded: Length,
-    /// Touched in a claim, by the owner or by a sweep that found the owner not busy after the heavy barrier.
-    arrays: UnsafeCell<Arrays<T>>,
-    /// How many items the spare array holds, and how many empty arrays lie in the stash; as above.
+    /// The first place above the items; for a moment in a pop, one too low. Written by the owner alone.
+    top: AtomicIsize,
+    /// The lowest place that holds an item, with marks.
+    floor: AtomicIsize,
+    /// Changed in a claim; read by the owner at any time, and by a sweep that revoked.
+    loaded: UnsafeCell<Loaded<T>>,
+    /// Touched in a claim, and by a sweep that revoked.
+    rest: UnsafeCell<Rest<T>>,
+    /// How many items the spare array holds, and how many empty arrays lie in the stash; read by anybody, as a hint.
     spare: Length,
     stashed: Length,
+    /// Which shard this thread spills to and refills from first.
+    pub(crate) home: u16,
+    /// Every push takes the slow path, where `chaos` is.
+    detour: bool,
+    /// Every pop is a claim, as the floor is marked FENCED for good.
+    fenced: bool,
     /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
@@ -66,15 +77,16 @@ pub(crate) struct SlotSet<T> {
 /// default of 16 in an array. Beyond that they go to the shard whose thread will need them.
 const MAX_STASH: usize = 128;
 
-/// Two arrays, swapped whole. Each is made when it is first needed and is gone after a sweep took it.
-#[repr(C)]
-struct Arrays<T> {
-    /// Pushed to and popped from. Its own length isn't kept while it is here: the true one is `SlotSet::loaded`, which
-    /// others can read, and a second copy of it would cost the fast path 6 %.
-    loaded: Option<Array<T>>,
-    /// The capacity of the loaded array; 0 without one.
-    room: usize,
-    /// Full, or empty, or what a refill brought.
+/// The array that is pushed to and popped from, made when it is first needed and kept from then on.
+struct Loaded<T> {
+    /// Its own length isn't kept while it is here: the items are those from `floor` to `top`.
+    array: Option<Array<T>>,
+    /// Pushes go below this place: the array's capacity, or 0 without one or with a detour.
+    end: isize,
+}
+
+struct Rest<T> {
+    /// The other array, swapped whole with the loaded one: full, or empty, or what a refill brought. Gone after a sweep.
     spare: Option<Array<T>>,
     /// Empty arrays that refills left over, for the next spills.
     stash: Stack<T>,
@@ -86,7 +98,7 @@ const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
 
 /// All that a sweep takes out of one slot set.
 pub(crate) struct Taken<T> {
-    /// The loaded and the spare array; either may be empty.
+    /// What was in the loaded array, and the spare one; either may be empty.
     pub(crate) arrays: [Option<Array<T>>; 2],
     pub(crate) stash: Stack<T>,
 }
@@ -94,39 +106,40 @@ pub(crate) struct Taken<T> {
 /// What an owner that was kept out has in its hands still.
 pub(crate) type KeptOut<T> = (Item<T>, Array<T>);
 
-/// The slots inside a claim: the arrays and their lengths.
+/// The slots inside a claim, where `floor` is 0.
 struct Slots<'a, T> {
-    arrays: &'a mut Arrays<T>,
-    loaded: &'a Length,
-    spare: &'a Length,
-    stashed: &'a Length,
+    set: &'a SlotSet<T>,
+    loaded: &'a mut Loaded<T>,
+    rest: &'a mut Rest<T>,
 }
 
-// SAFETY: `arrays` is reached only as the protocol above allows, by one thread at a time; so items move between
+// SAFETY: items and arrays are reached only as the protocol above allows, by one thread at a time; so items move between
 // threads, which needs T: Send, and are never shared.
 unsafe impl<T: Send> Sync for SlotSet<T> {}
 
 impl<T> SlotSet<T> {
-    /// An empty slot set of a thread whose own shard is `home`; with `detour` every put takes the slow path.
+    /// An empty slot set of a thread whose own shard is `home`; with `detour` every push takes the slow path.
     pub(crate) fn new(home: u16, detour: bool) -> Self {
-        let fenced = if fence::pair() == Pair::Symmetric { FENCED } else { 0 };
-        let open = fenced | if detour { DETOUR } else { 0 };
+        let fenced = fence::pair() == Pair::Symmetric;
         Self {
-            busy: AtomicBool::new(false),
-            gate: AtomicU8::new(open),
-            open,
-            home,
-            arrays: UnsafeCell::new(Arrays { loaded: None, room: 0, spare: None, stash: Stack::new() }),
-            loaded: Length::new(),
+            top: AtomicIsize::new(0),
+            floor: AtomicIsize::new(open_at(0, fenced)),
+            loaded: UnsafeCell::new(Loaded { array: None, end: 0 }),
+            rest: UnsafeCell::new(Rest { spare: None, stash: Stack::new() }),
             spare: Length::new(),
             stashed: Length::new(),
+            home,
+            detour,
+            fenced,
             tally: Tally::default(),
         }
     }
 
     /// How many items it holds; a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
-        self.loaded.get() + self.spare.get()
+        // ORDERING: Relaxed, no partner; any recent values will do, and the owner sees what it wrote.
+        let (top, floor) = (self.top.load(Ordering::Relaxed), self.floor.load(Ordering::Relaxed) & PLACE);
+        usize::try_from(top - floor).unwrap_or(0) + self.spare.get()
     }
 
     /// Whether a sweep has something to take here; a hint, as above.
@@ -139,167 +152,215 @@ impl<T> SlotSet<T> {
     /// The fast path of `get`: pops from the loaded array.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Item<T>> {
-        self.claim((), |mut slots, ()| slots.pop_loaded()).ok()?
+        // ORDERING: Relaxed, no partner; only this thread writes it.
+        let next = self.top.load(Ordering::Relaxed) - 1;
+        // ORDERING: Release; partner: the load of `top` in `take`, which by the barriers sees this, if the load of `floor`
+        // below doesn't see REVOKED; and which sees the items below with it.
+        self.top.store(next, Ordering::Release);
+        fence::light();
+        // ORDERING: Acquire; partner: the Release store of `floor` in `take`, so that the sweep has read the places below
+        // before this thread uses them again.
+        if self.floor.load(Ordering::Acquire) > next {
+            // ORDERING: Release; partner: the load of `top` in `take`, as above.
+            self.top.store(next + 1, Ordering::Release);
+            return None;
+        }
+        // SAFETY: the array changes only in this thread's claims. The place is below the old `top` and not below `floor`,
+        // so it holds an item; and since `floor` wasn't REVOKED after the barrier, a sweep sees the new `top` and takes
+        // only what is below.
+        self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(next as usize)) })
     }
 
-    /// The fast path of `put`: pushes to the loaded array; gives the item back if there is no room or no entry.
+    /// The fast path of `put`: pushes to the loaded array; gives the item back if there is no room.
     #[inline(always)]
     pub(crate) fn push(&self, item: Item<T>) -> Result<(), Item<T>> {
-        self.claim(item, |mut slots, item| slots.push_loaded(item)).unwrap_or_else(Err)
+        // ORDERING: Relaxed, no partner; only this thread writes it.
+        let next = self.top.load(Ordering::Relaxed);
+        // SAFETY: the array changes only in this thread's claims; below `end` there is one, and from `top` up its places
+        // hold no items and no sweep looks at them.
+        let pushed = self.loaded.with(|loaded| unsafe {
+            if next >= (*loaded).end {
+                return Err(item);
+            }
+            (*loaded).array.as_ref().unwrap_unchecked().fill_at(next as usize, item);
+            Ok(())
+        });
+        if pushed.is_ok() {
+            // ORDERING: Release; partner: the load of `top` in `take`, so that the sweep sees the item.
+            self.top.store(next + 1, Ordering::Release);
+        }
+        pushed
     }
 
     /// Pops from either array.
     pub(crate) fn pop_either(&self) -> Option<Item<T>> {
-        self.claim_slowly((), |mut slots, ()| slots.pop_either()).ok()?
+        self.claim((), |mut slots, ()| slots.pop_either()).ok()?
     }
 
     /// Pushes to either array, or makes room with an empty one from the stash, if there is one. Returns the full batch
     /// that had to go out for that, if any; the item comes back if there is no room or a sweep keeps the owner out.
     #[inline]
     pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
-        self.claim_slowly(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
+        self.claim(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
     /// The same with an empty array at hand. Returns what came out, if anything: a full batch, or an array that was not
     /// needed. If a sweep keeps the owner out, both come back.
     pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Array<T>>, KeptOut<T>> {
-        self.claim_slowly((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
+        self.claim((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
     /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there are enough; else the
     /// batch comes back.
     pub(crate) fn refill(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
-        self.claim_slowly(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
+        self.claim(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
     }
 
-    /// Runs `act` on the slots if the gate is wide open; else gives the argument back.
-    #[inline(always)]
-    fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
-        // ORDERING: Relaxed, made visible by the barrier below; partner: the load of `busy` in `take`.
-        self.busy.store(true, Ordering::Relaxed);
-        fence::light();
-        self.enter(0xFF, argument, act)
-    }
-
-    /// The same where the gate may carry marks that send the owner here, but not if it is revoked.
+    /// Runs `act` in a claim; gives the argument back if a sweep keeps the owner out.
     #[inline]
-    fn claim_slowly<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
-        // ORDERING: Relaxed, made visible by the barrier below; partner: the load of `busy` in `take`.
-        self.busy.store(true, Ordering::Relaxed);
-        if self.open & FENCED != 0 {
-            fence::full();
-        } else {
-            fence::light();
+    fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
+        // ORDERING: Relaxed, no partner; the compare-exchange decides.
+        let floor = self.floor.load(Ordering::Relaxed);
+        // ORDERING: Acquire on success; partner: the Release store of `floor` in `take`, so that what a sweep did to the
+        // slots is seen. Relaxed on failure: nothing is done then.
+        let claim = floor & REVOKED == 0
+            && self.floor.compare_exchange(floor, floor | CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        if !claim {
+            return Err(argument);
         }
-        self.enter(REVOKED, argument, act)
-    }
-
-    /// The second half of a claim: what is left to check, do and end once `busy` is set and the barrier passed.
-    #[inline(always)]
-    fn enter<A, O>(&self, closed: u8, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
-        // ORDERING: Acquire; partner: the Release store in `reopen`, so that what the last sweep did to the slots is
-        // seen. That a sweep's REVOKED isn't missed is the barriers' doing.
-        let outcome = if self.gate.load(Ordering::Acquire) & closed == 0 {
-            // SAFETY: the gate was not revoked after `busy` was set and the barrier passed, so a sweep that revokes
-            // it later finds `busy` set until the store below, and keeps out; there is only one owner, and `act` is
-            // one of the methods of `Slots`, which call nothing that could come back here.
-            Ok(self.arrays.with_mut(|arrays| act(self.slots(unsafe { &mut *arrays }), argument)))
-        } else {
-            Err(argument)
-        };
-        // ORDERING: Release; partner: the Acquire load of `busy` in `take`, so that the sweep sees what was done here.
-        self.busy.store(false, Ordering::Release);
-        outcome
-    }
-
-    fn slots<'a>(&'a self, arrays: &'a mut Arrays<T>) -> Slots<'a, T> {
-        Slots { arrays, loaded: &self.loaded, spare: &self.spare, stashed: &self.stashed }
+        let outcome = self.loaded.with_mut(|loaded| {
+            self.rest.with_mut(|rest| {
+                // SAFETY: claimed, so no sweep comes here until the store below; there is only one owner, and `act` is one
+                // of the methods of `Slots`, which call nothing that could come back here.
+                let mut slots = unsafe { Slots { set: self, loaded: &mut *loaded, rest: &mut *rest } };
+                slots.move_down(floor & PLACE);
+                act(slots, argument)
+            })
+        });
+        // ORDERING: Release; partner: the compare-exchange in `revoke`, so that the sweep sees what was done here.
+        self.floor.store(open_at(0, self.fenced), Ordering::Release);
+        Ok(outcome)
     }
 
     // ---- a sweep, holding the sweep token ----
 
-    /// Closes the gate. The heavy barrier comes next, once for all slot sets.
-    pub(crate) fn revoke(&self) {
-        // ORDERING: Relaxed, made visible by the heavy barrier; partner: the load of `gate` in `enter`.
-        self.gate.store(self.open | REVOKED, Ordering::Relaxed);
-    }
-
-    /// Whether this sweep closed the gate: only sweeps do, and every sweep opens all that it closed.
-    pub(crate) fn is_revoked(&self) -> bool {
-        // ORDERING: Relaxed; partner: `revoke` on this same thread.
-        self.gate.load(Ordering::Relaxed) & REVOKED != 0
-    }
-
-    /// Takes all arrays and opens the gate; `None` if the owner is in a claim, and then nothing was taken.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the sweep token, called `revoke` on this slot set, and a heavy barrier succeeded since.
-    pub(crate) unsafe fn take(&self) -> Option<Taken<T>> {
-        let mut taken = None;
-        for _ in 0..LOOKS {
-            // ORDERING: Acquire; partner: the Release store of `busy` in `enter`.
-            if !self.busy.load(Ordering::Acquire) {
-                // SAFETY: `busy` was false after the heavy barrier, so an owner's claim that this load missed began
-                // after the barrier and finds the gate closed; every earlier one has ended, and Acquire shows what it
-                // did. No other sweep comes here, as there is one token.
-                taken = Some(self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take()));
-                break;
+    /// Keeps the owner from popping and from claims; `false` if it is inside a claim, and is to be left alone. The heavy
+    /// barrier comes next, once for all slot sets.
+    pub(crate) fn revoke(&self) -> bool {
+        for _ in 0..TRIES {
+            // ORDERING: Relaxed, no partner; the compare-exchange decides.
+            let floor = self.floor.load(Ordering::Relaxed);
+            // ORDERING: Acquire on success; partner: the Release store of `floor` in `claim`. The heavy barrier makes it
+            // visible to the owner's pops; partner: the load of `floor` in `pop`. Relaxed on failure: tried again.
+            if floor & CLAIMED == 0
+                && self.floor.compare_exchange(floor, floor | REVOKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return true;
             }
             std::hint::spin_loop();
         }
-        self.reopen();
-        taken
+        false
     }
 
-    /// Opens the gate that `revoke` closed.
-    pub(crate) fn reopen(&self) {
-        // ORDERING: Release; partner: the Acquire load of `gate` in `enter`, so that the owner sees its slots taken.
-        self.gate.store(self.open, Ordering::Release);
+    /// Takes all items, those in the loaded array into `into`, and lets the owner in again.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the sweep token, `revoke` succeeded on this slot set, and a heavy barrier since. `into` is empty
+    /// and has room for as many items as the loaded array.
+    pub(crate) unsafe fn take(&self, mut into: Array<T>) -> Taken<T> {
+        // ORDERING: Relaxed; partner: `revoke` on this same thread.
+        let floor = self.floor.load(Ordering::Relaxed) & PLACE;
+        // ORDERING: Acquire; partner: the Release stores of `top` in `pop` and `push`, so that the items below are seen.
+        // It is read once: below this the items are the sweep's, from here on the owner's. One that tries to pop from
+        // nothing leaves it below `floor` for a moment.
+        let top = self.top.load(Ordering::Acquire).max(floor);
+        // SAFETY: an owner's pop that this load missed began after the heavy barrier and finds REVOKED; so the owner
+        // takes no item from below `top`, and writes to no place there, as its own `top` is no lower when its pop has
+        // given up. The places from `floor` to `top` were filled before `top` was raised above them.
+        self.loaded.with(|loaded| unsafe {
+            if let Some(array) = &(*loaded).array {
+                array.move_to(floor as usize..top as usize, &mut into);
+            }
+        });
+        // SAFETY: revoked when it wasn't claimed, so the owner keeps out until the store below.
+        let rest =
+            self.rest.with_mut(|rest| unsafe { mem::replace(&mut *rest, Rest { spare: None, stash: Stack::new() }) });
+        self.spare.set(0);
+        self.stashed.set(0);
+        // ORDERING: Release; partners: the load of `floor` in `pop`, the compare-exchange in `claim`.
+        self.floor.store(open_at(top, self.fenced), Ordering::Release);
+        Taken { arrays: [Some(into), rest.spare], stash: rest.stash }
     }
+
+    /// Lets the owner in again, with nothing taken.
+    pub(crate) fn reopen(&self) {
+        // ORDERING: Relaxed; partner: `revoke` on this same thread.
+        let floor = self.floor.load(Ordering::Relaxed);
+        // ORDERING: Release; partners: as in `take`, though there is nothing to be seen.
+        self.floor.store(floor & !REVOKED, Ordering::Release);
+    }
+}
+
+/// The value of a floor at `place` that nobody holds.
+fn open_at(place: isize, fenced: bool) -> isize {
+    if fenced { place | FENCED } else { place }
 }
 
 /// What is done inside a claim. None of it allocates, frees, drops an item or panics.
 impl<T> Slots<'_, T> {
-    #[inline(always)]
-    fn pop_loaded(&mut self) -> Option<Item<T>> {
-        let last = self.loaded.get().checked_sub(1)?;
-        self.loaded.set(last);
-        // SAFETY: where there are items there is an array; its first `loaded` places hold them, and this one is no longer
-        // among those.
-        Some(unsafe { self.arrays.loaded.as_mut().unwrap_unchecked().place(last).read() })
+    fn top(&self) -> isize {
+        // ORDERING: Relaxed, no partner; only this thread writes it.
+        self.set.top.load(Ordering::Relaxed)
     }
 
-    #[inline(always)]
-    fn push_loaded(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        let next = self.loaded.get();
-        if next == self.arrays.room {
-            return Err(item);
+    fn set_top(&self, top: isize) {
+        // ORDERING: Relaxed, no partner; the end of the claim makes it visible.
+        self.set.top.store(top, Ordering::Relaxed);
+    }
+
+    /// The loaded array's capacity; 0 without one.
+    fn room(&self) -> isize {
+        self.loaded.array.as_ref().map_or(0, Array::capacity) as isize
+    }
+
+    /// Moves the items down to the lowest place, after a sweep took what lay there.
+    fn move_down(&mut self, floor: isize) {
+        if let (Some(array), 1..) = (&self.loaded.array, floor) {
+            let top = self.top();
+            // SAFETY: the places from `floor` to `top` hold items; those below don't.
+            unsafe { array.shift(floor as usize..top as usize) };
+            self.set_top(top - floor);
         }
-        // SAFETY: where there is room there is an array; this is the first of its places that holds no item.
-        unsafe { self.arrays.loaded.as_mut().unwrap_unchecked().place(next).write(item) };
-        self.loaded.set(next + 1);
-        Ok(())
     }
 
     fn pop_either(&mut self) -> Option<Item<T>> {
-        if self.loaded.get() == 0 && self.spare.get() > 0 {
+        if self.top() == 0 && self.set.spare.get() > 0 {
             self.swap();
         }
-        self.pop_loaded()
+        let next = self.top() - 1;
+        let array = self.loaded.array.as_ref().filter(|_| next >= 0)?;
+        self.set_top(next);
+        // SAFETY: the highest place that holds an item, and doesn't from here on.
+        Some(unsafe { array.take_at(next as usize) })
     }
 
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
-        if self.loaded.get() == self.arrays.room && self.arrays.spare.as_ref().is_some_and(Array::is_empty) {
+        if self.top() == self.room() && self.rest.spare.as_ref().is_some_and(Array::is_empty) {
             self.swap();
         }
-        self.push_loaded(item)
+        let next = self.top();
+        let Some(array) = self.loaded.array.as_ref().filter(|_| next < self.room()) else { return Err(item) };
+        // SAFETY: the lowest place that holds no item, and does from here on.
+        unsafe { array.fill_at(next as usize, item) };
+        self.set_top(next + 1);
+        Ok(())
     }
 
     fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
         let Err(item) = self.push_either(item) else { return Ok(None) };
-        let Some(empty) = self.arrays.stash.pop() else { return Err(item) };
-        self.stashed.set(self.arrays.stash.len());
+        let Some(empty) = self.rest.stash.pop() else { return Err(item) };
+        self.set.stashed.set(self.rest.stash.len());
         Ok(self.rotate(item, empty))
     }
 
@@ -314,65 +375,59 @@ impl<T> Slots<'_, T> {
     fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Option<Array<T>> {
         let full = self.replace_loaded(Some(empty));
         let out = self.replace_spare(full);
-        let pushed = self.push_loaded(item);
+        let pushed = self.push_either(item);
         debug_assert!(pushed.is_ok(), "an empty array has room");
         mem::forget(pushed);
         out
     }
 
     fn refill(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
-        let empty = if self.loaded.get() == 0 {
+        let empty = if self.top() == 0 {
             self.replace_loaded(Some(batch))
-        } else if self.spare.get() == 0 {
+        } else if self.set.spare.get() == 0 {
             self.replace_spare(Some(batch))
         } else {
             return Err(batch);
         };
         match empty {
-            Some(empty) if self.arrays.stash.len() < MAX_STASH => {
-                self.arrays.stash.push(empty);
-                self.stashed.set(self.arrays.stash.len());
+            Some(empty) if self.rest.stash.len() < MAX_STASH => {
+                self.rest.stash.push(empty);
+                self.set.stashed.set(self.rest.stash.len());
                 Ok(None)
             }
             left_over => Ok(left_over),
         }
     }
 
-    fn take(&mut self) -> Taken<T> {
-        self.stashed.set(0);
-        let arrays = [self.replace_loaded(None), self.replace_spare(None)];
-        Taken { arrays, stash: mem::replace(&mut self.arrays.stash, Stack::new()) }
-    }
-
     fn swap(&mut self) {
-        let spare = self.arrays.spare.take();
+        let spare = self.rest.spare.take();
         let loaded = self.replace_loaded(spare);
         self.replace_spare(loaded);
     }
 
     fn replace_loaded(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
-        let before = self.loaded.get();
-        self.loaded.set(array.as_ref().map_or(0, Array::len));
-        self.arrays.room = array.as_ref().map_or(0, Array::capacity);
-        let mut out = mem::replace(&mut self.arrays.loaded, array);
+        let before = self.top();
+        self.set_top(array.as_ref().map_or(0, Array::len) as isize);
+        let mut out = mem::replace(&mut self.loaded.array, array);
+        self.loaded.end = if self.set.detour { 0 } else { self.room() };
         if let Some(out) = &mut out {
-            // SAFETY: the first `loaded` places hold items.
-            unsafe { out.set_len(before) };
+            // SAFETY: the places below `top` hold items.
+            unsafe { out.set_len(before as usize) };
         }
         out
     }
 
     fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
-        self.spare.set(array.as_ref().map_or(0, Array::len));
-        mem::replace(&mut self.arrays.spare, array)
+        self.set.spare.set(array.as_ref().map_or(0, Array::len));
+        mem::replace(&mut self.rest.spare, array)
     }
 }
 
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
-        // SAFETY: `&mut self`: the pool is gone, and with it every owner and sweep.
-        let Taken { arrays, .. } = self.arrays.with_mut(|arrays| self.slots(unsafe { &mut *arrays }).take());
-        if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten()) {
+        // The pool is gone, and with it every owner and sweep, so the claim succeeds.
+        let arrays = self.claim((), |mut slots, ()| [slots.replace_loaded(None), slots.replace_spare(None)]);
+        if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten().flatten()) {
             discard(panic);
         }
     }

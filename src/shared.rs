@@ -11,6 +11,7 @@ use crossbeam_utils::CachePadded;
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::{discard, drop_each};
+use crate::rack::Rack;
 use crate::sync::{AtomicUsize, BoundedQueue, Counter, Ordering, Queue, cpus, fence};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.
@@ -23,16 +24,23 @@ const MAX_EMPTIES: usize = 64;
 pub(crate) struct Shared<T> {
     /// As many as there are CPUs, rounded up to a power of two.
     shards: Box<[CachePadded<Shard<T>>]>,
-    /// For each generation, which shards may hold a batch: a bit is set after a push, and cleared by each sweep before it
-    /// goes through the generation. So that a miss need not touch every shard.
+    /// For each generation, which shards may hold a batch: a bit is set after a push and cleared by a pop that found
+    /// nothing there. So that a miss need not touch every shard.
     occupied: [CachePadded<AtomicUsize>; 2],
     room: Room,
 }
 
 struct Shard<T> {
-    generations: [Queue<Batch<T>>; 2],
+    generations: [Generation<T>; 2],
     /// Arrays without items, to be used again.
     empties: BoundedQueue<Array<T>>,
+}
+
+/// The batches of one generation in one shard.
+struct Generation<T> {
+    rack: Rack<T>,
+    /// Batches for which the rack had no place, and single items, which travel without an array.
+    overflow: Queue<Batch<T>>,
 }
 
 /// A batch that was taken from a queue, and where it was.
@@ -84,12 +92,11 @@ impl<T> Shared<T> {
         let generation = batch.stamp & 1;
         let bit = 1 << shard;
         self.shards[shard].generations[generation].push(batch);
-        // If the sweep's clearing of the bit comes first, the load below sees it and the bit is set again. If the push
-        // comes first, the sweep finds the batch after it has cleared the bit. The fences make it one of the two.
-        fence::full();
-        // ORDERING: Relaxed, ordered by the fence above; partner: the store in `take_older`.
-        if self.occupied[generation].load(Ordering::Relaxed) & bit == 0 {
-            // ORDERING: Relaxed, no partner; the queue itself orders what is in it.
+        // If a pop's clearing of the bit comes first, the load below sees it and the bit is set again. If the push comes
+        // first, the pop finds the batch when it looks again after clearing. SeqCst on all four makes it one of the two.
+        // ORDERING: SeqCst; partner: the fetch_and in `pop_from`.
+        if self.occupied[generation].load(Ordering::SeqCst) & bit == 0 {
+            // ORDERING: Relaxed, no partner; the place itself orders what is in it.
             self.occupied[generation].fetch_or(bit, Ordering::Relaxed);
         }
     }
@@ -110,7 +117,7 @@ impl<T> Shared<T> {
                 if occupied & 1 << shard == 0 {
                     return None;
                 }
-                let batch = self.shards[shard].generations[generation].pop()?;
+                let batch = self.pop_from(shard, generation)?;
                 let source = match step {
                     _ if is_older(batch.stamp, epoch) => Source::Victim,
                     0 => Source::Own,
@@ -119,6 +126,22 @@ impl<T> Shared<T> {
                 Some(Found { batch, shard, source })
             })
         })
+    }
+
+    /// Takes a batch from one shard, whose bit is set; clears the bit if there is none.
+    #[inline]
+    fn pop_from(&self, shard: usize, generation: usize) -> Option<Batch<T>> {
+        let batches = &self.shards[shard].generations[generation];
+        if let Some(batch) = batches.pop() {
+            return Some(batch);
+        }
+        // ORDERING: SeqCst; partner: the load in `put_back`.
+        self.occupied[generation].fetch_and(!(1 << shard), Ordering::SeqCst);
+        fence::full();
+        let batch = batches.pop()?;
+        // ORDERING: Relaxed, no partner; as in `put_back`.
+        self.occupied[generation].fetch_or(1 << shard, Ordering::Relaxed);
+        Some(batch)
     }
 
     /// `items` that `pop` took are no longer held here.
@@ -133,19 +156,12 @@ impl<T> Shared<T> {
     /// That is all of the victims. Among the primaries there may be the rest of a victim batch whose `get` was overtaken
     /// by a sweep; so they are gone through one by one, each put back at once if it is young.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
-        for (generation, occupied) in self.occupied.iter().enumerate() {
-            // ORDERING: Relaxed, ordered by the fence below; partner: the load in `put_back`.
-            occupied.store(0, Ordering::Relaxed);
-            fence::full();
-            for shard in 0..self.shards.len() {
-                let queue = &self.shards[shard].generations[generation];
-                // No more than there are now, or a thread that keeps pushing could keep the sweep here.
-                for batch in (0..queue.len()).map_while(|_| queue.pop()) {
-                    if is_older(batch.stamp, epoch) {
-                        into.push(batch);
-                    } else {
-                        self.put_back(shard, batch);
-                    }
+        for (shard, generations) in self.shards.iter().zip(0..).map(|(shard, index)| (index, &shard.generations)) {
+            for batch in generations.iter().flat_map(Generation::drain) {
+                if is_older(batch.stamp, epoch) {
+                    into.push(batch);
+                } else {
+                    self.put_back(shard, batch);
                 }
             }
         }
@@ -153,9 +169,7 @@ impl<T> Shared<T> {
 
     /// Takes every batch. Only for the holder of the sweep token.
     pub(crate) fn take_all(&self, into: &mut Vec<Batch<T>>) {
-        for queue in self.shards.iter().flat_map(|shard| &shard.generations) {
-            into.extend((0..queue.len()).map_while(|_| queue.pop()));
-        }
+        into.extend(self.shards.iter().flat_map(|shard| &shard.generations).flat_map(Generation::drain));
     }
 
     /// An array without items, if one lies at the own shard.
@@ -186,8 +200,52 @@ fn is_older(stamp: usize, epoch: usize) -> bool {
 
 impl<T> Shard<T> {
     fn new() -> Self {
-        Self { generations: [Queue::new(), Queue::new()], empties: BoundedQueue::new(MAX_EMPTIES) }
+        Self { generations: [Generation::new(), Generation::new()], empties: BoundedQueue::new(MAX_EMPTIES) }
     }
+}
+
+impl<T> Generation<T> {
+    fn new() -> Self {
+        Self { rack: Rack::new(), overflow: Queue::new() }
+    }
+
+    #[inline]
+    fn push(&self, batch: Batch<T>) {
+        let stamp = batch.stamp;
+        let left_over = batch.into_array().and_then(|mut array| {
+            array.set_stamp(stamp);
+            self.rack.push(array).map_err(|array| Batch::many(array, stamp))
+        });
+        match left_over {
+            // The rack's push is SeqCst, which loom takes for less.
+            Ok(()) => fence::seq_cst(),
+            Err(batch) => {
+                self.overflow.push(batch);
+                fence::full();
+            }
+        }
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<Batch<T>> {
+        match self.rack.pop() {
+            Some(array) => Some(racked(array)),
+            None if self.overflow.is_empty() => None,
+            None => self.overflow.pop(),
+        }
+    }
+
+    /// Takes what there is. No more than that, or a thread that keeps pushing could keep the caller here.
+    fn drain(&self) -> impl Iterator<Item = Batch<T>> {
+        let overflow = (0..self.overflow.len()).map_while(|_| self.overflow.pop());
+        self.rack.drain().map(racked).chain(overflow)
+    }
+}
+
+/// The batch that an array in a rack is.
+fn racked<T>(array: Array<T>) -> Batch<T> {
+    let stamp = array.stamp();
+    Batch::many(array, stamp)
 }
 
 impl<T> Drop for Shared<T> {

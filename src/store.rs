@@ -43,7 +43,7 @@ pub(crate) struct Store<T: Send> {
     draws: Counter,
     /// What threads without a slot set did.
     outside: CachePadded<Tally>,
-    pub(crate) events: Events,
+    pub(crate) events: CachePadded<Events>,
 }
 
 impl<T: Send> Store<T> {
@@ -60,7 +60,7 @@ impl<T: Send> Store<T> {
             next_shard: Counter::new(),
             draws: Counter::new(),
             outside: CachePadded::default(),
-            events: Events::default(),
+            events: CachePadded::default(),
         }
     }
 
@@ -92,39 +92,47 @@ impl<T: Send> Store<T> {
         let shared = self.shared.get()?;
         let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch())?;
         let item = batch.pop();
-        self.took(set, shared, 1);
         self.count(set, 1, |tally| match source {
             Source::Own => &tally.refills,
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,
         });
-        self.settle(shared, shard, batch, source != Source::Victim);
+        let taken = 1 + self.settle(shared, shard, batch, source != Source::Victim);
+        self.took(set, shared, taken);
         item
     }
 
     /// Finds a place for the rest of a batch of which one item was taken. A young one becomes the thread's private
     /// slots. Victims stay where they were: else the one item in use would make its idle neighbours young again.
+    ///
+    /// Returns how many items are shared no longer.
     #[inline]
-    fn settle(&self, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
+    fn settle(&self, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) -> usize {
         let (items, stamp) = (batch.len(), batch.stamp);
         if items == 0 {
-            if let Some(empty) = batch.into_array() {
+            if let Ok(empty) = batch.into_array() {
                 shared.keep_empty(shard, empty);
             }
-            return;
+            return 0;
         }
         let set = if young { self.slot_set() } else { None };
-        let Some(set) = set else { return shared.put_back(shard, batch) };
-        let Some(array) = batch.into_array() else { return };
-        match set.refill(array) {
+        let refilled = match (set, batch.into_array()) {
+            (Some(set), Ok(array)) => set.refill(array).map_err(|array| Batch::many(array, stamp)),
+            (None, Ok(array)) => Err(Batch::many(array, stamp)),
+            (_, Err(batch)) => Err(batch),
+        };
+        match refilled {
             Ok(left_over) => {
-                self.took(Some(set), shared, items);
                 if let Some(empty) = left_over {
                     // To where the batch came from: the thread that filled it will need another.
                     shared.keep_empty(shard, empty);
                 }
+                items
             }
-            Err(array) => shared.put_back(shard, Batch::many(array, stamp)),
+            Err(batch) => {
+                shared.put_back(shard, batch);
+                0
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 //! One sweep, which holds the pool's sweep token from the first step to the fourth:
 //!
 //! 1. `begin`: take every batch that was put before this epoch, the victims, into a list to be dropped;
-//! 2. `revoke` every slot set that doesn't look empty, pass one heavy barrier, `collect` the items of those whose
-//!    owner isn't busy, and let their owners in again;
+//! 2. `revoke` every slot set that doesn't look empty and whose owner isn't inside a claim, pass one heavy barrier,
+//!    `collect` their items, and let their owners in again;
 //! 3. `finish`: advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
 //! 4. push what was collected to the new victims and return the token;
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
@@ -13,11 +13,12 @@
 //! collects from private slots was put before it advances the epoch, and is stamped `e`: the next sweep may drop it.
 
 use std::ops::Deref;
+use std::ptr::NonNull;
 
 use crate::array::{Array, Stack};
 use crate::batch::Batch;
 use crate::item::{Payload, drop_each, keep_first};
-use crate::private::Taken;
+use crate::private::{SlotSet, Taken};
 use crate::store::Store;
 use crate::sync::fence;
 
@@ -56,11 +57,13 @@ pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
     condemned: Vec<Batch<T>>,
-    /// The home of each slot set and what was taken from it. Its capacity is set before the first slot set is revoked,
-    /// since growing it would allocate inside a claim.
+    /// The slot sets to be revoked, then those that are. They neither move nor go before `store` does.
+    sets: Vec<NonNull<SlotSet<T>>>,
+    /// An empty array for each of them, and room for what is taken: made beforehand, as nothing may be allocated while a
+    /// slot set is revoked.
+    fresh: Vec<Array<T>>,
+    /// What was taken, with the home of its slot set.
     collected: Vec<(u16, Taken<T>)>,
-    /// Slot sets that may still be revoked within that capacity.
-    room: usize,
     left_busy: usize,
 }
 
@@ -93,43 +96,36 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             }
             store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }
-        let room = store.sets.iter().filter(|set| !set.looks_empty()).count();
-        let collected = Vec::with_capacity(room);
-        Some(Self { store, purpose, condemned, collected, room, left_busy: 0 })
+        let sets: Vec<_> =
+            store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
+        let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
+        let collected = Vec::with_capacity(sets.len());
+        Some(Self { store, purpose, condemned, sets, fresh, collected, left_busy: 0 })
     }
 
-    /// Closes the gates; says whether any was closed, so that a heavy barrier is needed.
+    /// Revokes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
     pub(crate) fn revoke(&mut self) -> bool {
-        let all = self.room;
-        for set in self.store.sets.iter() {
-            if self.room == 0 {
-                break;
-            }
-            if !set.looks_empty() {
-                set.revoke();
-                self.room -= 1;
-            }
-        }
-        self.room < all
+        let all = self.sets.len();
+        // SAFETY: each points to a slot set in `store`, which this sweep borrows or holds.
+        self.sets.retain(|set| unsafe { set.as_ref() }.revoke());
+        self.left_busy = all - self.sets.len();
+        !self.sets.is_empty()
     }
 
-    /// Takes what lies behind the closed gates and opens them; `passed` says whether the heavy barrier succeeded.
+    /// Takes what lies in the revoked slot sets and lets their owners in again; `passed` says whether the heavy barrier
+    /// succeeded.
     pub(crate) fn collect(&mut self, passed: bool) {
-        // A slot set made since `revoke` isn't revoked and is none of this sweep's business.
-        for set in self.store.sets.iter().filter(|set| set.is_revoked()) {
-            if !passed {
-                set.reopen();
-                continue;
-            }
-            // SAFETY: this sweep holds the token, the set is revoked, which only this sweep can have done as every
-            // sweep reopens what it revoked, and the heavy barrier came since.
-            match unsafe { set.take() } {
-                Some(taken) => self.collected.push((set.home, taken)),
-                None => self.left_busy += 1,
-            }
-        }
+        // SAFETY: as in `revoke`.
+        let sets = self.sets.iter().map(|set| unsafe { set.as_ref() });
         if !passed {
+            sets.for_each(SlotSet::reopen);
             self.store.events.failed_barriers.add(1);
+            return;
+        }
+        for (set, into) in sets.zip(self.fresh.drain(..)) {
+            // SAFETY: this sweep holds the token and revoked this slot set, and the heavy barrier came since. No array has
+            // more room than a fresh one.
+            self.collected.push((set.home, unsafe { set.take(into) }));
         }
     }
 
@@ -137,7 +133,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
     pub(crate) fn finish(mut self) -> Condemned<T> {
         let store = &*self.store;
         let epoch = store.epoch();
-        let mut empties = Vec::new();
+        let mut empties = self.fresh;
         if self.purpose == Purpose::Advance {
             store.set_epoch(epoch.wrapping_add(1));
         }

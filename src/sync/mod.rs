@@ -21,13 +21,13 @@ pub(crate) use thread::cpus;
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize},
+    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize},
+    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize},
 };
 
 pub(crate) use std::sync::atomic::Ordering;

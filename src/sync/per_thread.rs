@@ -37,7 +37,14 @@ impl<T> PerThread<T> {
 
     /// The calling thread's entry; if need be its bucket is made, each entry by `make` with a number of its own. `None`
     /// when the thread is ending.
+    #[inline]
     pub(crate) fn get_or_make(&self, make: impl Fn(usize) -> T) -> Option<&T> {
+        self.get().or_else(|| self.make(make))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, make: impl Fn(usize) -> T) -> Option<&T> {
         let slot = enroll()?;
         if let Some(entry) = self.entry(slot) {
             return Some(entry);
@@ -65,7 +72,7 @@ impl<T> PerThread<T> {
 
     #[inline(always)]
     fn entry(&self, slot: Slot) -> Option<&T> {
-        // ORDERING: Acquire; partner: the Release in `get_or_make`, so that the entries are seen whole.
+        // ORDERING: Acquire; partner: the Release in `make`, so that the entries are seen whole.
         let bucket = self.buckets[slot.bucket()].load(Ordering::Acquire);
         if bucket.is_null() {
             return None;
@@ -75,7 +82,7 @@ impl<T> PerThread<T> {
     }
 
     fn bucket(&self, bucket: usize) -> Option<&[T]> {
-        // ORDERING: Acquire; partner: the Release in `get_or_make`, so that the entries are seen whole.
+        // ORDERING: Acquire; partner: the Release in `make`, so that the entries are seen whole.
         let entries = self.buckets[bucket].load(Ordering::Acquire);
         if entries.is_null() {
             return None;
@@ -90,7 +97,7 @@ impl<T> Drop for PerThread<T> {
         for bucket in 0..BUCKETS {
             if let Some(entries) = self.bucket(bucket) {
                 let entries = ptr::from_ref(entries).cast_mut();
-                // SAFETY: from `Box::into_raw` in `get_or_make`, dropped once, here.
+                // SAFETY: from `Box::into_raw` in `make`, dropped once, here.
                 drop(unsafe { Box::from_raw(entries) });
             }
         }

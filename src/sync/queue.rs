@@ -13,7 +13,7 @@ mod model {
     use std::mem::MaybeUninit;
     use std::ptr;
     use std::sync::Mutex;
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// As many values as one queue holds in a model; more is the model's mistake.
     const PLACES: usize = 3;
@@ -25,11 +25,17 @@ mod model {
         /// The boxes of popped values. They are kept so that no two pushes use the same address: which ones the allocator
         /// hands out again differs from run to run, and so would what a compare-exchange of addresses does.
         emptied: Mutex<Vec<Box<MaybeUninit<T>>>>,
+        /// Whether a push ever began. Loom doesn't see it.
+        used: AtomicBool,
     }
 
     impl<T> Queue<T> {
         pub(crate) fn new() -> Self {
-            Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), emptied: Mutex::new(Vec::new()) }
+            Self {
+                places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+                emptied: Mutex::new(Vec::new()),
+                used: AtomicBool::new(false),
+            }
         }
 
         pub(crate) fn push(&self, value: T) {
@@ -37,6 +43,8 @@ mod model {
         }
 
         fn try_push(&self, value: T) -> Result<(), T> {
+            // ORDERING: Relaxed, no partner; loom runs one thread at a time.
+            self.used.store(true, Ordering::Relaxed);
             let value = Box::into_raw(Box::new(value));
             for place in &self.places {
                 // ORDERING: Release on success; partner: the compare_exchange in `pop`.
@@ -46,6 +54,12 @@ mod model {
             }
             // SAFETY: from `Box::into_raw` just now, and in no place.
             Err(*unsafe { Box::from_raw(value) })
+        }
+
+        /// Whether a pop is of no use: sure only where nothing was ever pushed.
+        pub(crate) fn is_empty(&self) -> bool {
+            // ORDERING: Relaxed, no partner; as in `try_push`.
+            !self.used.load(Ordering::Relaxed)
         }
 
         /// How many pops may be needed to empty it: a bound, where the real one counts.

@@ -1,0 +1,95 @@
+//! A rack: a fixed number of places for arrays full of items, each place one pointer.
+//!
+//! A push is one compare-exchange of null for the array, a pop is one swap of the array for null. So nobody ever waits for
+//! a thread that was stopped in the middle of either, and no address is compared that may have been freed and used again.
+
+use std::fmt;
+use std::ptr;
+
+use crate::array::{Array, Header};
+use crate::item::{discard, drop_each};
+use crate::sync::{AtomicPtr, Counter, Ordering};
+
+/// Enough for a thread that spills 2048 items with the default of 16 in an array.
+const PLACES: usize = if cfg!(loom) { 2 } else { 128 };
+
+/// Last in, first out, as far as `level` is true.
+pub(crate) struct Rack<T> {
+    /// Null, or an array, which is owned here.
+    places: [AtomicPtr<Header<T>>; PLACES],
+    /// About where the filled places end: a hint where to look first, and no more.
+    level: Counter,
+}
+
+// SAFETY: it hands arrays from thread to thread and shares none of them.
+unsafe impl<T: Send> Sync for Rack<T> {}
+
+impl<T> Rack<T> {
+    pub(crate) fn new() -> Self {
+        Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), level: Counter::new() }
+    }
+
+    /// Puts an array into the first empty place from the level up; gives it back if there is none.
+    #[inline]
+    pub(crate) fn push(&self, array: Array<T>) -> Result<(), Array<T>> {
+        let array = array.into_raw();
+        for index in self.level.get()..PLACES {
+            let place = &self.places[index];
+            // ORDERING: Relaxed, no partner; only whether to try.
+            if !place.load(Ordering::Relaxed).is_null() {
+                continue;
+            }
+            // ORDERING: SeqCst on success; partner: the swap in `take`, so that the array is seen whole; and the load in
+            // `take`, if the caller goes on to read what another thread wrote before that. Relaxed on failure: tried elsewhere.
+            if place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                self.level.set(index + 1);
+                return Ok(());
+            }
+        }
+        // SAFETY: from `into_raw` just now, and in no place.
+        Err(unsafe { Array::from_raw(array) })
+    }
+
+    /// Takes the first array that is found, from the level down and then from the top.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Array<T>> {
+        let level = self.level.get();
+        let found = (0..level).rev().find_map(|index| self.take(index));
+        found.or_else(|| (level..PLACES).rev().find_map(|index| self.take(index)))
+    }
+
+    /// Takes every array that it finds, one from each place.
+    pub(crate) fn drain(&self) -> impl Iterator<Item = Array<T>> {
+        (0..PLACES).rev().filter_map(|index| self.take(index))
+    }
+
+    #[inline]
+    fn take(&self, index: usize) -> Option<Array<T>> {
+        // ORDERING: SeqCst; partner: the compare_exchange in `push`, as said there.
+        if self.places[index].load(Ordering::SeqCst).is_null() {
+            return None;
+        }
+        // ORDERING: Acquire; partner: the compare_exchange in `push`.
+        let array = self.places[index].swap(ptr::null_mut(), Ordering::Acquire);
+        if array.is_null() {
+            return None;
+        }
+        self.level.set(index);
+        // SAFETY: from `into_raw` in `push`; taking it out of its place made it ours alone.
+        Some(unsafe { Array::from_raw(array) })
+    }
+}
+
+impl<T> Drop for Rack<T> {
+    fn drop(&mut self) {
+        if let Some(panic) = drop_each(self.drain().flatten()) {
+            discard(panic);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Rack<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rack").field("level", &self.level).finish_non_exhaustive()
+    }
+}
