@@ -103,6 +103,11 @@ impl Ledger {
         lock(&self.order).clone()
     }
 
+    /// Which items were dropped after the first `n` drops, in order.
+    pub(crate) fn dropped_after(&self, n: usize) -> Vec<usize> {
+        lock(&self.order)[n..].to_vec()
+    }
+
     pub(crate) fn live(&self) -> usize {
         self.live.get()
     }
