@@ -1,12 +1,11 @@
-//! Promise 3: what is kept, and for how long; the order of reuse.
+//! Promise 3: what is kept, and for how long; the order of reuse. See `stress.rs` for the lower bound under contention.
 
 mod common;
 
 use std::sync::Arc;
-use std::thread;
 
-use common::{Count, Counted, CountedPool, Dice, Ledger, MANUAL, Worker, burst, counted, on_thread, take_all};
-use ebbtide::{Pool, Pooled, Recycle, Settings};
+use common::{Counted, CountedPool, Ledger, Worker, burst, counted, on_thread, take_all};
+use ebbtide::Settings;
 
 /// The item put last is got first.
 #[test]
@@ -290,82 +289,6 @@ fn clear_drops_all() {
     let swept = pool.clear().expect("no other sweep runs");
     assert_eq!((swept.dropped, swept.kept, swept.left_busy), (live, 0, 0));
     assert_eq!((ledger.live(), pool.idle()), (0, 0));
-}
-
-/// How many sweeps had ended when the item was put.
-struct Stamped {
-    put_after: usize,
-    clock: Arc<Clock>,
-}
-
-#[derive(Default)]
-struct Clock {
-    begun: Count,
-    ended: Count,
-    dropped: Count,
-    too_early: Count,
-}
-
-struct Stamp(Arc<Clock>);
-
-impl Recycle<Stamped> for Stamp {
-    fn create(&self) -> Stamped {
-        Stamped { put_after: 0, clock: Arc::clone(&self.0) }
-    }
-
-    fn recycle(&self, item: &mut Stamped) -> bool {
-        item.put_after = self.0.ended.get();
-        true
-    }
-}
-
-impl Drop for Stamped {
-    fn drop(&mut self) {
-        self.clock.dropped.bump();
-        // Put after sweep number `put_after` ended, so the first sweep to advance past it is the one after that, and
-        // only the second may drop it.
-        if self.clock.begun.get() < self.put_after + 2 {
-            self.clock.too_early.bump();
-        }
-    }
-}
-
-/// The lower bound while threads put, get, spill and steal: no sweep drops an item that is younger than one epoch.
-#[test]
-fn the_lower_bound_holds_under_contention() {
-    let clock = Arc::new(Clock::default());
-    let pool = Pool::with_settings(Stamp(Arc::clone(&clock)), MANUAL.private_slots(8));
-    let stop = Count::new();
-    thread::scope(|scope| {
-        for seed in 0..3 {
-            let (pool, stop) = (&pool, &stop);
-            scope.spawn(move || {
-                let mut dice = Dice::new(seed);
-                while stop.get() == 0 {
-                    let held: Vec<Pooled<'_, _, _>> = (0..dice.below(40)).map(|_| pool.get()).collect();
-                    if dice.below(8) == 0 {
-                        thread::yield_now();
-                    }
-                    drop(held);
-                }
-            });
-        }
-        common::until("items were put", || pool.idle() > 0);
-        for _ in 0..3000 {
-            clock.begun.bump();
-            pool.advance().expect("this is the only thread that sweeps");
-            clock.ended.bump();
-            thread::yield_now();
-        }
-        stop.set(1);
-    });
-    assert_eq!(clock.too_early.get(), 0, "of {} items that were dropped", clock.dropped.get());
-    assert!(clock.dropped.get() > 0, "nothing was ever dropped, so nothing was tested");
-    // With all threads gone, the upper bound.
-    clock.begun.set(usize::MAX);
-    pool.advance();
-    pool.advance();
-    assert_eq!(pool.idle(), 0);
 }
 
 /// `min_idle` items stay through any number of sweeps, and `clear` drops them.

@@ -1,12 +1,12 @@
 //! Promise 5: an item has at most one owner and is dropped at most once; exactly once when the pool and all guards
-//! have been dropped.
+//! have been dropped. See `stress.rs` too.
 
 mod common;
 
 use std::sync::Arc;
 use std::thread;
 
-use common::{Counted, Dice, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread};
+use common::{Counted, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
 
 /// Dropping a pool drops the idle items of this thread, of an idle one, of an exited one, and of both generations of
@@ -109,44 +109,6 @@ fn a_detached_item_leaves_the_pool() {
     assert_eq!(ledger.dropped(), 0);
     drop(item);
     ledger.assert_all_dropped_once();
-}
-
-/// Many threads that get, put, detach, put back, spill, steal, sweep and clear: no item ever has two owners, and each
-/// is dropped once.
-#[test]
-fn no_item_has_two_owners_or_is_dropped_twice() {
-    for (slots, max_idle) in [(0, usize::MAX), (2, 20), (8, usize::MAX), (32, 100)] {
-        let (pool, ledger) = counted(Settings::new().private_slots(slots).max_idle(max_idle));
-        thread::scope(|scope| {
-            for seed in 0..4 {
-                let (pool, ledger) = (&pool, &ledger);
-                scope.spawn(move || {
-                    let mut dice = Dice::new(seed);
-                    for _ in 0..1500 {
-                        let guards: Vec<_> = (0..dice.below(20)).map(|_| pool.get()).collect();
-                        guards.iter().for_each(|item| item.own());
-                        if dice.below(4) == 0 {
-                            thread::yield_now();
-                        }
-                        guards.iter().for_each(|item| item.disown());
-                        drop(guards);
-                        match dice.below(16) {
-                            0 => drop(Pooled::detach(pool.get())),
-                            1 => pool.put(ledger.item()),
-                            2 => drop(pool.advance()),
-                            3 if dice.below(8) == 0 => drop(pool.clear()),
-                            4 => drop(pool.prefill(3)),
-                            5 => drop(pool.get_owned()),
-                            _ => {}
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(pool.idle(), ledger.live(), "{slots} slots, at most {max_idle} idle");
-        drop(pool);
-        ledger.assert_all_dropped_once();
-    }
 }
 
 /// Threads that come and go inherit each other's slots, while sweeps empty them: nothing is lost or doubled.
