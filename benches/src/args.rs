@@ -1,7 +1,9 @@
 //! The command line, by hand.
 
+use std::path::PathBuf;
+
 use crate::contender::{self, Entry};
-use crate::go;
+use crate::lineup::Entrant;
 use crate::workload::{self, Workload};
 
 /// What the user wants.
@@ -13,61 +15,67 @@ pub(crate) enum Command {
     Sample(&'static Entry, &'static Workload),
 }
 
-/// Which samples to take, and how many of each.
+/// Which samples to take, how many of each, and where the charts go.
 #[derive(Debug)]
 pub(crate) struct Comparison {
-    pub(crate) contenders: Vec<&'static Entry>,
-    pub(crate) go: bool,
+    pub(crate) entrants: Vec<Entrant>,
     pub(crate) workloads: Vec<&'static Workload>,
     pub(crate) rounds: usize,
+    pub(crate) charts: PathBuf,
 }
 
-pub(crate) const USAGE: &str =
-    "usage: ebbtide-benches [--quick | --rounds N] [--only CONTENDER,...] [--workload WORKLOAD,...] [--help]";
+pub(crate) const USAGE: &str = "usage: ebbtide-benches [--quick] [--rounds N] [--only CONTENDER,...] \
+    [--workload WORKLOAD,...] [--charts DIR] [--help]";
 
 const ROUNDS: usize = 31;
-const QUICK_ROUNDS: usize = 9;
+const QUICK_ROUNDS: usize = 5;
+const CHARTS: &str = "target/benchmarks";
 
 pub(crate) fn help() -> String {
+    let workloads = workload::ALL.iter().map(|workload| format!("  {:18} {}\n", workload.name, workload.about));
     format!(
-        "{USAGE}\n\n\
-        Measures ebbtide beside its peers and prints tables in Markdown.\n\n\
-        \x20 --quick            {QUICK_ROUNDS} rounds instead of {ROUNDS}: less than three minutes\n\
-        \x20 --rounds N         so many samples of each contender in each workload\n\
+        "Measures ebbtide beside its peers, prints tables in Markdown and draws charts.\n\n\
+        {USAGE}\n\n\
+        \x20 --quick            fewer workloads, {QUICK_ROUNDS} rounds: less than five minutes\n\
+        \x20 --rounds N         so many samples of each contender in each workload  [default: {ROUNDS}]\n\
         \x20 --only A,B         only these contenders\n\
         \x20 --workload A,B     only these workloads\n\
+        \x20 --charts DIR       where the charts go  [default: {CHARTS}]\n\
         \x20 --help             this text\n\n\
-        contenders: {}\n\
-        workloads:  {}",
-        contender_names().join(", "),
-        workload_names().join(", "),
+        contenders: {}\n\n\
+        workloads:\n{}",
+        names().join(", "),
+        workloads.collect::<String>().trim_end(),
     )
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter();
+    let mut quick = None;
     let mut rounds = None;
     let mut only = None;
     let mut workloads = None;
+    let mut charts = None;
     while let Some(arg) = args.next() {
-        let mut value = |of: &str| {
-            let value = args.next();
-            value.ok_or_else(|| format!("`{of}` needs a value"))
-        };
+        let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
         match arg.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
-            "--quick" => set(&mut rounds, QUICK_ROUNDS, "--quick` or `--rounds")?,
+            "--quick" => set(&mut quick, (), &arg)?,
             "--rounds" => {
-                let text = value("--rounds")?;
+                let text = value()?;
                 let number = text.parse().ok().filter(|&number| number > 0);
-                let number = number.ok_or_else(|| format!("`--rounds` is a number from 1 up, not `{text}`"))?;
-                set(&mut rounds, number, "--quick` or `--rounds")?;
+                set(
+                    &mut rounds,
+                    number.ok_or_else(|| format!("`--rounds` is a number from 1 up, not `{text}`"))?,
+                    &arg,
+                )?;
             }
-            "--only" => set(&mut only, value("--only")?, "--only")?,
-            "--workload" => set(&mut workloads, value("--workload")?, "--workload")?,
+            "--only" => set(&mut only, value()?, &arg)?,
+            "--workload" => set(&mut workloads, value()?, &arg)?,
+            "--charts" => set(&mut charts, value()?.into(), &arg)?,
             "--sample" => {
-                let entry = entry(&value("--sample")?)?;
-                let workload = workload(&value("--sample")?)?;
+                let entry = entry(&value()?)?;
+                let workload = workload(&value()?)?;
                 if !(entry.runs)(workload) {
                     return Err(format!("`{}` has no `{}`", entry.name, workload.name));
                 }
@@ -79,29 +87,24 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             unknown => return Err(format!("unknown argument `{unknown}`")),
         }
     }
-    let (contenders, go) = match only {
-        None => (contender::ALL.iter().collect(), true),
-        Some(names) => {
-            let (go, rest): (Vec<_>, Vec<_>) = names.split(',').partition(|&name| name == go::NAME);
-            for name in &rest {
-                entry(name)?;
-            }
-            let chosen = contender::ALL.iter().filter(|e| rest.contains(&e.name));
-            (chosen.collect(), !go.is_empty())
+    let mut entrants = Entrant::all();
+    if let Some(only) = only {
+        let wanted: Vec<_> = only.split(',').collect();
+        if let Some(unknown) = wanted.iter().find(|name| !names().contains(name)) {
+            return Err(no_contender(unknown));
         }
-    };
+        entrants.retain(|entrant| wanted.contains(&entrant.name()));
+    }
     let workloads = match workloads {
-        None => workload::ALL.iter().collect(),
+        None => workload::ALL.iter().filter(|workload| workload.quick || quick.is_none()).collect(),
         Some(names) => {
-            let names: Vec<_> = names.split(',').collect();
-            for name in &names {
-                workload(name)?;
-            }
-            let chosen = workload::ALL.iter().filter(|w| names.contains(&w.name));
-            chosen.collect()
+            let wanted = names.split(',').map(workload).collect::<Result<Vec<_>, _>>()?;
+            workload::ALL.iter().filter(|workload| wanted.iter().any(|other| other.name == workload.name)).collect()
         }
     };
-    Ok(Command::Compare(Comparison { contenders, go, workloads, rounds: rounds.unwrap_or(ROUNDS) }))
+    let rounds = rounds.unwrap_or(if quick.is_some() { QUICK_ROUNDS } else { ROUNDS });
+    let charts = charts.unwrap_or_else(|| CHARTS.into());
+    Ok(Command::Compare(Comparison { entrants, workloads, rounds, charts }))
 }
 
 /// Sets what may be said only once.
@@ -112,29 +115,25 @@ fn set<T>(to: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
     }
 }
 
+/// A contender that is written in Rust: the only ones that take their samples in this program.
 fn entry(name: &str) -> Result<&'static Entry, String> {
-    let found = contender::ALL.iter().find(|entry| entry.name == name);
-    found.ok_or_else(|| {
-        let known = contender_names().join(", ");
-        format!("no contender `{name}`: there are {known}")
-    })
+    contender::ALL.iter().find(|entry| entry.name == name).ok_or_else(|| no_contender(name))
+}
+
+fn no_contender(name: &str) -> String {
+    format!("no contender `{name}`: there are {}", names().join(", "))
 }
 
 fn workload(name: &str) -> Result<&'static Workload, String> {
     let found = workload::ALL.iter().find(|workload| workload.name == name);
     found.ok_or_else(|| {
-        let known = workload_names().join(", ");
-        format!("no workload `{name}`: there are {known}")
+        let known: Vec<_> = workload::ALL.iter().map(|workload| workload.name).collect();
+        format!("no workload `{name}`: there are {}", known.join(", "))
     })
 }
 
-fn contender_names() -> Vec<&'static str> {
-    let names = contender::ALL.iter().map(|entry| entry.name);
-    names.chain([go::NAME]).collect()
-}
-
-fn workload_names() -> Vec<&'static str> {
-    workload::ALL.iter().map(|workload| workload.name).collect()
+fn names() -> Vec<&'static str> {
+    Entrant::all().into_iter().map(Entrant::name).collect()
 }
 
 #[cfg(test)]
@@ -152,23 +151,43 @@ mod tests {
         }
     }
 
+    fn workloads(comparison: &Comparison) -> Vec<&str> {
+        comparison.workloads.iter().map(|workload| workload.name).collect()
+    }
+
     #[test]
     fn nothing_means_everything() {
         let all = comparison("");
-        assert_eq!(all.contenders.len(), contender::ALL.len());
+        assert_eq!(all.entrants.len(), names().len());
         assert_eq!(all.workloads.len(), workload::ALL.len());
-        assert_eq!((all.go, all.rounds), (true, ROUNDS));
+        assert_eq!((all.rounds, all.charts), (ROUNDS, CHARTS.into()));
+    }
+
+    #[test]
+    fn the_allocators_and_go_are_among_them() {
+        let names = names();
+        for name in contender::ALL.iter().map(|entry| entry.name).chain(["mimalloc", "jemalloc", "snmalloc", "go"]) {
+            assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name}: {names:?}");
+        }
     }
 
     #[test]
     fn filters_choose() {
-        let some = comparison("--only go,ebbtide --workload burst-16,pair --quick");
-        let names: Vec<_> = some.contenders.iter().map(|entry| entry.name).collect();
-        assert_eq!(names, ["ebbtide"]);
-        let names: Vec<_> = some.workloads.iter().map(|w| w.name).collect();
-        assert_eq!(names, ["pair", "burst-16"]);
-        assert_eq!((some.go, some.rounds), (true, QUICK_ROUNDS));
-        assert!(!comparison("--only opool").go);
+        let some = comparison("--only go,ebbtide --workload burst-16,pair --rounds 3 --charts somewhere");
+        let names: Vec<_> = some.entrants.iter().map(|entrant| entrant.name()).collect();
+        assert_eq!(names, ["ebbtide", "go"]);
+        assert_eq!(workloads(&some), ["pair", "burst-16"]);
+        assert_eq!((some.rounds, some.charts), (3, "somewhere".into()));
+    }
+
+    #[test]
+    fn quick_leaves_out_what_is_not() {
+        let quick = comparison("--quick");
+        assert_eq!(quick.rounds, QUICK_ROUNDS);
+        assert!(quick.workloads.iter().all(|workload| workload.quick) && quick.workloads.len() < workload::ALL.len());
+        let slow = workload::ALL.iter().find(|workload| !workload.quick).expect("there is one").name;
+        let both = comparison(&format!("--quick --rounds 7 --workload {slow}"));
+        assert_eq!((workloads(&both), both.rounds), (vec![slow], 7));
     }
 
     #[test]
@@ -176,10 +195,11 @@ mod tests {
         for (line, says) in [
             ("--fast", "unknown argument `--fast`"),
             ("pair", "unknown argument `pair`"),
-            ("--rounds", "needs a value"),
+            ("--rounds", "`--rounds` needs a value"),
             ("--rounds 0", "not `0`"),
             ("--rounds many", "not `many`"),
-            ("--quick --rounds 3", "only once"),
+            ("--quick --quick", "`--quick` only once"),
+            ("--charts", "`--charts` needs a value"),
             ("--only java", "no contender `java`"),
             ("--only ebbtide,", "no contender ``"),
             ("--workload soak", "no workload `soak`"),

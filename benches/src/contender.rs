@@ -1,38 +1,55 @@
-//! What is compared, and the item that all of them pool.
+//! What is compared.
 
-use std::cell::Cell;
 use std::fmt;
-use std::hint::black_box;
 use std::ops::DerefMut;
 
 use crate::contenders;
+use crate::item::{Buffer, Item};
 use crate::sample::Sample;
 use crate::workload::{self, Plan, Workload};
 
 /// One way to come by an item and to be rid of it again.
 ///
-/// `get` hands out an empty [`Buffer`]; somewhere between `put` and the next `get` it is cleared. The workloads are
-/// generic over this trait, so each contender has its own copy of each loop and is inlined as far as it allows.
+/// `get` hands out an empty item; somewhere between `put` and the next `get` it is cleared. The workloads are generic
+/// over this trait, so each contender has its own copy of each loop and is inlined as far as it allows.
 pub(crate) trait Contender: Sync + Sized + 'static {
     /// Its name on the command line and in the tables.
     const NAME: &'static str;
 
-    /// An item in use: a guard, or a box.
-    type Item<'p>: DerefMut<Target = Buffer> + Send;
+    /// What it pools.
+    type Item: Item;
 
-    /// An empty pool.
-    fn new() -> Self;
+    /// The same contender with other items.
+    type With<I: Item>: Contender<Item = I>;
+
+    /// An item in use: a guard, or a box.
+    type Guard<'p>: DerefMut<Target = Self::Item> + Send;
+
+    /// An empty pool. What needs a bound keeps up to `room` idle items: no fewer than the workload can have out at once.
+    fn new(room: usize) -> Self;
 
     /// Takes an item, or makes one.
-    fn get(&self) -> Self::Item<'_>;
+    fn get(&self) -> Self::Guard<'_>;
 
     /// Gives an item back. A guard only has to be dropped.
     #[inline]
-    fn put<'p>(&'p self, item: Self::Item<'p>) {
+    fn put<'p>(&'p self, item: Self::Guard<'p>) {
         drop(item);
     }
 
-    /// Whether `workload` makes sense for it.
+    /// Drops an item that is in use, so that its pool never sees it again. Not called if `LOSES` is false.
+    fn lose<'p>(&'p self, item: Self::Guard<'p>);
+
+    /// Whether an item can be kept from going back.
+    const LOSES: bool = true;
+
+    /// Ends an epoch: drops what nobody has used for long. Not called unless `SWEEPS`.
+    fn sweep(&self) {}
+
+    /// Whether it has epochs.
+    const SWEEPS: bool = false;
+
+    /// Whether `workload` makes sense for it, beyond what the constants say.
     fn runs(_workload: &Workload) -> bool {
         true
     }
@@ -51,66 +68,28 @@ impl fmt::Debug for Entry {
     }
 }
 
-const fn entry<C: Contender>() -> Entry {
-    Entry { name: C::NAME, runs: C::runs, sample: workload::run::<C> }
+const fn entry<C: Contender<Item = Buffer>>() -> Entry {
+    Entry {
+        name: C::NAME,
+        runs: |workload| (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload),
+        sample: workload::run::<C>,
+    }
 }
 
 /// Every contender that is written in Rust, in the order of the tables.
-pub(crate) static ALL: [Entry; 9] = [
-    entry::<contenders::ebbtide::Ebbtide>(),
-    entry::<contenders::thread_local::LocalCell>(),
-    entry::<contenders::thread_local::LocalVec>(),
-    entry::<contenders::allocate::Allocate>(),
-    entry::<contenders::object_pool::ObjectPool>(),
-    entry::<contenders::lockfree_object_pool::Linear>(),
-    entry::<contenders::opool::Opool>(),
-    entry::<contenders::array_queue::Queue>(),
-    entry::<contenders::mutex_vec::MutexVec>(),
+pub(crate) static ALL: [Entry; 14] = [
+    entry::<contenders::ebbtide::Ebbtide<Buffer>>(),
+    entry::<contenders::thread_local::LocalCell<Buffer>>(),
+    entry::<contenders::thread_local::LocalVec<Buffer>>(),
+    entry::<contenders::allocate::Allocate<Buffer>>(),
+    entry::<contenders::object_pool::ObjectPool<Buffer>>(),
+    entry::<contenders::lockfree_object_pool::Linear<Buffer>>(),
+    entry::<contenders::opool::Opool<Buffer>>(),
+    entry::<contenders::sharded_slab::Slab<Buffer>>(),
+    entry::<contenders::concurrent_pool::Concurrent<Buffer>>(),
+    entry::<contenders::regex_automata::Regex<Buffer>>(),
+    entry::<contenders::array_queue::Queue<Buffer>>(),
+    entry::<contenders::seg_queue::Queue<Buffer>>(),
+    entry::<contenders::mutex_vec::Std<Buffer>>(),
+    entry::<contenders::mutex_vec::ParkingLot<Buffer>>(),
 ];
-
-/// The room in a new buffer, in bytes.
-const CAPACITY: usize = 64;
-
-thread_local! {
-    /// How many items this thread has made.
-    static MADE: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The item: a byte buffer that counts how many of its kind are made.
-///
-/// The count is per thread, so that it costs next to nothing even for a contender that makes an item every time.
-#[derive(Debug)]
-pub(crate) struct Buffer(Vec<u8>);
-
-impl Buffer {
-    /// A new, empty buffer with room for a few bytes.
-    #[inline]
-    pub(crate) fn new() -> Self {
-        MADE.set(MADE.get() + 1);
-        Buffer(Vec::with_capacity(CAPACITY))
-    }
-
-    /// Uses the buffer: reads its header, appends one byte. The optimiser must take it that somebody looks at both.
-    #[inline]
-    pub(crate) fn write(&mut self) {
-        self.0.push(1);
-        black_box(&mut self.0);
-    }
-
-    /// Reads what was written, as the receiver of a message does.
-    #[inline]
-    pub(crate) fn read(&self) {
-        black_box(self.0.first().copied());
-    }
-
-    /// Empties the buffer and keeps its room.
-    #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-}
-
-/// How many items this thread has made since it last asked.
-pub(crate) fn take_made() -> u64 {
-    MADE.replace(0)
-}

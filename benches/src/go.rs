@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::workload::{Plan, Shape, Workload};
+use crate::workload::{Channel, Kind, Plan, Shape, Workload};
 
 /// The contender's name on the command line and in the tables.
 pub(crate) const NAME: &str = "go";
@@ -35,20 +35,55 @@ impl Program {
         Ok(Self { binary, version })
     }
 
-    /// The command that takes one sample of `workload`.
-    pub(crate) fn sample(&self, workload: &Workload, plan: Plan) -> Command {
+    /// The command that takes one sample of `workload`; nothing if that makes no sense in Go.
+    pub(crate) fn sample(&self, workload: &Workload, plan: Plan) -> Option<Command> {
+        let mut puts = 0;
         let (shape, size) = match workload.shape {
             Shape::Pair => ("pair", 1),
             Shape::Burst(size) => ("burst", size),
-            Shape::HandOff(size) => ("hand-off", size),
+            Shape::Window(size) => ("window", size),
+            Shape::HandOff(size, Channel::Spinning) => ("hand-off", size),
+            Shape::HandOff(size, Channel::Blocking) => ("hand-off-blocking", size),
+            Shape::PutFirst(size) => {
+                puts = size;
+                ("starve", size)
+            }
+            Shape::Starve { puts: fewer, gets } => {
+                puts = fewer;
+                ("starve", gets)
+            }
+            Shape::Pause(size) => ("pause", size),
+            Shape::Work(size) => ("work", size),
+            Shape::Pools(pools) => ("pools", pools),
+            Shape::BesidePools(others) => ("beside-pools", others),
+            Shape::Churn(size) => ("churn", size),
+            Shape::Cold(every) => ("cold", every),
+            Shape::Latency { size, sweeps: false } => ("latency", size),
+            Shape::Latency { size, sweeps: true } => ("latency-sweeps", size),
+            Shape::Weight => ("weight", 1),
+            Shape::AfterBurst(size) => ("after-burst", size),
+            // A pool has a part for each of the few threads that run goroutines, not for goroutines; and a collection
+            // is far more than a sweep.
+            Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,
+        };
+        let item = match workload.item {
+            Kind::Nothing => "nothing",
+            Kind::Page => "page",
+            Kind::Large => "large",
+            Kind::Buffer | Kind::Costly => "buffer",
         };
         let mut command = Command::new(&self.binary);
-        command.arg(shape);
-        command.arg(size.to_string());
-        command.arg(workload.threads.to_string());
-        command.arg(plan.warm_up.as_millis().to_string());
-        command.arg(plan.measured.as_millis().to_string());
-        command
+        command.args([
+            format!("-shape={shape}"),
+            format!("-size={size}"),
+            format!("-puts={puts}"),
+            format!("-item={item}"),
+            format!("-threads={}", workload.threads),
+            format!("-warm-up={:?}", plan.warm_up),
+            format!("-measured={:?}", plan.measured),
+            format!("-shrink={}", plan.shrink),
+        ]);
+        Some(command)
     }
 }
 
@@ -69,8 +104,6 @@ pub(crate) fn stdout(command: &mut Command) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::sample::Sample;
     use crate::workload;
@@ -82,13 +115,19 @@ mod tests {
             Ok(program) => program,
             Err(why) => return eprintln!("not tested: {why}"),
         };
-        let tiny = Plan { warm_up: Duration::ZERO, measured: Duration::ZERO };
         for workload in &workload::ALL {
-            let line = stdout(&mut program.sample(workload, tiny)).unwrap();
+            let Some(mut command) = program.sample(workload, Plan::TINY) else { continue };
+            let line = stdout(&mut command).unwrap();
+            let what = format!("{}: {line}", workload.name);
             let sample: Sample = line.parse().unwrap();
-            let made = sample.warm_up.made + sample.measured.made;
-            let pairs = sample.warm_up.pairs + sample.measured.pairs;
-            assert!(0 < made && made < pairs / 2, "{}: {line}", workload.name);
+            for column in workload.columns {
+                // Go has no part of a pool for each goroutine.
+                assert!(column.key == "thread_bytes" || sample.get(column.key).is_some(), "no {}: {what}", column.key);
+            }
+            if let (Some(pairs), Some(made)) = (sample.get("pairs"), sample.get("made")) {
+                assert!(sample.get("warm_up_made").unwrap() + made > 0.0, "{what}");
+                assert!(made < pairs / 2.0, "{what}");
+            }
         }
     }
 }

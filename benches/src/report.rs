@@ -1,207 +1,237 @@
-//! From samples to tables in Markdown.
+//! From samples to tables in Markdown, and to charts.
 
-use std::env::consts::{ARCH, OS};
-use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::contender::Contender;
-use crate::contenders::thread_local::{LocalCell, LocalVec};
-use crate::go;
-use crate::rounds::{Results, Row};
-use crate::workload::{Plan, Workload};
+use crate::chart::{self, Bar, Panel};
+use crate::results::{Figure, MADE, OURS, Results, Row};
+use crate::spread::Spread;
+use crate::workload::{Against, Column, Group, Plan, Target, Workload};
+use crate::{go, machine};
 
-/// The contender whose targets are looked at.
-const OURS: &str = "ebbtide";
+/// The contenders whose threads share nothing.
+const CONTROLS: [&str; 2] = ["thread-local-cell", "thread-local-vec"];
 
-/// The median of a contender's samples in one workload, and the quartiles about it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-impl Spread {
-    /// Nothing if there is nothing to look at.
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let last = values.len().checked_sub(1)?;
-        let quantile = |part: f64| {
-            let place = part * last as f64;
-            let below = values[place.floor() as usize];
-            let above = values[place.ceil() as usize];
-            below + (above - below) * place.fract()
-        };
-        Some(Self { low: quantile(0.25), median: quantile(0.5), high: quantile(0.75) })
+/// What a group is called, on the page and in the name of its chart.
+fn titles(group: Group) -> (&'static str, &'static str) {
+    match group {
+        Group::Targets => ("Get and put", "get-and-put"),
+        Group::Go => ("Go's own benchmarks", "go"),
+        Group::Shapes => ("Other shapes", "shapes"),
+        Group::Scale => ("Many pools, many threads", "scale"),
+        Group::Latency => ("Latency", "latency"),
+        Group::Memory => ("Memory", "memory"),
     }
 }
 
-pub(crate) fn markdown(results: &Results) -> String {
-    let mut page = String::new();
-    heading(&mut page, results);
-    costs(&mut page, results);
-    spreads(&mut page, results);
-    made(&mut page, results);
-    targets(&mut page, results);
-    page.truncate(page.trim_end().len());
-    page
+/// The whole page. `args` are those of the run.
+pub(crate) fn markdown(results: &Results, args: &[String]) -> String {
+    let sections =
+        [heading(results, args), targets(results), faster(results), groups(results), made(results), quartiles(results)];
+    sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn heading(page: &mut String, results: &Results) {
-    let cores = results.cores;
-    let rounds = results.rounds;
-    let milliseconds = Plan::SAMPLE.measured.as_millis();
-    let go = match &results.go {
-        Some(Ok(version)) => version,
-        Some(Err(why)) => &format!("no Go: {why}"),
-        None => "Go was not asked for",
-    };
-    line(
-        page,
-        &format!(
-            "{OS} {ARCH}, {cores} cores; {go}. {rounds} rounds, {milliseconds} ms a sample, a process each, contenders in a new order each time."
+/// What it was run on, and how.
+fn heading(results: &Results, args: &[String]) -> Option<String> {
+    let Plan { warm_up, measured, .. } = Plan::SAMPLE;
+    let mut facts = machine::facts(results.cores);
+    facts.extend(results.go.clone().map(|version| ("Go", version)));
+    facts.push((
+        "samples",
+        format!(
+            "{} of each, {} ms after {} ms of warming up, a process each, contenders in a new order each time",
+            results.rounds,
+            measured.as_millis(),
+            warm_up.as_millis()
         ),
-    );
+    ));
+    for (name, why) in &results.missing {
+        facts.push(("not measured", format!("{name}: {}", why.lines().next().unwrap_or_default())));
+    }
+    let args = args.iter().map(|arg| format!(" {arg}")).collect::<String>();
+    let separator = if args.is_empty() { "" } else { " --" };
+    facts.push(("again with", format!("`cargo run --release -p ebbtide-benches{separator}{args}`")));
+
+    let facts = facts.into_iter().map(|(what, value)| vec![what.to_owned(), value]);
+    let mut text = table(&["", ""].map(String::from), facts);
+    if cfg!(debug_assertions) {
+        text += "\n**Not optimised**: the figures say nothing.\n";
+    }
     // What shares nothing is as fast in two threads as in one, unless they have to take turns.
-    let rows = results.rows.iter().filter(|row| [LocalCell::NAME, LocalVec::NAME].contains(&row.name));
-    let slowdowns = rows.flat_map(|row| {
-        with_a_second_thread(results).into_iter().filter_map(|(one, two)| slowdown(results, row, one, two))
-    });
-    let least = slowdowns.fold(f64::INFINITY, f64::min);
-    if cores > 1 && least.is_finite() && least > 1.2 {
-        line(
-            page,
-            &format!(
-                "**Not a fair run**: with two threads even thread-locals took {least:.1} times as long as with one, so they \
-                had no two cores to themselves. The figures for more than one thread say little."
-            ),
+    let controls = results.rows.iter().filter(|row| CONTROLS.contains(&row.name));
+    let least = controls.filter_map(|row| slowdown(results, row)).min_by(f64::total_cmp);
+    if let Some(least) = least.filter(|&least| results.cores > 1 && least > 1.2) {
+        text += &format!(
+            "\n**Not a fair run**: with two threads even thread-locals took {least:.1} times as long as with one, so they \
+            had no two cores to themselves. The figures for more than one thread say little.\n"
         );
     }
+    Some(text)
 }
 
-fn costs(page: &mut String, results: &Results) {
-    line(
-        page,
-        "Nanoseconds of a thread's time per item got and put back: the median (× Go's). \
-        The hand-off's is both threads' time, less that of the same messages without a pool.",
-    );
-    table(page, results, |workload, column, row| {
-        let Spread { median, .. } = cost(results, workload, column, row)?;
-        let go = go_cost(results, workload, column).filter(|_| row.name != go::NAME);
-        Some(match go {
-            Some(go) => format!("{} ({})", number(median), ratio(median / go)),
-            None => number(median),
-        })
-    });
+/// How many times as long as with one thread a contender takes with two, at the least.
+fn slowdown(results: &Results, row: &Row) -> Option<f64> {
+    let median = |workload| row.median(results.place(workload)?, "ns");
+    let pairs = [("pair", "pair-2t"), ("burst-16", "burst-16-2t")];
+    pairs.into_iter().filter_map(|(one, two)| Some(median(two)? / median(one)?)).min_by(f64::total_cmp)
 }
 
-fn spreads(page: &mut String, results: &Results) {
-    line(page, "The quartiles: half of the samples lie between.");
-    table(page, results, |workload, column, row| {
-        let Spread { low, high, .. } = cost(results, workload, column, row)?;
-        Some(format!("{} … {}", number(low), number(high)))
-    });
-}
-
-fn made(page: &mut String, results: &Results) {
-    line(page, "Items made per million handed out, once warm: the median.");
-    table(page, results, |_, column, row| {
-        let made = row.samples[column].iter();
-        let spread = Spread::of(made.map(|sample| sample.made_per_million()).collect())?;
-        Some(format!("{:.1}", spread.median))
-    });
-}
-
-fn targets(page: &mut String, results: &Results) {
-    let Some(ours) = results.rows.iter().find(|row| row.name == OURS) else {
-        return;
-    };
+/// Where ours stands.
+fn targets(results: &Results) -> Option<String> {
+    let ours = results.row(OURS)?;
     let mut lines = Vec::new();
-    for (column, &workload) in results.workloads.iter().enumerate() {
-        let ours = cost(results, workload, column, ours);
-        if let (Some(ours), Some(go)) = (ours, go_cost(results, workload, column)) {
-            let Workload { bar, goal, .. } = *workload;
-            lines.push(target(workload.name, ours.median / go, bar, goal));
+    for (at, workload) in results.workloads.iter().enumerate() {
+        for Target { key, against, bar, goal } in workload.targets {
+            let title = |column: &Column| format!("{}, {}", workload.name, column.title);
+            let what = workload.columns.iter().find(|column| column.key == *key).map_or_else(String::new, title);
+            let (against, divisor) = match against {
+                Against::Go => ("× Go".into(), results.row(go::NAME).and_then(|go| go.median(at, key))),
+                Against::Own(other) => (format!("× {other}"), results.place(other).and_then(|at| ours.median(at, key))),
+                Against::Nothing => (String::new(), Some(1.0)),
+            };
+            if let (Some(median), Some(divisor)) = (ours.median(at, key), divisor) {
+                let measured = median / divisor;
+                let verdict = match measured {
+                    m if m <= *goal => "goal",
+                    m if m <= *bar => "bar",
+                    _ => "misses",
+                };
+                lines.push(vec![what, ratio(measured), ratio(*bar), ratio(*goal), against, verdict.into()]);
+            }
         }
     }
-    for (one, two) in with_a_second_thread(results) {
-        if let Some(times) = slowdown(results, ours, one, two) {
-            let name = format!("{} ÷ {}", results.workloads[two].name, results.workloads[one].name);
-            lines.push(target(&name, times, 1.05, 1.0));
+    let head = ["", "measured", "bar", "goal", "", "reaches"].map(String::from);
+    (!lines.is_empty()).then(|| format!("## Where {OURS} stands\n\n{}", table(&head, lines)))
+}
+
+/// Every contender whose median is below ours anywhere.
+fn faster(results: &Results) -> Option<String> {
+    let ours = results.row(OURS)?;
+    let mut lines = String::new();
+    for row in results.rows.iter().filter(|row| row.name != OURS) {
+        let wins = results.compared().filter_map(|figure| {
+            let (ours, theirs) = (ours.figure(figure)?.median, row.figure(figure)?.median);
+            let by = match theirs {
+                theirs if theirs >= ours => return None,
+                theirs if theirs > 0.0 => format!("{} ×", ratio(theirs / ours)),
+                _ => format!("{} against {}", number(theirs), number(ours)),
+            };
+            Some(format!("{} ({by})", figure.title()))
+        });
+        let wins: Vec<_> = wins.collect();
+        if !wins.is_empty() {
+            lines += &format!("- {}: {}\n", row.name, wins.join(", "));
         }
     }
     if lines.is_empty() {
-        return;
+        lines += "Nobody, in any column.\n";
     }
-    line(page, &format!("Where {OURS} stands, × Go or × itself."));
-    page.push_str("| | measured | bar | goal | |\n| --- | --- | --- | --- | --- |\n");
-    lines.iter().for_each(|line| page.push_str(line));
-    page.push('\n');
+    Some(format!("## Who needs less than {OURS}\n\n{lines}"))
 }
 
-fn target(name: &str, measured: f64, bar: f64, goal: f64) -> String {
-    let verdict = match measured {
-        m if m <= goal => "goal",
-        m if m <= bar => "bar",
-        _ => "misses",
+/// A table for each group: the medians.
+fn groups(results: &Results) -> Option<String> {
+    let sections = results.groups().into_iter().map(|group| {
+        let (title, _) = titles(group);
+        let go = results.row(go::NAME);
+        let cells = |figure, row: &Row| {
+            let median = row.figure(figure)?.median;
+            let go = go.filter(|go| go.name != row.name).and_then(|go| go.figure(figure));
+            Some(match go {
+                Some(go) => format!("{} ({})", number(median), ratio(median / go.median)),
+                None => number(median),
+            })
+        };
+        let workloads = results.workloads.iter().filter(|workload| workload.group == group);
+        let legend: String = workloads.map(|Workload { name, about, .. }| format!("- {name}: {about}\n")).collect();
+        let times_go = if go.is_some() { " (× Go's)" } else { "" };
+        format!("## {title}\n\nMedians{times_go}.\n\n{}\n{legend}", in_group(results, group, cells))
+    });
+    Some(sections.collect::<Vec<_>>().join("\n"))
+}
+
+fn made(results: &Results) -> Option<String> {
+    let places: Vec<usize> = (0..results.workloads.len())
+        .filter(|&at| results.workloads[at].columns.iter().any(|column| column.key == MADE))
+        .collect();
+    let name = |&at: &usize| results.workloads[at].name.to_owned();
+    let head: Vec<_> = [String::new()].into_iter().chain(places.iter().map(name)).collect();
+    let lines = results.rows.iter().map(|row| {
+        let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(|median| format!("{median:.1}"))));
+        [row.name.to_owned()].into_iter().chain(cells).collect()
+    });
+    let text = "## Made\n\nItems made per million handed out, once warm: medians. A pool that loses items shows here.";
+    (!places.is_empty()).then(|| format!("{text}\n\n{}", table(&head, lines)))
+}
+
+fn quartiles(results: &Results) -> Option<String> {
+    let tables = results.groups().into_iter().map(|group| {
+        in_group(results, group, |figure, row| {
+            let Spread { low, high, .. } = row.figure(figure)?;
+            Some(format!("{} … {}", number(low), number(high)))
+        })
+    });
+    let tables = tables.collect::<Vec<_>>().join("\n");
+    Some(format!("## Quartiles\n\nHalf of the samples lie between.\n\n{tables}"))
+}
+
+/// One row for each contender, one column for each figure of the group; where `cells` has nothing, a dash.
+fn in_group(results: &Results, group: Group, cells: impl Fn(Figure, &Row) -> Option<String>) -> String {
+    let figures: Vec<_> = results.figures().filter(|figure| figure.workload.group == group).collect();
+    let title = |figure: &Figure| match figure.column.unit {
+        "" => figure.title(),
+        unit => format!("{}, {unit}", figure.title()),
     };
-    format!("| {name} | {} | {bar:.2} | {goal:.2} | {verdict} |\n", ratio(measured))
+    let head: Vec<_> = [String::new()].into_iter().chain(figures.iter().map(title)).collect();
+    let rows = results.rows.iter().filter(|row| figures.iter().any(|figure| row.figure(*figure).is_some()));
+    let lines = rows.map(|row| {
+        let cells = figures.iter().map(|&figure| cell(cells(figure, row)));
+        [row.name.to_owned()].into_iter().chain(cells).collect()
+    });
+    table(&head, lines)
 }
 
-/// The pairs of columns of which the second is the first with two threads.
-fn with_a_second_thread(results: &Results) -> Vec<(usize, usize)> {
-    let column = |threads, shape| results.workloads.iter().position(|w| (w.threads, w.shape) == (threads, shape));
-    let ones = results.workloads.iter().filter(|workload| workload.threads == 1);
-    ones.filter_map(|one| Some((column(1, one.shape)?, column(2, one.shape)?))).collect()
+fn cell(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".into())
 }
 
-/// How many times as much a pair costs a contender in column `two` as in column `one`.
-fn slowdown(results: &Results, row: &Row, one: usize, two: usize) -> Option<f64> {
-    let median = |column| Some(cost(results, results.workloads[column], column, row)?.median);
-    Some(median(two)? / median(one)?)
+fn table(head: &[String], lines: impl IntoIterator<Item = Vec<String>>) -> String {
+    let space = |cell: &String| if cell.is_empty() { " ".to_owned() } else { format!(" {cell} ") };
+    let line = |cells: &[String]| format!("|{}|\n", cells.iter().map(space).collect::<Vec<_>>().join("|"));
+    let rule = vec!["---".to_owned(); head.len()];
+    let lines = lines.into_iter().map(|cells| line(&cells));
+    [line(head), line(&rule)].into_iter().chain(lines).collect()
 }
 
-/// A contender's cost in a workload; nothing if it has none.
-fn cost(results: &Results, workload: &Workload, column: usize, row: &Row) -> Option<Spread> {
-    let busy = workload.threads.min(results.cores);
-    let samples = row.samples[column].iter();
-    Spread::of(samples.map(|sample| sample.cost(busy)).collect())
-}
-
-fn go_cost(results: &Results, workload: &Workload, column: usize) -> Option<f64> {
-    let go = results.rows.iter().find(|row| row.name == go::NAME)?;
-    Some(cost(results, workload, column, go)?.median)
-}
-
-/// One row for each contender, one column for each workload; where `cell` has nothing, a dash.
-fn table(page: &mut String, results: &Results, cell: impl Fn(&Workload, usize, &Row) -> Option<String>) {
-    page.push('|');
-    for workload in &results.workloads {
-        page.push_str(" | ");
-        page.push_str(workload.name);
-    }
-    page.push_str(" |\n| ---");
-    page.push_str(&" | ---".repeat(results.workloads.len()));
-    page.push_str(" |\n");
-    for row in &results.rows {
-        page.push_str("| ");
-        page.push_str(row.name);
-        for (column, &workload) in results.workloads.iter().enumerate() {
-            let text = cell(workload, column, row);
-            let text = text.as_deref().unwrap_or("–");
-            write!(page, " | {text}").expect("a string takes everything");
+/// Writes a chart for each group in which there is something to compare, and says which.
+pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut written = Vec::new();
+    for group in results.groups() {
+        let figures = results.compared().filter(|figure| figure.workload.group == group);
+        let panels = figures.map(|figure| Panel {
+            title: figure.title(),
+            unit: figure.column.unit.to_owned(),
+            bars: results
+                .rows
+                .iter()
+                .filter_map(|row| Some(Bar { name: row.name, spread: row.figure(figure)?, ours: row.name == OURS }))
+                .collect(),
+        });
+        let panels: Vec<_> = panels.filter(|panel| panel.bars.len() > 1).collect();
+        if !panels.is_empty() {
+            let (title, name) = titles(group);
+            let path = folder.join(name).with_extension("svg");
+            let error = |error: &dyn std::fmt::Display| format!("no chart {}: {error}", path.display());
+            let svg = chart::svg(title, &panels).map_err(|why| error(&why))?;
+            fs::write(&path, svg).map_err(|why| error(&why))?;
+            written.push(path);
         }
-        page.push_str(" |\n");
     }
-    page.push('\n');
+    Ok(written)
 }
 
-fn line(page: &mut String, text: &str) {
-    page.push_str(text);
-    page.push_str("\n\n");
-}
-
-fn number(nanoseconds: f64) -> String {
-    match nanoseconds {
+pub(crate) fn number(value: f64) -> String {
+    match value {
         n if n.abs() < 99.95 => format!("{n:.1}"),
         n => format!("{n:.0}"),
     }
@@ -216,60 +246,63 @@ fn ratio(times: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::sample::{Count, Sample};
+    use crate::sample::Sample;
     use crate::workload;
 
-    #[test]
-    fn quartiles_lie_where_they_should() {
-        let spread = Spread::of(vec![5.0, 1.0, 2.0, 4.0, 3.0]);
-        let expected = Spread { low: 2.0, median: 3.0, high: 4.0 };
-        assert_eq!(spread, Some(expected));
-        assert_eq!(Spread::of(vec![1.0, 2.0]).unwrap().median, 1.5);
-        assert_eq!(Spread::of(vec![]), None);
+    /// A contender that needs so many nanoseconds in the first workloads, and has none of the others.
+    fn row(name: &'static str, nanoseconds: &[f64], workloads: usize) -> Row {
+        let sample = |&ns: &f64| vec![Sample::default().with("ns", ns).with(MADE, 0.0); 3];
+        let mut samples: Vec<_> = nanoseconds.iter().map(sample).collect();
+        samples.resize(workloads, vec![]);
+        Row { name, samples }
     }
 
-    fn row(name: &'static str, nanoseconds: u64) -> Row {
-        let sample = Sample {
-            measured: Count { pairs: 1, made: 0 },
-            wall: Duration::from_nanos(nanoseconds),
-            ..Sample::default()
-        };
-        Row { name, samples: vec![vec![sample; 3], vec![]] }
+    /// The workloads are pair, pair-2t and burst-16.
+    fn results(rows: &[(&'static str, &[f64])]) -> Results {
+        Results {
+            workloads: workload::ALL.iter().take(3).collect(),
+            rows: rows.iter().map(|(name, nanoseconds)| row(name, nanoseconds, 3)).collect(),
+            rounds: 3,
+            cores: 2,
+            go: None,
+            missing: vec![("snmalloc", "no compiler\nat all".into())],
+        }
+    }
+
+    #[test]
+    fn the_heading_says_how_it_was_run() {
+        let page = markdown(&results(&[(OURS, &[3.0])]), &["--quick".into()]);
+        assert!(page.contains("| cores | 2 |\n"), "{page}");
+        assert!(page.contains("| not measured | snmalloc: no compiler |\n"), "{page}");
+        assert!(page.contains("| `cargo run --release -p ebbtide-benches -- --quick` |"), "{page}");
     }
 
     #[test]
     fn a_run_without_two_cores_is_called_unfair() {
-        let results = |with_two| Results {
-            workloads: workload::ALL.iter().take(2).collect(),
-            rows: vec![Row {
-                samples: vec![row("", 2).samples[0].clone(), row("", with_two).samples[0].clone()],
-                ..row(LocalVec::NAME, 0)
-            }],
-            rounds: 3,
-            cores: 2,
-            go: None,
-        };
-        assert!(markdown(&results(2)).contains("Not a fair run"));
-        assert!(!markdown(&results(1)).contains("Not a fair run"));
+        let page = |with_two| markdown(&results(&[(CONTROLS[0], &[2.0, with_two])]), &[]);
+        assert!(page(4.0).contains("Not a fair run"));
+        assert!(!page(2.0).contains("Not a fair run"));
     }
 
     #[test]
     fn the_tables_hold_medians_ratios_and_the_verdict() {
-        let results = Results {
-            workloads: workload::ALL.iter().take(2).collect(),
-            rows: vec![row(OURS, 3), row("opool", 100), row(go::NAME, 12)],
-            rounds: 3,
-            cores: 2,
-            go: Some(Err("gone".into())),
-        };
-        let page = markdown(&results);
-        assert!(page.contains("no Go: gone"), "{page}");
-        assert!(page.contains("| ebbtide | 3.0 (0.25) | – |\n"), "{page}");
-        assert!(page.contains("| opool | 100 (8.33) | – |\n"), "{page}");
-        assert!(page.contains("| go | 12.0 | – |\n"), "{page}");
-        assert!(page.contains("| pair | 0.25 | 0.30 | 0.20 | bar |"), "{page}");
+        let page = markdown(&results(&[(OURS, &[3.0, 3.0]), ("opool", &[100.0, 2.0]), (go::NAME, &[12.0, 6.0])]), &[]);
+        assert!(page.contains("\n| ebbtide | 3.0 (0.25) | 3.0 (0.50) | – |\n"), "{page}");
+        assert!(page.contains("\n| opool | 100 (8.33) | 2.0 (0.33) | – |\n"), "{page}");
+        assert!(page.contains("\n| go | 12.0 | 6.0 | – |\n"), "{page}");
+        assert!(page.contains("\n| pair, a pair | 0.25 | 0.30 | 0.20 | × Go | bar |\n"), "{page}");
+        assert!(page.contains("\n| pair-2t, a pair | 0.50 | 0.30 | 0.20 | × Go | misses |\n"), "{page}");
+        assert!(page.contains("\n| pair-2t, a pair | 1.00 | 1.05 | 1.00 | × pair | goal |\n"), "{page}");
+        assert!(page.contains("\n- pair: "), "{page}");
+    }
+
+    #[test]
+    fn whoever_is_faster_is_named_with_the_ratio() {
+        let page = markdown(&results(&[(OURS, &[3.0, 3.0]), ("opool", &[4.0, 1.5]), ("seg-queue", &[3.0, -1.0])]), &[]);
+        assert!(page.contains("\n- opool: pair-2t (0.50 ×)\n"), "{page}");
+        assert!(page.contains("\n- seg-queue: pair-2t (-1.0 against 3.0)\n"), "{page}");
+        let page = markdown(&results(&[(OURS, &[3.0]), ("opool", &[4.0])]), &[]);
+        assert!(page.contains("\nNobody, in any column.\n"), "{page}");
     }
 }

@@ -3,88 +3,75 @@
 //! A new process has new memory, so no sample profits or suffers from what an earlier one left in the allocator, and
 //! the luck of one address-space layout is not everybody's. What slows the machine down for a while falls on all alike.
 
-use std::env;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, IsTerminal, Write};
-use std::process::Command;
 use std::thread;
 
 use crate::args::Comparison;
-use crate::go;
-use crate::sample::Sample;
-use crate::workload::{Plan, Workload};
-
-/// All samples, and what they were taken with.
-#[derive(Debug)]
-pub(crate) struct Results {
-    pub(crate) workloads: Vec<&'static Workload>,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) rounds: usize,
-    /// How many threads can run at once.
-    pub(crate) cores: usize,
-    /// What Go was used, or why none was; nothing if it was not asked for.
-    pub(crate) go: Option<Result<String, String>>,
-}
-
-/// One contender's samples: for each workload, in the order of `Results`, those of all rounds.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) samples: Vec<Vec<Sample>>,
-}
+use crate::lineup::Runner;
+use crate::progress::Progress;
+use crate::results::{Results, Row};
+use crate::{allocators, go};
 
 pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    let go = comparison.go.then(go::Program::build);
-    if let Some(Err(why)) = &go {
-        eprintln!("note: no figures for Go, and no ratios: {why}");
-    }
-    let program = go.as_ref().and_then(|built| built.as_ref().ok());
-
-    let mut rows: Vec<Row> = comparison
-        .contenders
-        .iter()
-        .map(|entry| entry.name)
-        .chain(program.map(|_| go::NAME))
-        .map(|name| Row { name, samples: vec![Vec::new(); comparison.workloads.len()] })
-        .collect();
-    if rows.is_empty() {
+    let Comparison { entrants, workloads, rounds, .. } = comparison;
+    let mut builder = Builder { progress: Progress::new(entrants.len() + 1), missing: Vec::new() };
+    let runners = entrants.iter().filter_map(|entrant| builder.build(entrant.name(), || entrant.runner()));
+    let runners: Vec<Runner> = runners.collect();
+    let weighed = workloads.iter().find(|workload| workload.counts());
+    let counting =
+        weighed.and_then(|workload| builder.build(workload.name, || allocators::build(allocators::COUNTING)));
+    let Builder { progress, missing } = builder;
+    drop(progress);
+    if runners.is_empty() {
         return Err("nobody is left to be measured".into());
     }
 
-    let progress = Progress { seen: io::stderr().is_terminal() };
+    let row = |runner: &Runner| Row { name: runner.name, samples: vec![Vec::new(); workloads.len()] };
+    let mut rows: Vec<Row> = runners.iter().map(row).collect();
+    let command = |place: usize, workload| runners[place].sample(workload, counting.as_deref());
+    let a_round = workloads.iter().map(|workload| (0..rows.len()).filter_map(|place| command(place, workload)).count());
+    let mut progress = Progress::new(rounds * a_round.sum::<usize>());
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    for round in 1..=comparison.rounds {
-        for (column, &workload) in comparison.workloads.iter().enumerate() {
+    for _ in 0..*rounds {
+        for (at, workload) in workloads.iter().enumerate() {
             shuffle(&mut order);
-            for &row in &order {
-                let mut command = match comparison.contenders.get(row) {
-                    Some(entry) if !(entry.runs)(workload) => continue,
-                    Some(entry) => {
-                        let mut command = Command::new(&this);
-                        command.args(["--sample", entry.name, workload.name]);
-                        command
-                    }
-                    None => match program {
-                        Some(program) => program.sample(workload, Plan::SAMPLE),
-                        None => continue,
-                    },
+            for &place in &order {
+                let Some(mut command) = command(place, workload) else {
+                    continue;
                 };
-                let Row { name, samples } = &mut rows[row];
-                let rounds = comparison.rounds;
-                progress.show(&format!("round {round} of {rounds}: {} {name}", workload.name));
-                let line = go::stdout(&mut command)?;
-                samples[column].push(line.parse()?);
+                let Row { name, samples } = &mut rows[place];
+                progress.begin(&format!("{} {name}", workload.name));
+                let sample = go::stdout(&mut command).and_then(|line| line.parse());
+                samples[at].push(sample.map_err(|error| format!("{name} in {}: {error}", workload.name))?);
             }
         }
     }
     Ok(Results {
-        workloads: comparison.workloads.clone(),
+        workloads: workloads.clone(),
         rows,
-        rounds: comparison.rounds,
+        rounds: *rounds,
         cores: thread::available_parallelism().map_or(1, |cores| cores.get()),
-        go: go.map(|built| built.map(|program| program.version)),
+        go: runners.iter().find_map(Runner::go).map(str::to_owned),
+        missing,
     })
+}
+
+/// Builds what isn't there yet, and says what can't be built.
+struct Builder {
+    progress: Progress,
+    missing: Vec<(&'static str, String)>,
+}
+
+impl Builder {
+    fn build<T>(&mut self, name: &'static str, build: impl FnOnce() -> Result<T, String>) -> Option<T> {
+        self.progress.begin(&format!("builds {name}"));
+        let built = build();
+        let leave_out = |why| {
+            self.progress.note(&format!("no figures for {name}: {why}"));
+            self.missing.push((name, why));
+        };
+        built.map_err(leave_out).ok()
+    }
 }
 
 /// Every order is about as likely as every other, and nothing here needs more than that.
@@ -92,26 +79,6 @@ fn shuffle(order: &mut [usize]) {
     for end in (1..order.len()).rev() {
         let random = RandomState::new().hash_one(end) as usize;
         order.swap(end, random % (end + 1));
-    }
-}
-
-/// One line on standard error that is written over, if anybody is there to see it.
-struct Progress {
-    seen: bool,
-}
-
-impl Progress {
-    fn show(&self, line: &str) {
-        if self.seen {
-            // A progress line that can't be written is no reason to stop.
-            let _ = write!(io::stderr(), "\r\x1b[K{line}");
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.show("");
     }
 }
 

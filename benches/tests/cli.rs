@@ -1,18 +1,37 @@
 //! The program from outside.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn run(args: &[&str]) -> Output {
+fn program(args: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_ebbtide-benches"));
-    program.args(args).output().expect("the program runs")
+    program.args(args);
+    program
+}
+
+fn run(args: &[&str]) -> Output {
+    program(args).output().expect("the program runs")
+}
+
+/// A folder for one test's charts, empty.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
 fn bad_arguments_give_an_error_and_status_2() {
     let output = run(&["--only", "java"]);
     assert_eq!(output.status.code(), Some(2));
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(stderr.starts_with("error: no contender `java`: there are ebbtide,"), "{stderr}");
+    assert!(stderr.contains("usage: "), "{stderr}");
     assert!(output.stdout.is_empty());
 }
 
@@ -20,32 +39,57 @@ fn bad_arguments_give_an_error_and_status_2() {
 fn help_lists_contenders_and_workloads() {
     let output = run(&["--help"]);
     assert!(output.status.success());
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    for word in ["--quick", "opool", "go", "hand-off"] {
+    let stdout = text(&output.stdout);
+    for word in ["--quick", "--charts", "opool", "jemalloc", "go", "hand-off", "gets 2048"] {
         assert!(stdout.contains(word), "{word}: {stdout}");
     }
 }
 
 #[test]
-fn a_comparison_prints_a_table() {
-    let output = run(&["--rounds", "1", "--only", "opool,mutex-vec", "--workload", "pair"]);
+fn a_comparison_prints_tables_and_draws_charts() {
+    let folder = folder("comparison");
+    let charts = folder.to_str().expect("the target folder's name is UTF-8");
+    let output = run(&["--rounds", "1", "--only", "ebbtide,opool", "--workload", "pair,pair-4k", "--charts", charts]);
     assert!(output.status.success(), "{output:?}");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("| | pair |"), "{stdout}");
-    assert!(stdout.contains("\n| opool | "), "{stdout}");
-    assert!(stdout.contains("\n| mutex-vec | "), "{stdout}");
+    let stdout = text(&output.stdout);
+    for line in ["| rustc | rustc ", "| | pair, ns |\n", "| | pair-4k, ns |\n", "## Who needs less than ebbtide\n"] {
+        assert!(stdout.contains(&format!("\n{line}")), "{line}: {stdout}");
+    }
+    // The medians of two groups, the items made, the quartiles of two groups.
+    assert_eq!(stdout.matches("\n| ebbtide | ").count(), 5, "{stdout}");
+    assert_eq!(stdout.matches("\n| opool | ").count(), 5, "{stdout}");
+    let mut written: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    written.sort();
+    assert_eq!(written, ["get-and-put.svg", "shapes.svg"].map(|name| folder.join(name)));
+    for file in written {
+        let svg = fs::read_to_string(&file).unwrap();
+        assert!(svg.contains(">\nebbtide\n<") && svg.contains(">\nopool\n<"), "{}: {svg}", file.display());
+    }
 }
 
 #[test]
-fn without_go_the_rest_is_measured() {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ebbtide-benches"));
-    program.args(["--rounds", "1", "--only", "go,opool", "--workload", "pair"]);
+fn charts_that_cannot_be_written_are_an_error_before_anything_is_measured() {
+    let output = run(&["--charts", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/charts")]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("error: no charts in "), "{stderr}");
+}
+
+#[test]
+fn without_go_and_cargo_the_rest_is_measured() {
+    let folder = folder("without-go");
+    let charts = folder.to_str().expect("the target folder's name is UTF-8");
+    let mut program =
+        program(&["--rounds", "1", "--only", "go,snmalloc,opool", "--workload", "pair", "--charts", charts]);
     program.env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let output = program.output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.starts_with("note: no figures for Go"), "{stderr}");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("no Go: there is no `go` to run"), "{stdout}");
+    let stderr = text(&output.stderr);
+    for note in ["note: no figures for snmalloc: there is no `cargo`", "note: no figures for go: there is no `go`"] {
+        assert!(stderr.contains(note), "{stderr}");
+    }
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("\n| not measured | go: there is no `go` to run |\n"), "{stdout}");
     assert!(stdout.contains("\n| opool | "), "{stdout}");
+    assert!(!folder.join("get-and-put.svg").exists(), "there is nothing to compare");
 }

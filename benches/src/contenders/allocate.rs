@@ -1,40 +1,54 @@
 //! No pool: the system's allocator, one allocation and one free for each use.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
+use crate::workload::Workload;
 
-pub(crate) struct Allocate;
+pub(crate) struct Allocate<I>(PhantomData<fn() -> I>);
 
-/// A buffer that is nobody's but its user's.
-pub(crate) struct Owned(Buffer);
+/// An item that is nobody's but its user's.
+pub(crate) struct Owned<I>(I);
 
-impl Deref for Owned {
-    type Target = Buffer;
+impl<I> Deref for Owned<I> {
+    type Target = I;
 
     #[inline]
-    fn deref(&self) -> &Buffer {
+    fn deref(&self) -> &I {
         &self.0
     }
 }
 
-impl DerefMut for Owned {
+impl<I> DerefMut for Owned<I> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut Buffer {
+    fn deref_mut(&mut self) -> &mut I {
         &mut self.0
     }
 }
 
-impl Contender for Allocate {
-    const NAME: &'static str = "allocate";
-    type Item<'p> = Owned;
+impl<I: Item> Contender for Allocate<I> {
+    const NAME: &'static str = "system-allocator";
+    type Item = I;
+    type With<J: Item> = Allocate<J>;
+    type Guard<'p> = Owned<I>;
 
-    fn new() -> Self {
-        Self
+    fn new(_room: usize) -> Self {
+        Self(PhantomData)
     }
 
     #[inline]
-    fn get(&self) -> Owned {
-        Owned(Buffer::new())
+    fn get(&self) -> Owned<I> {
+        Owned(I::default())
+    }
+
+    #[inline]
+    fn lose(&self, item: Owned<I>) {
+        drop(item);
+    }
+
+    fn runs(workload: &Workload) -> bool {
+        !workload.needs_a_pool()
     }
 }

@@ -2,28 +2,35 @@
 
 use crossbeam_queue::ArrayQueue;
 
-use super::ROOM;
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-pub(crate) struct Queue(ArrayQueue<Box<Buffer>>);
+pub(crate) struct Queue<I>(ArrayQueue<Box<I>>);
 
-impl Contender for Queue {
+impl<I: Item> Contender for Queue<I> {
     const NAME: &'static str = "array-queue";
-    type Item<'p> = Box<Buffer>;
+    type Item = I;
+    type With<J: Item> = Queue<J>;
+    type Guard<'p> = Box<I>;
 
-    fn new() -> Self {
-        Self(ArrayQueue::new(ROOM))
+    fn new(room: usize) -> Self {
+        Self(ArrayQueue::new(room))
     }
 
     #[inline]
-    fn get(&self) -> Box<Buffer> {
-        self.0.pop().unwrap_or_else(|| Box::new(Buffer::new()))
+    fn get(&self) -> Box<I> {
+        self.0.pop().unwrap_or_default()
     }
 
     #[inline]
-    fn put(&self, mut item: Box<Buffer>) {
+    fn put(&self, mut item: Box<I>) {
         item.clear();
         // A full queue hands the item back, and it is dropped here.
         let _ = self.0.push(item);
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
     }
 }

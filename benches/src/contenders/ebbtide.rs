@@ -1,34 +1,35 @@
 //! ebbtide as it comes: `Pool::new()`, guards, the janitor on, private slots by default.
 
-use ::ebbtide::{Clear, DefaultRecycle, Pool, Pooled};
+use ::ebbtide::{DefaultRecycle, Pool, Pooled};
 
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-impl Default for Buffer {
-    fn default() -> Self {
-        Buffer::new()
-    }
-}
+pub(crate) struct Ebbtide<I: Item>(Pool<I>);
 
-impl Clear for Buffer {
-    #[inline]
-    fn clear(&mut self) {
-        Buffer::clear(self);
-    }
-}
-
-pub(crate) struct Ebbtide(Pool<Buffer>);
-
-impl Contender for Ebbtide {
+impl<I: Item> Contender for Ebbtide<I> {
     const NAME: &'static str = "ebbtide";
-    type Item<'p> = Pooled<'p, Buffer, DefaultRecycle>;
+    type Item = I;
+    type With<J: Item> = Ebbtide<J>;
+    type Guard<'p> = Pooled<'p, I, DefaultRecycle>;
 
-    fn new() -> Self {
+    fn new(_room: usize) -> Self {
         Self(Pool::new())
     }
 
     #[inline]
-    fn get(&self) -> Self::Item<'_> {
+    fn get(&self) -> Self::Guard<'_> {
         self.0.get()
+    }
+
+    #[inline]
+    fn lose(&self, item: Self::Guard<'_>) {
+        drop(Pooled::detach(item));
+    }
+
+    const SWEEPS: bool = true;
+
+    fn sweep(&self) {
+        self.0.advance();
     }
 }

@@ -2,20 +2,29 @@
 
 use ::lockfree_object_pool::{LinearObjectPool, LinearReusable};
 
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-pub(crate) struct Linear(LinearObjectPool<Buffer>);
+pub(crate) struct Linear<I>(LinearObjectPool<I>);
 
-impl Contender for Linear {
+impl<I: Item> Contender for Linear<I> {
     const NAME: &'static str = "lockfree-object-pool";
-    type Item<'p> = LinearReusable<'p, Buffer>;
+    type Item = I;
+    type With<J: Item> = Linear<J>;
+    type Guard<'p> = LinearReusable<'p, I>;
 
-    fn new() -> Self {
-        Self(LinearObjectPool::new(Buffer::new, Buffer::clear))
+    fn new(_room: usize) -> Self {
+        Self(LinearObjectPool::new(I::default, I::clear))
     }
 
     #[inline]
-    fn get(&self) -> Self::Item<'_> {
+    fn get(&self) -> Self::Guard<'_> {
         self.0.pull()
     }
+
+    fn lose(&self, _item: Self::Guard<'_>) {
+        unreachable!("an item can't leave its page");
+    }
+
+    const LOSES: bool = false;
 }

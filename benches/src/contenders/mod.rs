@@ -1,13 +1,14 @@
-//! The adapters. Each gives its pool the most direct way it has to the same thing: an empty buffer.
+//! The adapters. Each gives its pool the most direct way it has to the same thing: an empty item.
 
 pub(crate) mod allocate;
 pub(crate) mod array_queue;
+pub(crate) mod concurrent_pool;
 pub(crate) mod ebbtide;
 pub(crate) mod lockfree_object_pool;
 pub(crate) mod mutex_vec;
 pub(crate) mod object_pool;
 pub(crate) mod opool;
+pub(crate) mod regex_automata;
+pub(crate) mod seg_queue;
+pub(crate) mod sharded_slab;
 pub(crate) mod thread_local;
-
-/// The room of the pools that need a fixed one: more than any workload has out at once.
-const ROOM: usize = 4096;

@@ -1,29 +1,66 @@
-//! A pool written by hand: boxes in a vector under the standard library's mutex.
+//! Pools written by hand: boxes in a vector under a mutex, the standard library's or `parking_lot`'s.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-#[expect(clippy::vec_box, reason = "an item that is in use stays where it is")]
-pub(crate) struct MutexVec(Mutex<Vec<Box<Buffer>>>);
+pub(crate) struct Std<I>(std::sync::Mutex<Vec<Box<I>>>);
 
-impl Contender for MutexVec {
+impl<I: Item> Contender for Std<I> {
     const NAME: &'static str = "mutex-vec";
-    type Item<'p> = Box<Buffer>;
+    type Item = I;
+    type With<J: Item> = Std<J>;
+    type Guard<'p> = Box<I>;
 
-    fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+    fn new(_room: usize) -> Self {
+        Self(Default::default())
     }
 
     #[inline]
-    fn get(&self) -> Box<Buffer> {
+    fn get(&self) -> Box<I> {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| Box::new(Buffer::new()))
+        idle.unwrap_or_default()
     }
 
     #[inline]
-    fn put(&self, mut item: Box<Buffer>) {
+    fn put(&self, mut item: Box<I>) {
         item.clear();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
+    }
+}
+
+pub(crate) struct ParkingLot<I>(parking_lot::Mutex<Vec<Box<I>>>);
+
+impl<I: Item> Contender for ParkingLot<I> {
+    const NAME: &'static str = "mutex-vec-parking-lot";
+    type Item = I;
+    type With<J: Item> = ParkingLot<J>;
+    type Guard<'p> = Box<I>;
+
+    fn new(_room: usize) -> Self {
+        Self(Default::default())
+    }
+
+    #[inline]
+    fn get(&self) -> Box<I> {
+        let idle = self.0.lock().pop();
+        idle.unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&self, mut item: Box<I>) {
+        item.clear();
+        self.0.lock().push(item);
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
     }
 }

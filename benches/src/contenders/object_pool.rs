@@ -2,26 +2,31 @@
 
 use ::object_pool::{Pool, Reusable};
 
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-pub(crate) struct ObjectPool(Pool<Buffer>);
+pub(crate) struct ObjectPool<I>(Pool<I>);
 
-impl Contender for ObjectPool {
+impl<I: Item> Contender for ObjectPool<I> {
     const NAME: &'static str = "object-pool";
-    type Item<'p> = Reusable<'p, Buffer>;
+    type Item = I;
+    type With<J: Item> = ObjectPool<J>;
+    type Guard<'p> = Reusable<'p, I>;
 
-    fn new() -> Self {
-        Self(Pool::new(0, Buffer::new))
+    fn new(_room: usize) -> Self {
+        Self(Pool::new(0, I::default))
     }
 
+    /// A guard that is dropped doesn't clear its item.
     #[inline]
-    fn get(&self) -> Self::Item<'_> {
-        self.0.pull(Buffer::new)
-    }
-
-    #[inline]
-    fn put<'p>(&'p self, mut item: Self::Item<'p>) {
+    fn get(&self) -> Self::Guard<'_> {
+        let mut item = self.0.pull(I::default);
         item.clear();
-        drop(item);
+        item
+    }
+
+    #[inline]
+    fn lose<'p>(&'p self, item: Self::Guard<'p>) {
+        drop(item.detach());
     }
 }

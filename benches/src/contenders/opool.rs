@@ -2,35 +2,42 @@
 
 use ::opool::{Pool, PoolAllocator, RefGuard};
 
-use super::ROOM;
-use crate::contender::{Buffer, Contender};
+use crate::contender::Contender;
+use crate::item::Item;
 
-pub(crate) struct Buffers;
+pub(crate) struct Items;
 
-impl PoolAllocator<Buffer> for Buffers {
+impl<I: Item> PoolAllocator<I> for Items {
     #[inline]
-    fn allocate(&self) -> Buffer {
-        Buffer::new()
+    fn allocate(&self) -> I {
+        I::default()
     }
 
     #[inline]
-    fn reset(&self, item: &mut Buffer) {
+    fn reset(&self, item: &mut I) {
         item.clear();
     }
 }
 
-pub(crate) struct Opool(Pool<Buffers, Buffer>);
+pub(crate) struct Opool<I: Item>(Pool<Items, I>);
 
-impl Contender for Opool {
+impl<I: Item> Contender for Opool<I> {
     const NAME: &'static str = "opool";
-    type Item<'p> = RefGuard<'p, Buffers, Buffer>;
+    type Item = I;
+    type With<J: Item> = Opool<J>;
+    type Guard<'p> = RefGuard<'p, Items, I>;
 
-    fn new() -> Self {
-        Self(Pool::new(ROOM, Buffers))
+    fn new(room: usize) -> Self {
+        Self(Pool::new(room, Items))
     }
 
     #[inline]
-    fn get(&self) -> Self::Item<'_> {
+    fn get(&self) -> Self::Guard<'_> {
         self.0.get()
+    }
+
+    #[inline]
+    fn lose<'p>(&'p self, item: Self::Guard<'p>) {
+        drop(item.into_inner());
     }
 }

@@ -1,67 +1,75 @@
 //! Bare thread-locals, which share nothing: what a pool would cost if it had only one thread to serve.
 
-use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 
-use crate::contender::{Buffer, Contender};
-use crate::workload::{Shape, Workload};
-
-type Boxes = Vec<Box<Buffer>>;
-
-thread_local! {
-    static ONE: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
-    static MANY: RefCell<Boxes> = const { RefCell::new(Vec::new()) };
-}
+use crate::contender::Contender;
+use crate::item::Item;
+use crate::workload::Workload;
 
 /// Keeps one item a thread, so it can only play where a thread uses one at a time.
-pub(crate) struct LocalCell;
+pub(crate) struct LocalCell<I>(PhantomData<fn() -> I>);
 
-impl Contender for LocalCell {
+impl<I: Item> Contender for LocalCell<I> {
     const NAME: &'static str = "thread-local-cell";
-    type Item<'p> = Box<Buffer>;
+    type Item = I;
+    type With<J: Item> = LocalCell<J>;
+    type Guard<'p> = Box<I>;
 
-    fn new() -> Self {
-        Self
+    fn new(_room: usize) -> Self {
+        Self(PhantomData)
     }
 
     #[inline]
-    fn get(&self) -> Box<Buffer> {
-        ONE.take().unwrap_or_else(|| Box::new(Buffer::new()))
+    fn get(&self) -> Box<I> {
+        I::local().with(|local| local.one.take()).unwrap_or_default()
     }
 
     #[inline]
-    fn put(&self, mut item: Box<Buffer>) {
+    fn put(&self, mut item: Box<I>) {
         item.clear();
-        ONE.set(Some(item));
+        I::local().with(|local| local.one.set(Some(item)));
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
     }
 
     fn runs(workload: &Workload) -> bool {
-        workload.shape == Shape::Pair
+        LocalVec::<I>::runs(workload) && workload.in_hand() == 1
     }
 }
 
 /// Keeps every item that a thread gave back, for that thread, for ever.
-pub(crate) struct LocalVec;
+pub(crate) struct LocalVec<I>(PhantomData<fn() -> I>);
 
-impl Contender for LocalVec {
+impl<I: Item> Contender for LocalVec<I> {
     const NAME: &'static str = "thread-local-vec";
-    type Item<'p> = Box<Buffer>;
+    type Item = I;
+    type With<J: Item> = LocalVec<J>;
+    type Guard<'p> = Box<I>;
 
-    fn new() -> Self {
-        Self
+    fn new(_room: usize) -> Self {
+        Self(PhantomData)
     }
 
     #[inline]
-    fn get(&self) -> Box<Buffer> {
-        MANY.with_borrow_mut(Vec::pop).unwrap_or_else(|| Box::new(Buffer::new()))
+    fn get(&self) -> Box<I> {
+        I::local().with(|local| local.many.borrow_mut().pop()).unwrap_or_default()
     }
 
     #[inline]
-    fn put(&self, mut item: Box<Buffer>) {
+    fn put(&self, mut item: Box<I>) {
         item.clear();
-        MANY.with_borrow_mut(|idle| idle.push(item));
+        I::local().with(|local| local.many.borrow_mut().push(item));
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
     }
 
     fn runs(workload: &Workload) -> bool {
-        !matches!(workload.shape, Shape::HandOff(_))
+        !workload.hands_over() && !workload.needs_a_pool()
     }
 }

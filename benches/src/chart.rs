@@ -1,0 +1,211 @@
+//! Bar charts: a panel for each column of a group, a bar for each contender.
+
+use std::error::Error;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::report::number;
+use crate::spread::Spread;
+
+/// One column of a group.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) unit: String,
+    pub(crate) bars: Vec<Bar>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: &'static str,
+    pub(crate) spread: Spread,
+    /// Whether it is what the chart is about.
+    pub(crate) ours: bool,
+}
+
+const WIDTH: u32 = 1160;
+const MARGIN: i32 = 16;
+/// Heights: of the page's title, of a panel's title, of a bar, and of the numbers under the bars.
+const HEAD: i32 = 52;
+const TITLE: i32 = 30;
+const ROW: i32 = 20;
+const AXIS: i32 = 40;
+/// Left of a panel's bars are the names, right of the longest is room for its number.
+const NAMES: i32 = 172;
+const NUMBERS: i32 = 62;
+
+const OURS: RGBColor = RGBColor(196, 78, 28);
+const OTHERS: RGBColor = RGBColor(134, 182, 219);
+const INK: RGBColor = RGBColor(19, 52, 84);
+const GREY: RGBColor = RGBColor(105, 105, 105);
+
+/// Beyond this ratio of the largest to the smallest, the small ones can't be told apart but on a logarithmic scale.
+const LINEAR_UP_TO: f64 = 20.0;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// The chart as a file's text. Its ground is white, so that it can be read on a page of any colour.
+pub(crate) fn svg(title: &str, panels: &[Panel]) -> Result<String, Box<dyn Error>> {
+    let height = |panel: &Panel| TITLE + ROW * panel.bars.len() as i32 + AXIS;
+    // Two panels side by side, as high as the higher of them.
+    let rows: Vec<(i32, &[Panel])> =
+        panels.chunks(2).map(|pair| (pair.iter().map(height).max().unwrap_or(0), pair)).collect();
+    let total = HEAD + rows.iter().map(|(height, _)| height + MARGIN).sum::<i32>();
+
+    let mut text = String::new();
+    {
+        let page = SVGBackend::with_string(&mut text, (WIDTH, total as u32)).into_drawing_area();
+        page.fill(&WHITE)?;
+        page.draw(&Text::new(title.to_owned(), (MARGIN, 16), style(24, INK)))?;
+        let mut rest = page.split_vertically(HEAD).1;
+        for (height, pair) in rows {
+            let (row, below) = rest.split_vertically(height + MARGIN);
+            for (panel, area) in pair.iter().zip(row.split_evenly((1, 2))) {
+                draw(panel, &area)?;
+            }
+            rest = below;
+        }
+        page.present()?;
+    }
+    Ok(text)
+}
+
+fn draw(panel: &Panel, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
+    let mut bars: Vec<&Bar> = panel.bars.iter().collect();
+    bars.sort_by(|a, b| a.spread.median.total_cmp(&b.spread.median));
+    let bottom = TITLE + ROW * bars.len() as i32;
+    let scale = Scale::of(&panel.bars, MARGIN + NAMES..area.dim_in_pixel().0 as i32 - NUMBERS);
+    let below = style(13, GREY).pos(Pos::new(HPos::Center, VPos::Top));
+
+    area.draw(&Text::new(panel.title.clone(), (MARGIN, 4), style(18, INK)))?;
+    for mark in scale.marks() {
+        let x = scale.place(mark);
+        area.draw(&PathElement::new([(x, TITLE), (x, bottom)], BLACK.mix(0.12)))?;
+        area.draw(&Text::new(short(mark), (x, bottom + 6), below.clone()))?;
+    }
+    let kind = if scale.logarithmic { ", logarithmic" } else { "" };
+    let middle = (scale.pixels.start + scale.pixels.end) / 2;
+    area.draw(&Text::new(format!("{}{kind}", panel.unit), (middle, bottom + 22), below))?;
+
+    for (place, bar) in bars.iter().enumerate() {
+        let top = TITLE + ROW * place as i32;
+        let centre = top + ROW / 2;
+        let (fill, ink) = if bar.ours { (OURS, OURS) } else { (OTHERS, INK) };
+        let Spread { low, median, high } = bar.spread;
+        let [low, end, high] = [low, median, high].map(|value| scale.place(value));
+        let name = style(14, ink).pos(Pos::new(HPos::Right, VPos::Center));
+        area.draw(&Text::new(bar.name, (scale.pixels.start - 8, centre), name))?;
+        area.draw(&Rectangle::new([(scale.zero, top + 3), (end, top + ROW - 3)], fill.filled()))?;
+        area.draw(&PathElement::new([(low, centre), (high, centre)], INK))?;
+        for x in [low, high] {
+            area.draw(&PathElement::new([(x, centre - 3), (x, centre + 3)], INK))?;
+        }
+        let number_at = (end.max(high).max(scale.zero) + 6, centre);
+        area.draw(&Text::new(number(median), number_at, style(13, ink).pos(Pos::new(HPos::Left, VPos::Center))))?;
+    }
+    Ok(())
+}
+
+fn style(size: u32, colour: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&colour)
+}
+
+/// A mark on the axis, as 0.5, 2 or 1000.
+fn short(value: f64) -> String {
+    format!("{}", (value * 1e6).round() / 1e6 + 0.0) // no "-0"
+}
+
+/// Where values lie.
+struct Scale {
+    logarithmic: bool,
+    values: Range<f64>,
+    pixels: Range<i32>,
+    /// Where bars begin.
+    zero: i32,
+}
+
+impl Scale {
+    fn of(bars: &[Bar], pixels: Range<i32>) -> Self {
+        let most = bars.iter().map(|bar| bar.spread.high).fold(0.0, f64::max);
+        let medians = bars.iter().map(|bar| bar.spread.median);
+        let least = medians.filter(|&median| median > 0.0).fold(most, f64::min);
+        let logarithmic = most > LINEAR_UP_TO * least;
+        let values = match logarithmic {
+            // What is 0 or less has no bar.
+            true => least / 2.0..most,
+            false => bars.iter().map(|bar| bar.spread.low).fold(0.0, f64::min)..most,
+        };
+        let mut scale = Self { logarithmic, values, zero: pixels.start, pixels };
+        scale.zero = scale.place(0.0);
+        scale
+    }
+
+    fn place(&self, value: f64) -> i32 {
+        let Range { start, end } = self.values;
+        let value = value.clamp(start, end);
+        let part = match self.logarithmic {
+            true => (value / start).ln() / (end / start).ln(),
+            false => (value - start) / (end - start),
+        };
+        self.pixels.start + (part * self.pixels.len() as f64) as i32
+    }
+
+    /// Round numbers all along the axis.
+    fn marks(&self) -> Vec<f64> {
+        let Range { start, end } = self.values;
+        let digits: &[f64] = match end / start {
+            _ if !self.logarithmic => return RangedCoordf64::from(start..end).key_points(6),
+            ratio if ratio > 1e3 => &[1.0],
+            _ => &[1.0, 2.0, 5.0],
+        };
+        let powers = start.log10().floor() as i32..=end.log10().floor() as i32;
+        let all = powers.flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
+        all.filter(|mark| self.values.contains(mark)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(name: &'static str, median: f64) -> Bar {
+        Bar { name, spread: Spread { low: median - 1.0, median, high: median + 1.0 }, ours: name == "ours" }
+    }
+
+    #[test]
+    fn a_linear_scale_begins_at_0_or_below() {
+        let scale = Scale::of(&[bar("a", 3.0), bar("b", 9.0)], 100..200);
+        assert_eq!((scale.logarithmic, scale.zero, scale.place(5.0), scale.place(10.0)), (false, 100, 150, 200));
+        assert_eq!(scale.marks().first(), Some(&0.0));
+        let scale = Scale::of(&[bar("a", 0.0), bar("b", 3.0)], 100..200);
+        assert_eq!((scale.place(-1.0), scale.zero, scale.place(4.0)), (100, 120, 200));
+    }
+
+    #[test]
+    fn far_apart_values_get_a_logarithmic_scale() {
+        let scale = Scale::of(&[bar("a", 2.0), bar("b", 99.0), bar("c", -0.5)], 100..200);
+        assert!(scale.logarithmic);
+        assert_eq!((scale.zero, scale.place(-0.5), scale.place(10.0), scale.place(100.0)), (100, 100, 150, 200));
+        assert_eq!(scale.marks(), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0]);
+    }
+
+    #[test]
+    fn bars_stand_in_order_and_ours_in_its_own_colour() {
+        let panel = Panel {
+            title: "pair, 2 threads".into(),
+            unit: "ns".into(),
+            bars: vec![bar("slow", 30.0), bar("Vec<u8>", 20.0), bar("ours", 10.0)],
+        };
+        let svg = svg("Throughput", &[panel]).unwrap();
+        let at = |text: &str| svg.find(text).unwrap_or_else(|| panic!("{text}: {svg}"));
+        assert!(at("Throughput") < at("pair, 2 threads"));
+        assert!(at("ours") < at("Vec&lt;u8&gt;") && at("Vec&lt;u8&gt;") < at("slow"));
+        assert_eq!(svg.matches("#C44E1C").count(), 3, "its name, its bar and its number: {svg}");
+        assert!(svg.trim_end().ends_with("</svg>"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What a run took place on, as far as it can be told. Not whose machine it was.
+
+use std::env::consts::{ARCH, OS};
+use std::fs;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::go::stdout;
+
+/// One line for each thing that is known: what it is, and its value.
+pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
+    let package = env!("CARGO_MANIFEST_DIR");
+    let says = |program: &str, args: &[&str]| stdout(Command::new(program).args(args).current_dir(package)).ok();
+    let commit = says("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]);
+    let tree = ["tree", "--quiet", "--all-features", "--depth=1", "--prefix=none", "--edges=normal"];
+    let version = env!("CARGO_PKG_VERSION");
+    [
+        ("date", Some(date(SystemTime::now()))),
+        ("system", Some(format!("{}, {ARCH}", system().unwrap_or(OS.into())))),
+        ("CPU", processor().or_else(|| says("sysctl", &["-n", "machdep.cpu.brand_string"]))),
+        ("cores", Some(cores.to_string())),
+        ("rustc", says("rustc", &["--version"])),
+        (
+            "crate",
+            Some(format!("ebbtide {version}") + &commit.map_or(String::new(), |commit| format!(", commit {commit}"))),
+        ),
+        ("peers", says("cargo", &tree).map(|tree| peers(&tree))),
+    ]
+    .into_iter()
+    .filter_map(|(what, value)| Some((what, value?)))
+    .collect()
+}
+
+/// The versions in what `cargo tree` says, which has a line for this package and one for each dependency.
+fn peers(tree: &str) -> String {
+    let peer = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        (!["ebbtide", "hdrhistogram", "plotters"].contains(&name)).then(|| format!("{name} {version}"))
+    };
+    tree.lines().skip(1).filter_map(peer).collect::<Vec<_>>().join(", ")
+}
+
+/// The distribution's name and the kernel's version.
+fn system() -> Option<String> {
+    let release = fs::read_to_string("/etc/os-release").ok()?;
+    let name = field(&release, "PRETTY_NAME=")?.trim_matches('"').to_owned();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let version = kernel.trim().split('-').next()?;
+    Some(format!("{name}, Linux {version}"))
+}
+
+fn processor() -> Option<String> {
+    let cpus = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let value = field(&cpus, "model name")?;
+    Some(value.trim_start_matches([' ', '\t', ':']).to_owned())
+}
+
+/// The rest of the first line that begins with `name`.
+fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| line.strip_prefix(name))
+}
+
+/// The day, in UTC, as 2026-11-21.
+fn date(now: SystemTime) -> String {
+    let mut days = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn days_have_their_dates() {
+        for (day, expected) in
+            [(0, "1970-01-01"), (11_015, "2000-02-28"), (11_016, "2000-02-29"), (11_017, "2000-03-01")]
+        {
+            assert_eq!(date(UNIX_EPOCH + Duration::from_secs(day * 86_400 + 86_399)), expected);
+        }
+        for (day, expected) in [(19_722, "2023-12-31"), (19_723, "2024-01-01"), (47_540, "2100-02-28")] {
+            assert_eq!(date(UNIX_EPOCH + Duration::from_secs(day * 86_400)), expected);
+        }
+    }
+
+    #[test]
+    fn peers_have_their_versions() {
+        let tree =
+            "ebbtide-benches v0.1.0 (/src/benches)\nebbtide v0.1.0 (/src)\nopool v0.2.0\nobject-pool v0.6.0 (*)\n";
+        assert_eq!(peers(tree), "opool 0.2.0, object-pool 0.6.0");
+    }
+
+    #[test]
+    fn this_machine_has_facts() {
+        let facts = facts(3);
+        for known in ["date", "system", "cores", "crate"] {
+            let value = facts.iter().find_map(|(what, value)| (*what == known).then_some(value));
+            assert!(value.is_some_and(|value| !value.is_empty()), "{known}: {facts:?}");
+        }
+        assert!(facts.contains(&("cores", "3".into())));
+    }
+}

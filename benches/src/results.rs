@@ -1,0 +1,97 @@
+//! What a comparison has found: every sample of every contender in every workload.
+
+use crate::sample::Sample;
+use crate::spread::Spread;
+use crate::workload::{Column, Group, Workload};
+
+/// The contender that all others are compared with.
+pub(crate) const OURS: &str = "ebbtide";
+
+/// The number that has a table of its own: how well a pool pools.
+pub(crate) const MADE: &str = "made_per_million";
+
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) workloads: Vec<&'static Workload>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rounds: usize,
+    /// How many threads can run at once.
+    pub(crate) cores: usize,
+    /// What `go version` says, if Go was measured.
+    pub(crate) go: Option<String>,
+    /// Who could not be measured, and why.
+    pub(crate) missing: Vec<(&'static str, String)>,
+}
+
+/// One contender's samples: for each workload, in the order of `Results`, those of all rounds.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) samples: Vec<Vec<Sample>>,
+}
+
+/// One number of one workload: a column of a table, a panel of a chart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    /// The workload's place in `Results`.
+    pub(crate) at: usize,
+    pub(crate) workload: &'static Workload,
+    pub(crate) column: &'static Column,
+}
+
+impl Results {
+    pub(crate) fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    pub(crate) fn place(&self, workload: &str) -> Option<usize> {
+        self.workloads.iter().position(|other| other.name == workload)
+    }
+
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<_> = self.workloads.iter().map(|workload| workload.group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// What contenders are compared by.
+    pub(crate) fn compared(&self) -> impl Iterator<Item = Figure> {
+        self.figures().filter(|figure| !figure.column.aside)
+    }
+
+    /// Everything that is shown but `MADE`.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = Figure> {
+        let workloads = self.workloads.iter().copied().enumerate();
+        workloads.flat_map(|(at, workload)| {
+            let shown = workload.columns.iter().filter(|column| column.key != MADE);
+            shown.map(move |column| Figure { at, workload, column })
+        })
+    }
+}
+
+impl Row {
+    /// The numbers of one name in a workload; nothing if it has none.
+    pub(crate) fn spread(&self, workload: usize, key: &str) -> Option<Spread> {
+        Spread::of(self.samples[workload].iter().filter_map(|sample| sample.get(key)))
+    }
+
+    pub(crate) fn median(&self, workload: usize, key: &str) -> Option<f64> {
+        Some(self.spread(workload, key)?.median)
+    }
+
+    pub(crate) fn figure(&self, figure: Figure) -> Option<Spread> {
+        self.spread(figure.at, figure.column.key)
+    }
+}
+
+impl Figure {
+    /// What it is called: the workload alone says it where it has but one number.
+    pub(crate) fn title(self) -> String {
+        let Workload { name, columns, .. } = self.workload;
+        match columns.iter().filter(|column| column.key != MADE).count() {
+            1 => (*name).to_owned(),
+            _ => format!("{name}, {}", self.column.title),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Starts a number of threads together, twice, and tells each when to stop.
+
+use std::sync::{Barrier, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Plan;
+use crate::item;
+use crate::sample::Sample;
+
+/// Items handed out and given back, and items made, in one stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Count {
+    pub(super) pairs: u64,
+    pub(super) made: u64,
+}
+
+impl Count {
+    fn add(&mut self, other: Count) {
+        self.pairs += other.pairs;
+        self.made += other.made;
+    }
+}
+
+/// What all threads did: first the warm-up, which is counted but not timed, then what is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Work {
+    pub(super) warm_up: Count,
+    pub(super) measured: Count,
+    /// Until the last of them was done.
+    pub(super) wall: Duration,
+}
+
+impl Work {
+    /// Nanoseconds of one thread's time for each pair, when so many threads work.
+    ///
+    /// `wall × busy / pairs`, where no more are busy than can run at once: for threads with a core each this is what one
+    /// thread waits for a pair; for more threads than cores it is what a pair takes of a core.
+    pub(super) fn ns(&self, threads: usize) -> f64 {
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+        self.wall.as_nanos() as f64 * threads.min(cores) as f64 / self.measured.pairs as f64
+    }
+
+    pub(super) fn sample(&self, threads: usize) -> Sample {
+        Sample::default()
+            .with("ns", self.ns(threads))
+            .with("made_per_million", self.measured.made as f64 * 1e6 / self.measured.pairs as f64)
+            .with("pairs", self.measured.pairs as f64)
+            .with("made", self.measured.made as f64)
+            .with("warm_up_pairs", self.warm_up.pairs as f64)
+            .with("warm_up_made", self.warm_up.made as f64)
+    }
+}
+
+/// Every thread does the same in its own loop.
+///
+/// `body` is called in each thread; what it returns does one chunk and says how many pairs that was.
+pub(super) fn side_by_side<B: FnMut() -> usize>(threads: usize, plan: Plan, body: impl Fn() -> B + Sync) -> Work {
+    let clock = Clock::new(threads, plan);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| clock.run(body()))).collect();
+        let tallies = workers.into_iter().map(|worker| worker.join());
+        let tallies = tallies.map(|tally| tally.expect("a worker panicked"));
+        clock.work(tallies.collect())
+    })
+}
+
+pub(super) struct Clock {
+    plan: Plan,
+    gate: Barrier,
+    warm_up: OnceLock<Instant>,
+    measured: OnceLock<Instant>,
+}
+
+/// What one thread did.
+pub(super) struct Tally {
+    warm_up: Count,
+    measured: Count,
+    end: Instant,
+}
+
+impl Clock {
+    pub(super) fn new(threads: usize, plan: Plan) -> Self {
+        Self { plan, gate: Barrier::new(threads), warm_up: OnceLock::new(), measured: OnceLock::new() }
+    }
+
+    /// Warms up and measures `chunk`, in one of the threads.
+    pub(super) fn run(&self, mut chunk: impl FnMut() -> usize) -> Tally {
+        let warm_up = self.warm_up(&mut chunk);
+        self.measure(warm_up, chunk)
+    }
+
+    /// The first half of a run.
+    pub(super) fn warm_up(&self, chunk: impl FnMut() -> usize) -> Count {
+        self.stretch(&self.warm_up, self.plan.warm_up, chunk).0
+    }
+
+    /// The second half of a run.
+    pub(super) fn measure(&self, warm_up: Count, chunk: impl FnMut() -> usize) -> Tally {
+        let (measured, end) = self.stretch(&self.measured, self.plan.measured, chunk);
+        Tally { warm_up, measured, end }
+    }
+
+    /// Repeats `chunk` for `time`, counted from the moment when the first thread passed the gate.
+    fn stretch(&self, start: &OnceLock<Instant>, time: Duration, mut chunk: impl FnMut() -> usize) -> (Count, Instant) {
+        self.gate.wait();
+        let deadline = *start.get_or_init(Instant::now) + time;
+        let mut pairs = 0;
+        loop {
+            pairs += chunk() as u64;
+            let now = Instant::now();
+            if now >= deadline {
+                let made = item::take_made();
+                return (Count { pairs, made }, now);
+            }
+        }
+    }
+
+    /// Adds up what the threads did.
+    pub(super) fn work(&self, tallies: Vec<Tally>) -> Work {
+        let start = *self.measured.get().expect("every thread has been measured");
+        let mut work = Work::default();
+        for tally in tallies {
+            work.warm_up.add(tally.warm_up);
+            work.measured.add(tally.measured);
+            work.wall = work.wall.max(tally.end - start);
+        }
+        work
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_is_the_time_of_the_threads_that_can_run() {
+        let count = Count { pairs: 1000, made: 4 };
+        let work = Work { warm_up: Count::default(), measured: count, wall: Duration::from_nanos(5000) };
+        assert_eq!(work.ns(1), 5.0);
+        let cores = thread::available_parallelism().unwrap().get();
+        assert_eq!(work.ns(cores + 100), 5.0 * cores as f64);
+        assert_eq!(work.sample(1).get("made_per_million"), Some(4000.0));
+    }
+}

@@ -1,0 +1,41 @@
+//! A pair whose cache lines have all been used for something else since the last one.
+
+use std::hint::black_box;
+use std::sync::{Mutex, PoisonError};
+
+use super::clock::side_by_side;
+use super::latency::Times;
+use super::pairs::get;
+use super::{Plan, ROOM};
+use crate::contender::Contender;
+use crate::sample::Sample;
+
+/// What is walked through in between: several times what a core has of cache for itself.
+const WALK: usize = 8 << 20;
+
+/// At most a cache line.
+const STEP: usize = 64;
+
+/// Pairs of which every so-and-so-many-th finds a cold cache. Only those are timed: the median, with the clock's share.
+pub(super) fn cold<C: Contender>(every: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let memory = vec![1_u8; plan.of(WALK)];
+    let warm = plan.of(every) - 1;
+    let times = Mutex::new(Times::new());
+    let work = side_by_side(1, plan, || {
+        let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pool, memory) = (&pool, &memory);
+        move || {
+            for _ in 0..warm {
+                pool.put(get(*pool));
+            }
+            for byte in memory.iter().step_by(STEP) {
+                black_box(*byte);
+            }
+            times.of(|| pool.put(get(*pool)));
+            warm + 1
+        }
+    });
+    let times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    work.sample(1).with("ns", times.quantile(0.5)).with("clock_ns", Times::of_nothing())
+}

@@ -1,0 +1,116 @@
+//! What Go's own benchmarks of `sync.Pool` do (`src/sync/pool_test.go`), with items that are guards.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use super::clock::side_by_side;
+use super::latency::{Times, nanoseconds};
+use super::pairs::get;
+use super::{Plan, ROOM};
+use crate::contender::Contender;
+use crate::sample::Sample;
+
+/// Puts so many items, then gets as many.
+pub(super) fn put_first<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
+    starve::<C>(size, size, threads, plan)
+}
+
+/// Puts fewer items than it gets: the rest never comes back.
+pub(super) fn starve<C: Contender>(puts: usize, gets: usize, threads: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let rounds = plan.chunks(gets);
+    let work = side_by_side(threads, plan, || {
+        let mut held = Vec::with_capacity(gets.max(64));
+        held.extend((0..gets).map(|_| get(pool)));
+        move || {
+            for _ in 0..rounds {
+                let mut items = held.drain(..);
+                items.by_ref().take(puts).for_each(|item| pool.put(item));
+                items.for_each(|item| pool.lose(item));
+                held.extend((0..gets).map(|_| get(pool)));
+            }
+            rounds * gets
+        }
+    });
+    work.sample(threads)
+}
+
+/// Sweeps a pool with so many idle items: the first time makes them victims, the second drops them.
+///
+/// Meanwhile another thread makes pairs. The longest of those that overlap the two sweeps is the pause; the sweep is the
+/// longer of the two. Of both the median is told.
+pub(super) fn pause<C: Contender>(items: usize, plan: Plan) -> Sample {
+    let items = plan.of(items);
+    let pool = &C::new(items);
+    let (done, longest) = (&AtomicU64::new(0), &AtomicU64::new(0));
+    let over = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                pool.put(get(pool));
+                longest.fetch_max(nanoseconds(start.elapsed()), Ordering::Relaxed);
+                done.fetch_add(1, Ordering::Release);
+            }
+        });
+        let mut held = Vec::with_capacity(items);
+        let mut two_sweeps = || {
+            held.extend((0..items).map(|_| get(pool)));
+            held.drain(..).for_each(|item| pool.put(item));
+            longest.store(0, Ordering::Relaxed);
+            let sweeps = [(); 2].map(|()| {
+                let start = Instant::now();
+                pool.sweep();
+                nanoseconds(start.elapsed())
+            });
+            // The pair that was under way at the end counts too, however long it takes.
+            let enough = done.load(Ordering::Relaxed) + 2;
+            while done.load(Ordering::Acquire) < enough {
+                thread::yield_now();
+            }
+            (sweeps[0].max(sweeps[1]), longest.load(Ordering::Relaxed))
+        };
+        two_sweeps();
+        let (mut sweeps, mut pauses) = (Times::new(), Times::new());
+        let start = Instant::now();
+        while sweeps.is_empty() || start.elapsed() < plan.measured {
+            let (sweep, pause) = two_sweeps();
+            sweeps.record(sweep);
+            pauses.record(pause);
+        }
+        over.store(true, Ordering::Relaxed);
+        Sample::default().with("pause_us", pauses.quantile(0.5) / 1e3).with("sweep_us", sweeps.quantile(0.5) / 1e3)
+    })
+}
+
+/// What each user of an item that is costly to make allocates beside it.
+const SCRATCH: usize = 32 << 10;
+
+/// Gets of all threads between two epochs: about as many as Go's benchmark makes between two garbage collections.
+const EPOCH: usize = 256;
+
+/// Bursts of items that take long to make, with scratch space allocated and freed for each. What has epochs ends one from
+/// time to time, so that the pool has to keep what is used and may drop what isn't.
+pub(super) fn work<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
+    let size = plan.of(size);
+    let pool = &C::new(ROOM);
+    let work = side_by_side(threads, plan, || {
+        let mut held = Vec::with_capacity(size.max(64));
+        let mut gets = 0;
+        move || {
+            for _ in 0..size {
+                held.push(get(pool));
+                black_box(vec![0_u8; SCRATCH]);
+                gets += 1;
+                if C::SWEEPS && gets % (EPOCH * threads) == 0 {
+                    pool.sweep();
+                }
+            }
+            held.drain(..).for_each(|item| pool.put(item));
+            size
+        }
+    });
+    work.sample(threads)
+}

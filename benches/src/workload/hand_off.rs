@@ -1,0 +1,150 @@
+//! Items that are got in one thread and given back in another.
+
+use std::hint;
+use std::sync::mpsc;
+use std::thread;
+
+use crossbeam_queue::ArrayQueue;
+use ebbtide::Clear;
+
+use super::clock::{Clock, Work};
+use super::pairs::get;
+use super::{Plan, ROOM};
+use crate::contender::Contender;
+use crate::item::{self, Item};
+use crate::sample::Sample;
+
+/// Messages that travel at once.
+const CARRIERS: usize = 16;
+
+/// What becomes of the items in a message.
+#[derive(Clone, Copy, PartialEq)]
+enum Message {
+    /// They come from the pool and go back to it.
+    Pooled,
+    /// They stay where they are and travel back with the message: so this is what the messages themselves cost.
+    Kept,
+}
+
+/// A message: items in use.
+type Carrier<'p, C> = Vec<<C as Contender>::Guard<'p>>;
+
+/// By a channel whose receiver spins, less what the same messages cost without the pool.
+pub(super) fn spinning<C: Contender>(size: usize, plan: Plan) -> Sample {
+    less_the_messages(|message| {
+        let pool = C::new(ROOM);
+        let (empty, full) = (&Spinning::new(), &Spinning::new());
+        let empty = (|carrier| empty.send(carrier), || empty.receive());
+        let full = (|carrier| full.send(carrier), || full.receive());
+        hand_off(&pool, size, plan, message, empty, full)
+    })
+}
+
+/// By the standard library's channel, which puts a thread to sleep that has to wait.
+pub(super) fn blocking<C: Contender>(size: usize, plan: Plan) -> Sample {
+    less_the_messages(|message| {
+        let pool = C::new(ROOM);
+        let (send_empty, receive_empty) = mpsc::sync_channel(CARRIERS + 1);
+        let (send_full, receive_full) = mpsc::sync_channel(CARRIERS + 1);
+        let there = "the other thread is there";
+        // At the end the filling thread has gone, and the last messages are for nobody.
+        let empty = (|carrier| drop(send_empty.send(carrier)), move || receive_empty.recv().expect(there));
+        let full = (|carrier| send_full.send(carrier).expect(there), || receive_full.recv().expect(there));
+        hand_off(&pool, size, plan, message, empty, full)
+    })
+}
+
+fn less_the_messages(run: impl Fn(Message) -> Work) -> Sample {
+    let messages = run(Message::Kept).ns(2);
+    item::take_made();
+    let pooled = run(Message::Pooled);
+    pooled.sample(2).with("ns", pooled.ns(2) - messages).with("messages_ns", messages)
+}
+
+/// One thread fills messages, the other empties them and sends them back to be filled again.
+///
+/// Both kinds of message make the same journeys in the same vectors, and both threads touch each item in the same way:
+/// the first writes to it, the second reads and clears it. So the two differ by what the pool does and nothing else.
+///
+/// `empty` and `full` are the two channels, each as its sending and its receiving end.
+///
+/// The pool has as many items as can be under way before it begins: what is made later was free and wasn't found.
+fn hand_off<'p, C: Contender>(
+    pool: &'p C,
+    size: usize,
+    plan: Plan,
+    message: Message,
+    (send_empty, receive_empty): (impl Fn(Carrier<'p, C>), impl Fn() -> Carrier<'p, C> + Send),
+    (send_full, receive_full): (impl Fn(Option<Carrier<'p, C>>) + Send, impl Fn() -> Option<Carrier<'p, C>>),
+) -> Work {
+    let clock = &Clock::new(1, plan);
+    let messages = plan.chunks(size);
+    let carriers: Vec<Carrier<'p, C>> = (0..CARRIERS).map(|_| (0..size).map(|_| pool.get()).collect()).collect();
+    for mut carrier in carriers {
+        if message == Message::Pooled {
+            carrier.drain(..).for_each(|item| pool.put(item));
+        }
+        send_empty(carrier);
+    }
+    thread::scope(|scope| {
+        let filler = scope.spawn(move || {
+            let tally = clock.run(|| {
+                for _ in 0..messages {
+                    let mut carrier = receive_empty();
+                    match message {
+                        Message::Pooled => carrier.extend((0..size).map(|_| get(pool))),
+                        Message::Kept => carrier.iter_mut().for_each(|item| item.write()),
+                    }
+                    send_full(Some(carrier));
+                }
+                messages * size
+            });
+            send_full(None);
+            tally
+        });
+        while let Some(mut carrier) = receive_full() {
+            match message {
+                Message::Pooled => carrier.drain(..).for_each(|item| {
+                    item.read();
+                    pool.put(item);
+                }),
+                Message::Kept => carrier.iter_mut().for_each(|item| {
+                    item.read();
+                    item.clear();
+                }),
+            }
+            send_empty(carrier);
+        }
+        clock.work(vec![filler.join().expect("the filling thread panicked")])
+    })
+}
+
+/// A channel whose receiver spins: to put a thread to sleep and wake it takes far longer than what is measured here,
+/// and never twice the same.
+struct Spinning<T>(ArrayQueue<T>);
+
+impl<T> Spinning<T> {
+    /// There is room for every message there is, and one to say that it is over.
+    fn new() -> Self {
+        Self(ArrayQueue::new(CARRIERS + 1))
+    }
+
+    fn send(&self, message: T) {
+        assert!(self.0.push(message).is_ok(), "there is room for all");
+    }
+
+    fn receive(&self) -> T {
+        let mut tries = 0_u32;
+        loop {
+            if let Some(message) = self.0.pop() {
+                return message;
+            }
+            tries += 1;
+            match tries % 1024 {
+                // Perhaps the sender waits for this very core.
+                0 => thread::yield_now(),
+                _ => hint::spin_loop(),
+            }
+        }
+    }
+}

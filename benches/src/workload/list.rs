@@ -1,0 +1,419 @@
+//! Every workload, in the order of the tables.
+
+use super::{Against, Channel, Column, Group, Kind, Shape, Target, Workload};
+
+const fn column(key: &'static str, title: &'static str, unit: &'static str) -> Column {
+    Column { key, title, unit, aside: false }
+}
+
+const fn aside(key: &'static str, title: &'static str, unit: &'static str) -> Column {
+    Column { key, title, unit, aside: true }
+}
+
+const NS: Column = column("ns", "a pair", "ns");
+const MADE: Column = column("made_per_million", "made per million", "");
+
+/// What the clock itself takes of every time that is told.
+const CLOCK: Column = aside("clock_ns", "of that the clock", "ns");
+
+const PAIR: &[Column] = &[NS, MADE];
+const HAND_OFF: &[Column] = &[NS, MADE, aside("messages_ns", "the messages alone, for each item", "ns")];
+const CHURN: &[Column] = &[NS, MADE, aside("thread_ns", "the thread alone, for each pair", "ns")];
+const COLD: &[Column] = &[NS, CLOCK];
+const PAUSE: &[Column] = &[column("pause_us", "longest pair meanwhile", "µs"), column("sweep_us", "the sweep", "µs")];
+const SWEEP: &[Column] = &[column("sweep_us", "a sweep", "µs")];
+const LATENCY: &[Column] = &[
+    column("p50_ns", "p50", "ns"),
+    column("p99_ns", "p99", "ns"),
+    column("p999_ns", "p99.9", "ns"),
+    column("max_ns", "max", "ns"),
+    CLOCK,
+];
+const WEIGHT: &[Column] = &[
+    column("unused_bytes", "unused", "B"),
+    column("used_bytes", "used once", "B"),
+    column("thread_bytes", "each further thread", "B"),
+    column("item_bytes", "each further item", "B"),
+];
+const AFTER_BURST: &[Column] =
+    &[column("held", "items held", ""), column("resident_mib", "growth of resident memory", "MiB")];
+
+const fn times_go(bar: f64, goal: f64) -> Target {
+    Target { key: NS.key, against: Against::Go, bar, goal }
+}
+
+const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
+    Target { key, against: Against::Nothing, bar, goal }
+}
+
+/// A second thread makes nothing slower.
+const fn as_with_one(workload: &'static str) -> Target {
+    Target { key: NS.key, against: Against::Own(workload), bar: 1.05, goal: 1.0 }
+}
+
+/// What else there is in the program makes nothing slower.
+const fn undisturbed() -> Target {
+    Target { key: NS.key, against: Against::Own("pair"), bar: 1.10, goal: 1.0 }
+}
+
+/// What is made once warm, though there are enough items.
+const MISSES: Target = plain(MADE.key, 5.0, 0.0);
+
+const BASE: Workload = Workload {
+    name: "",
+    group: Group::Targets,
+    about: "",
+    shape: Shape::Pair,
+    item: Kind::Buffer,
+    threads: 1,
+    columns: PAIR,
+    targets: &[],
+    quick: true,
+};
+
+pub(crate) static ALL: [Workload; 40] = [
+    Workload {
+        name: "pair",
+        group: Group::Targets,
+        about: "one pair after another",
+        shape: Shape::Pair,
+        targets: &[times_go(0.30, 0.20)],
+        ..BASE
+    },
+    Workload {
+        name: "pair-2t",
+        group: Group::Targets,
+        about: "the same in two threads on one pool",
+        shape: Shape::Pair,
+        threads: 2,
+        targets: &[times_go(0.30, 0.20), as_with_one("pair")],
+        ..BASE
+    },
+    Workload {
+        name: "burst-16",
+        group: Group::Targets,
+        about: "gets 16, then gives them back, the first one first",
+        shape: Shape::Burst(16),
+        targets: &[times_go(0.27, 0.17)],
+        ..BASE
+    },
+    Workload {
+        name: "burst-16-2t",
+        group: Group::Targets,
+        about: "the same in two threads on one pool",
+        shape: Shape::Burst(16),
+        threads: 2,
+        targets: &[times_go(0.27, 0.17), as_with_one("burst-16")],
+        ..BASE
+    },
+    Workload {
+        name: "burst-2048",
+        group: Group::Targets,
+        about: "gets 2048, then gives them back",
+        shape: Shape::Burst(2048),
+        targets: &[times_go(0.40, 0.22)],
+        ..BASE
+    },
+    Workload {
+        name: "hand-off",
+        group: Group::Targets,
+        about: "32 are got in one thread and given back in another, less what the messages cost",
+        shape: Shape::HandOff(32, Channel::Spinning),
+        threads: 2,
+        columns: HAND_OFF,
+        targets: &[times_go(0.35, 0.0), MISSES],
+        ..BASE
+    },
+    Workload {
+        name: "burst-4-64t",
+        group: Group::Targets,
+        about: "bursts of 4 in 64 threads, most of which wait for a core",
+        shape: Shape::Burst(4),
+        threads: 64,
+        targets: &[times_go(0.45, 0.30)],
+        ..BASE
+    },
+    Workload {
+        name: "go-parallel",
+        group: Group::Go,
+        about: "gives one item back and gets one, in two threads",
+        shape: Shape::PutFirst(1),
+        threads: 2,
+        ..BASE
+    },
+    Workload {
+        name: "go-overflow",
+        group: Group::Go,
+        about: "gives 100 back, then gets 100, in two threads",
+        shape: Shape::PutFirst(100),
+        threads: 2,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "go-starvation",
+        group: Group::Go,
+        about: "gives 67 back, drops 33, then gets 100, in two threads",
+        shape: Shape::Starve { puts: 67, gets: 100 },
+        threads: 2,
+        ..BASE
+    },
+    Workload {
+        name: "go-pause",
+        group: Group::Go,
+        about: "a sweep that drops 100 000 items, and the longest pair in another thread meanwhile",
+        shape: Shape::Pause(100_000),
+        threads: 2,
+        columns: PAUSE,
+        ..BASE
+    },
+    Workload {
+        name: "go-costly",
+        group: Group::Go,
+        about: "bursts of 100 items that take 1 ms to make, with 32 KiB of scratch each and epochs, in two threads",
+        shape: Shape::Work(100),
+        item: Kind::Costly,
+        threads: 2,
+        ..BASE
+    },
+    Workload {
+        name: "window-1",
+        group: Group::Shapes,
+        about: "keeps 1 in hand: gets one, gives the oldest back",
+        shape: Shape::Window(1),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "window-32",
+        group: Group::Shapes,
+        about: "keeps 32 in hand: gets one, gives the oldest back",
+        shape: Shape::Window(32),
+        ..BASE
+    },
+    Workload {
+        name: "window-512",
+        group: Group::Shapes,
+        about: "keeps 512 in hand: gets one, gives the oldest back",
+        shape: Shape::Window(512),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "pair-0b",
+        group: Group::Shapes,
+        about: "pairs of items of no size",
+        shape: Shape::Pair,
+        item: Kind::Nothing,
+        ..BASE
+    },
+    Workload {
+        name: "burst-16-0b",
+        group: Group::Shapes,
+        about: "bursts of 16 items of no size",
+        shape: Shape::Burst(16),
+        item: Kind::Nothing,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "pair-4k",
+        group: Group::Shapes,
+        about: "pairs of items of 4096 bytes, each written to once",
+        shape: Shape::Pair,
+        item: Kind::Page,
+        ..BASE
+    },
+    Workload {
+        name: "burst-16-4k",
+        group: Group::Shapes,
+        about: "bursts of 16 items of 4096 bytes, each written to once",
+        shape: Shape::Burst(16),
+        item: Kind::Page,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "pair-32k",
+        group: Group::Shapes,
+        about: "pairs of buffers of 32 KiB, filled each time",
+        shape: Shape::Pair,
+        item: Kind::Large,
+        ..BASE
+    },
+    Workload {
+        name: "burst-16-32k",
+        group: Group::Shapes,
+        about: "bursts of 16 buffers of 32 KiB, filled each time",
+        shape: Shape::Burst(16),
+        item: Kind::Large,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "hand-off-blocking",
+        group: Group::Shapes,
+        about: "the hand-off by the language's own channel, whose receiver sleeps",
+        shape: Shape::HandOff(32, Channel::Blocking),
+        threads: 2,
+        columns: HAND_OFF,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "churn-10",
+        group: Group::Shapes,
+        about: "a new thread for every 10 pairs; the cost is that of the whole thread",
+        shape: Shape::Churn(10),
+        columns: CHURN,
+        ..BASE
+    },
+    Workload {
+        name: "cold-1000",
+        group: Group::Shapes,
+        about: "one pair in 1000 finds a cold cache: that one",
+        shape: Shape::Cold(1000),
+        columns: COLD,
+        ..BASE
+    },
+    Workload {
+        name: "pools-1",
+        group: Group::Scale,
+        about: "pairs in one pool, by the loop of the next two",
+        shape: Shape::Pools(1),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "pools-100",
+        group: Group::Scale,
+        about: "a pair in each of 100 pools in turn",
+        shape: Shape::Pools(100),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "pools-10000",
+        group: Group::Scale,
+        about: "a pair in each of 10 000 pools in turn",
+        shape: Shape::Pools(10_000),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "beside-1-pool",
+        group: Group::Scale,
+        about: "pairs in one pool beside another that has been used",
+        shape: Shape::BesidePools(1),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "beside-100-pools",
+        group: Group::Scale,
+        about: "pairs in one pool beside 100 others that have been used",
+        shape: Shape::BesidePools(100),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "beside-10000-pools",
+        group: Group::Scale,
+        about: "pairs in one pool beside 10 000 others that have been used",
+        shape: Shape::BesidePools(10_000),
+        targets: &[undisturbed()],
+        ..BASE
+    },
+    Workload {
+        name: "beside-1-thread",
+        group: Group::Scale,
+        about: "pairs beside an idle thread that has used the pool",
+        shape: Shape::BesideThreads(1),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "beside-100-threads",
+        group: Group::Scale,
+        about: "pairs beside 100 idle threads that have used the pool",
+        shape: Shape::BesideThreads(100),
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "beside-1000-threads",
+        group: Group::Scale,
+        about: "pairs beside 1000 idle threads that have used the pool",
+        shape: Shape::BesideThreads(1000),
+        targets: &[undisturbed()],
+        ..BASE
+    },
+    Workload {
+        name: "sweep-1000-threads",
+        group: Group::Scale,
+        about: "a sweep of an empty pool that 1000 idle threads have used",
+        shape: Shape::SweepThreads(1000),
+        columns: SWEEP,
+        targets: &[plain("sweep_us", 100.0, 10.0)],
+        ..BASE
+    },
+    Workload {
+        name: "latency-2t",
+        group: Group::Latency,
+        about: "bursts of 64 in 2 threads, each get and each put timed",
+        shape: Shape::Latency { size: 64, sweeps: false },
+        threads: 2,
+        columns: LATENCY,
+        ..BASE
+    },
+    Workload {
+        name: "latency-2t-sweeps",
+        group: Group::Latency,
+        about: "the same, with a sweep every millisecond",
+        shape: Shape::Latency { size: 64, sweeps: true },
+        threads: 2,
+        columns: LATENCY,
+        targets: &[Target { key: "p999_ns", against: Against::Own("latency-2t"), bar: 2.0, goal: 1.0 }],
+        ..BASE
+    },
+    Workload {
+        name: "latency-64t",
+        group: Group::Latency,
+        about: "bursts of 64 in 64 threads, each get and each put timed",
+        shape: Shape::Latency { size: 64, sweeps: false },
+        threads: 64,
+        columns: LATENCY,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "latency-64t-sweeps",
+        group: Group::Latency,
+        about: "the same, with a sweep every millisecond",
+        shape: Shape::Latency { size: 64, sweeps: true },
+        threads: 64,
+        columns: LATENCY,
+        targets: &[Target { key: "p999_ns", against: Against::Own("latency-64t"), bar: 2.0, goal: 1.0 }],
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "weight",
+        group: Group::Memory,
+        about: "what a pool asks of the allocator, items included",
+        shape: Shape::Weight,
+        columns: WEIGHT,
+        targets: &[plain("unused_bytes", 64.0, 64.0)],
+        ..BASE
+    },
+    Workload {
+        name: "after-burst",
+        group: Group::Memory,
+        about: "after 2048 buffers of 32 KiB were in use at once, and two epochs",
+        shape: Shape::AfterBurst(2048),
+        item: Kind::Large,
+        columns: AFTER_BURST,
+        targets: &[plain("held", 0.0, 0.0)],
+        ..BASE
+    },
+];

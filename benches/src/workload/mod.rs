@@ -1,0 +1,337 @@
+//! The workloads: each written once, for every contender.
+//!
+//! | module | the shapes in it |
+//! | --- | --- |
+//! | `list` | their names and numbers |
+//! | `clock` | starts threads together, tells them when to stop, adds up what they did |
+//! | `pairs` | one item at a time, or several: pair, burst, window |
+//! | `hand_off` | items that are got in one thread and put in another |
+//! | `go_own` | what Go's own benchmarks of `sync.Pool` do |
+//! | `pools` | many pools |
+//! | `threads` | threads that come and go, and idle ones |
+//! | `cold` | cold caches |
+//! | `latency` | the time of single operations |
+//! | `memory` | what a pool weighs, and what is left after a burst |
+//!
+//! Most of them count pairs: one item got, written to, and given back. Nothing looks at a clock, a lock or another
+//! thread within a chunk of some thousand pairs, but what the contender itself does.
+
+mod clock;
+mod cold;
+mod go_own;
+mod hand_off;
+mod latency;
+mod list;
+mod memory;
+mod pairs;
+mod pools;
+mod threads;
+
+use std::time::Duration;
+
+pub(crate) use list::ALL;
+
+use crate::contender::Contender;
+use crate::item::{self, Buffer, Costly, Large, Nothing, Page};
+use crate::sample::Sample;
+
+/// One workload: what is done, what is shown of it, and what must come of it.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    /// Its name on the command line and in the tables.
+    pub(crate) name: &'static str,
+    /// The table that it is in.
+    pub(crate) group: Group,
+    /// What it does, in a line.
+    pub(crate) about: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) item: Kind,
+    pub(crate) threads: usize,
+    /// Which numbers of a sample are shown; the first is the one that contenders are compared by. Less is better in all.
+    pub(crate) columns: &'static [Column],
+    pub(crate) targets: &'static [Target],
+    /// Whether it belongs to a quick run.
+    pub(crate) quick: bool,
+}
+
+/// Workloads that make a table together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    /// Those that a release must pass.
+    Targets,
+    /// Those of Go's own benchmarks of `sync.Pool`.
+    Go,
+    /// Other numbers of items in hand, other items, other lives of threads.
+    Shapes,
+    /// Many pools, many threads.
+    Scale,
+    Latency,
+    Memory,
+}
+
+/// A number in the samples of a workload.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// Its name in the sample. A sample without it has nothing to say, and the table has a dash.
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    /// Nothing for a plain number.
+    pub(crate) unit: &'static str,
+    /// Whether it only explains another: nobody is compared by it.
+    pub(crate) aside: bool,
+}
+
+/// What must come of a workload.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The number that is looked at.
+    pub(crate) key: &'static str,
+    pub(crate) against: Against,
+    /// The least that a release must reach: at most so much.
+    pub(crate) bar: f64,
+    /// Where this is going.
+    pub(crate) goal: f64,
+}
+
+/// What the number of a target is divided by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Against {
+    /// Go's same number.
+    Go,
+    /// The contender's own same number in the workload of that name.
+    Own(&'static str),
+    /// Nothing: it is looked at as it is.
+    Nothing,
+}
+
+/// What is pooled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Buffer,
+    Nothing,
+    Page,
+    Large,
+    Costly,
+}
+
+/// What a thread does with the pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Shape {
+    /// Gets one item and gives it back.
+    Pair,
+    /// Gets so many items, then gives them all back, the first one first.
+    Burst(usize),
+    /// Keeps so many items in hand: gets one, gives the oldest back.
+    Window(usize),
+    /// Gets so many items and sends them as one message to a second thread, which reads them and gives them back.
+    HandOff(usize, Channel),
+    /// Has so many items in hand, gives them back, and gets as many again.
+    PutFirst(usize),
+    /// The same, but gives only so many of them back and drops the rest.
+    Starve { puts: usize, gets: usize },
+    /// Sweeps a pool with so many items while another thread uses it.
+    Pause(usize),
+    /// Bursts with work on each item, and with epochs.
+    Work(usize),
+    /// A pair in each of so many pools, in turn.
+    Pools(usize),
+    /// Pairs while so many other pools are there.
+    BesidePools(usize),
+    /// Pairs while so many threads are idle.
+    BesideThreads(usize),
+    /// Sweeps while so many threads are idle.
+    SweepThreads(usize),
+    /// So many pairs in each of many threads that come and go.
+    Churn(usize),
+    /// Pairs of which one in so many finds a cold cache.
+    Cold(usize),
+    /// Bursts whose every operation is timed, with epochs or without.
+    Latency { size: usize, sweeps: bool },
+    /// What a pool weighs.
+    Weight,
+    /// What a pool holds when so many items have been used at once, and then no more.
+    AfterBurst(usize),
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Channel {
+    /// Whoever waits spins.
+    Spinning,
+    /// Whoever waits sleeps: the language's own channel.
+    Blocking,
+}
+
+impl Workload {
+    /// How many items a thread has in hand at once, at most.
+    pub(crate) fn in_hand(&self) -> usize {
+        match self.shape {
+            Shape::Burst(size) | Shape::HandOff(size, _) | Shape::PutFirst(size) | Shape::Work(size) => size,
+            Shape::Starve { gets, .. } => gets,
+            Shape::Window(size) => size + 1,
+            Shape::Latency { size, .. } => size,
+            Shape::Pause(items) | Shape::AfterBurst(items) => items,
+            Shape::Weight => usize::MAX,
+            Shape::Pair
+            | Shape::Pools(_)
+            | Shape::BesidePools(_)
+            | Shape::BesideThreads(_)
+            | Shape::SweepThreads(_)
+            | Shape::Churn(_)
+            | Shape::Cold(_) => 1,
+        }
+    }
+
+    /// Whether it is nothing without epochs.
+    pub(crate) fn sweeps(&self) -> bool {
+        matches!(self.shape, Shape::Pause(_) | Shape::SweepThreads(_) | Shape::Latency { sweeps: true, .. })
+    }
+
+    /// Whether items are dropped that came from the pool.
+    pub(crate) fn loses(&self) -> bool {
+        matches!(self.shape, Shape::Starve { .. })
+    }
+
+    /// Whether items are got in one thread and put in another.
+    pub(crate) fn hands_over(&self) -> bool {
+        matches!(self.shape, Shape::HandOff(..))
+    }
+
+    /// Whether it is nothing without a pool that is a thing of its own: one among many, or one that is weighed.
+    pub(crate) fn needs_a_pool(&self) -> bool {
+        matches!(self.shape, Shape::Pools(_) | Shape::BesidePools(_) | Shape::Weight)
+    }
+
+    /// Whether only a program with the allocator `Counting` can run it.
+    pub(crate) fn counts(&self) -> bool {
+        self.shape == Shape::Weight
+    }
+}
+
+/// How long a sample takes. Each part does at least one chunk of work, however short it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+    /// Numbers of pairs in a chunk, of idle threads, of other pools and so on are divided by this.
+    pub(crate) shrink: usize,
+}
+
+impl Plan {
+    /// What the tables are made of.
+    pub(crate) const SAMPLE: Self =
+        Self { warm_up: Duration::from_millis(20), measured: Duration::from_millis(70), shrink: 1 };
+
+    /// One small chunk of each, for tests.
+    #[cfg(test)]
+    pub(crate) const TINY: Self = Self { warm_up: Duration::ZERO, measured: Duration::ZERO, shrink: 64 };
+
+    /// So many of something, or fewer if this is to be small.
+    fn of(self, number: usize) -> usize {
+        number.div_ceil(self.shrink)
+    }
+
+    /// Pairs between two looks at the clock, about.
+    fn chunk(self) -> usize {
+        self.of(4096)
+    }
+
+    /// So many times `size` pairs are about a chunk.
+    fn chunks(self, size: usize) -> usize {
+        (self.chunk() / size).max(1)
+    }
+}
+
+/// The bound of a pool that needs one, in most workloads: more than any of them has out at once.
+const ROOM: usize = 4096;
+
+/// The same where there are many pools, which have one item each.
+const SMALL_ROOM: usize = 64;
+
+/// Runs `workload` once with a new pool.
+pub(crate) fn run<C: Contender<Item = Buffer>>(workload: &Workload, plan: Plan) -> Sample {
+    item::take_made();
+    let mut sample = match workload.item {
+        Kind::Buffer => buffers::<C>(workload, plan),
+        Kind::Nothing => sized::<C::With<Nothing>>(workload, plan),
+        Kind::Page => sized::<C::With<Page>>(workload, plan),
+        Kind::Large => match workload.shape {
+            Shape::AfterBurst(size) => memory::after_burst::<C::With<Large>>(size, plan),
+            _ => sized::<C::With<Large>>(workload, plan),
+        },
+        Kind::Costly => match workload.shape {
+            Shape::Work(size) => go_own::work::<C::With<Costly>>(size, workload.threads, plan),
+            other => unreachable!("no {other:?} with costly items"),
+        },
+    };
+    // The working threads have counted what they made. What this one made, it made before they began.
+    sample.add("warm_up_made", item::take_made() as f64);
+    sample
+}
+
+fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
+    let threads = workload.threads;
+    match workload.shape {
+        Shape::Pair | Shape::Burst(_) => sized::<C>(workload, plan),
+        Shape::Window(size) => pairs::window::<C>(size, threads, plan),
+        Shape::HandOff(size, Channel::Spinning) => hand_off::spinning::<C>(size, plan),
+        Shape::HandOff(size, Channel::Blocking) => hand_off::blocking::<C>(size, plan),
+        Shape::PutFirst(size) => go_own::put_first::<C>(size, threads, plan),
+        Shape::Starve { puts, gets } => go_own::starve::<C>(puts, gets, threads, plan),
+        Shape::Pause(size) => go_own::pause::<C>(size, plan),
+        Shape::Pools(pools) => pools::in_turn::<C>(pools, plan),
+        Shape::BesidePools(others) => pools::pairs_beside::<C>(others, plan),
+        Shape::BesideThreads(idle) => threads::pairs_beside::<C>(idle, plan),
+        Shape::SweepThreads(idle) => threads::sweeps_beside::<C>(idle, plan),
+        Shape::Churn(size) => threads::churn::<C>(size, plan),
+        Shape::Cold(every) => cold::cold::<C>(every, plan),
+        Shape::Latency { size, sweeps } => latency::latency::<C>(size, threads, sweeps, plan),
+        Shape::Weight => memory::weight::<C>(plan),
+        Shape::Work(_) | Shape::AfterBurst(_) => unreachable!("no {:?} with buffers", workload.shape),
+    }
+}
+
+/// The shapes that there are for items of every size.
+fn sized<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
+    match workload.shape {
+        Shape::Pair => pairs::pairs::<C>(workload.threads, plan),
+        Shape::Burst(size) => pairs::bursts::<C>(size, workload.threads, plan),
+        other => unreachable!("{other:?} is for one kind of item only"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender;
+    use crate::contenders::allocate::Allocate;
+    use crate::contenders::regex_automata::Regex;
+    use crate::contenders::sharded_slab::Slab;
+
+    #[test]
+    fn every_contender_works_in_every_workload_and_is_counted() {
+        for workload in &ALL {
+            for contender in &contender::ALL {
+                if !(contender.runs)(workload) {
+                    continue;
+                }
+                let sample = (contender.sample)(workload, Plan::TINY);
+                let what = format!("{} in {}: {sample}", contender.name, workload.name);
+                for column in workload.columns {
+                    assert!(sample.get(column.key).is_some(), "no {}: {what}", column.key);
+                }
+                if let (Some(pairs), Some(made)) = (sample.get("pairs"), sample.get("made")) {
+                    assert!(sample.get("warm_up_made").unwrap() + made > 0.0, "{what}");
+                    match contender.name {
+                        Allocate::<Buffer>::NAME => assert!(made >= pairs, "{what}"),
+                        // It makes whole pages of items, each twice as large as the last.
+                        Slab::<Buffer>::NAME => assert!(made < pairs + 1024.0, "{what}"),
+                        // What one thread gives back, another hardly ever gets.
+                        Regex::<Buffer>::NAME if workload.hands_over() => {}
+                        _ => assert!(made < pairs / 2.0, "{what}"),
+                    }
+                }
+            }
+        }
+    }
+}

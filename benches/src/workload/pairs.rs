@@ -1,0 +1,65 @@
+//! Items got, written to and given back, one at a time or several, in threads that have nothing else in common.
+
+use std::collections::VecDeque;
+
+use super::clock::side_by_side;
+use super::{Plan, ROOM};
+use crate::contender::Contender;
+use crate::item::Item;
+use crate::sample::Sample;
+
+/// An item in use.
+pub(super) fn get<C: Contender>(pool: &C) -> C::Guard<'_> {
+    let mut item = pool.get();
+    item.write();
+    item
+}
+
+pub(super) fn pairs<C: Contender>(threads: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let work = side_by_side(threads, plan, || {
+        || {
+            for _ in 0..plan.chunk() {
+                pool.put(get(pool));
+            }
+            plan.chunk()
+        }
+    });
+    work.sample(threads)
+}
+
+pub(super) fn bursts<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let bursts = plan.chunks(size);
+    let work = side_by_side(threads, plan, || {
+        // No line of it is shared with the next thread's.
+        let mut held = Vec::with_capacity(size.max(64));
+        move || {
+            for _ in 0..bursts {
+                held.extend((0..size).map(|_| get(pool)));
+                held.drain(..).for_each(|item| pool.put(item));
+            }
+            bursts * size
+        }
+    });
+    work.sample(threads)
+}
+
+/// So many items stay in hand: each one that is got sends the oldest back.
+pub(super) fn window<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let work = side_by_side(threads, plan, || {
+        let mut held = VecDeque::with_capacity(size + 1);
+        held.extend((0..size).map(|_| get(pool)));
+        move || {
+            for _ in 0..plan.chunk() {
+                held.push_back(get(pool));
+                if let Some(oldest) = held.pop_front() {
+                    pool.put(oldest);
+                }
+            }
+            plan.chunk()
+        }
+    });
+    work.sample(threads)
+}

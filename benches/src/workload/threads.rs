@@ -1,0 +1,109 @@
+//! Threads that come and go, and threads that come and stay idle.
+
+use std::sync::{Barrier, Mutex, PoisonError};
+use std::thread::{self, Builder};
+use std::time::Instant;
+
+use super::clock::{Work, side_by_side};
+use super::pairs::get;
+use super::{Plan, ROOM};
+use crate::contender::Contender;
+use crate::item;
+use crate::sample::Sample;
+
+/// One new thread after another, each of which makes so many pairs. The cost is that of the whole thread.
+pub(super) fn churn<C: Contender>(pairs: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let bare = one_after_another(pairs, plan, || {});
+    let pooled = one_after_another(pairs, plan, || {
+        for _ in 0..pairs {
+            pool.put(get(pool));
+        }
+    });
+    pooled.sample(1).with("thread_ns", bare.ns(1))
+}
+
+fn one_after_another(pairs: usize, plan: Plan, life: impl Fn() + Sync) -> Work {
+    let threads = plan.of(64);
+    let (plan, life) = (&plan, &life);
+    side_by_side(1, *plan, || {
+        move || {
+            for _ in 0..threads {
+                item::add_made(made_by(life));
+            }
+            threads * pairs
+        }
+    })
+}
+
+/// Lets a thread live, and says how many items it made.
+fn made_by(life: &(impl Fn() + Sync)) -> u64 {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            life();
+            item::take_made()
+        });
+        thread.join().expect("a short-lived thread panicked")
+    })
+}
+
+/// Pairs in one thread, while others that have made a pair each are there.
+pub(super) fn pairs_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let work = beside_idle_threads(pool, plan.of(idle), || {
+        side_by_side(1, plan, || {
+            || {
+                for _ in 0..plan.chunk() {
+                    pool.put(get(pool));
+                }
+                plan.chunk()
+            }
+        })
+    });
+    work.sample(1)
+}
+
+/// Sweeps of an empty pool, whose threads are there and idle.
+pub(super) fn sweeps_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let nanoseconds = beside_idle_threads(pool, plan.of(idle), || {
+        // The items that the threads left are gone after two.
+        pool.sweep();
+        pool.sweep();
+        let start = Instant::now();
+        let mut sweeps = 0;
+        loop {
+            pool.sweep();
+            sweeps += 1;
+            let time = start.elapsed();
+            if time >= plan.measured {
+                break time.as_nanos() as f64 / f64::from(sweeps);
+            }
+        }
+    });
+    Sample::default().with("sweep_us", nanoseconds / 1e3)
+}
+
+/// Runs `body` while so many threads wait that have used the pool once.
+fn beside_idle_threads<C: Contender, T>(pool: &C, idle: usize, body: impl FnOnce() -> T) -> T {
+    let used = Barrier::new(idle + 1);
+    let end = Mutex::new(());
+    let not_yet = end.lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        let life = || {
+            pool.put(get(pool));
+            used.wait();
+            drop(end.lock());
+            item::take_made()
+        };
+        let thread = |_| Builder::new().stack_size(64 << 10).spawn_scoped(scope, life);
+        let threads: Vec<_> = (0..idle).map(|n| thread(n).expect("there can be as many threads")).collect();
+        used.wait();
+        let result = body();
+        drop(not_yet);
+        for thread in threads {
+            item::add_made(thread.join().expect("an idle thread panicked"));
+        }
+        result
+    })
+}
