@@ -121,22 +121,6 @@ fn a_pool_with_an_unshared_recycler_can_be_moved() {
     assert!(calls.join().expect("no panic") >= 2);
 }
 
-/// The pool is small, unused or not, and guards are two words whatever the item's size.
-#[test]
-fn sizes() {
-    let word = size_of::<usize>();
-    assert!(size_of::<Pool<Vec<u8>>>() <= 64, "{}", size_of::<Pool<Vec<u8>>>());
-    assert!(size_of::<Pool<String, fn() -> String>>() <= 64, "{}", size_of::<Pool<String, fn() -> String>>());
-    assert!(size_of::<Pool<[u8; 4096], fn() -> [u8; 4096]>>() <= 64);
-    assert_eq!(size_of::<Pooled<'_, u8, fn() -> u8>>(), 2 * word);
-    assert_eq!(size_of::<Pooled<'_, [u8; 4096], fn() -> [u8; 4096]>>(), 2 * word);
-    assert_eq!(size_of::<Pooled<'_, (), fn()>>(), 2 * word);
-    assert_eq!(size_of::<OwnedPooled<[u8; 4096], fn() -> [u8; 4096]>>(), 2 * word);
-    assert_eq!(size_of::<OwnedPooled<Vec<u8>>>(), 2 * word);
-    assert_eq!(size_of::<Option<Pooled<'_, u8, fn() -> u8>>>(), 2 * word);
-    assert_eq!(size_of::<Option<OwnedPooled<Vec<u8>>>>(), 2 * word);
-}
-
 /// A guard gives shared and exclusive access, by every trait that says so, and shows its item as the item shows itself.
 #[test]
 fn a_guard_stands_for_its_item() {

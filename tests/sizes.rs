@@ -1,0 +1,169 @@
+//! What things weigh: the types themselves, and what is on the heap beside the items, to the byte.
+//!
+//! The figures are those of 64-bit CPUs on which padding to a cache line is padding to 128 bytes.
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use common::{MANUAL, Worker, in_child, is_child};
+use ebbtide::{DefaultRecycle, Manual, OwnedPooled, Pool, Pooled, Settings, WithCapacity};
+
+const WORD: usize = 8;
+
+/// A pool is 56 bytes and its recycler, unused or not, whatever the item's size.
+#[test]
+fn a_pool_is_small() {
+    assert_eq!(size_of::<Settings>(), 5 * WORD);
+    assert_eq!(size_of::<Settings<Manual>>(), 5 * WORD);
+    assert_eq!(size_of::<Pool<Vec<u8>>>(), 7 * WORD);
+    assert_eq!(size_of::<Pool<String, fn() -> String>>(), 8 * WORD);
+    assert_eq!(size_of::<Pool<[u8; 4096], fn() -> [u8; 4096]>>(), 8 * WORD);
+    assert_eq!(size_of::<Pool<Vec<u8>, WithCapacity>>(), 9 * WORD);
+}
+
+/// Guards are two words whatever the item's size, and so is an `Option` of one.
+#[test]
+fn a_guard_is_two_words() {
+    assert_eq!(size_of::<Pooled<'_, u8, fn() -> u8>>(), 2 * WORD);
+    assert_eq!(size_of::<Pooled<'_, [u8; 4096], fn() -> [u8; 4096]>>(), 2 * WORD);
+    assert_eq!(size_of::<Pooled<'_, (), fn()>>(), 2 * WORD);
+    assert_eq!(size_of::<Option<Pooled<'_, Vec<u8>, DefaultRecycle>>>(), 2 * WORD);
+    assert_eq!(size_of::<OwnedPooled<[u8; 4096], fn() -> [u8; 4096]>>(), 2 * WORD);
+    assert_eq!(size_of::<OwnedPooled<Vec<u8>>>(), 2 * WORD);
+    assert_eq!(size_of::<Option<OwnedPooled<Vec<u8>>>>(), 2 * WORD);
+}
+
+thread_local! {
+    /// Bytes that this thread has allocated, and those that it has freed.
+    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
+    static FREED: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: `System` does it all; counting neither allocates nor panics.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.set(ALLOCATED.get() + layout.size());
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED.set(FREED.get() + layout.size());
+        // SAFETY: from `System` with this layout, as the caller promises.
+        unsafe { System.dealloc(pointer, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many bytes this thread allocates in `f`, and how many it frees.
+fn heap(f: impl FnOnce()) -> (usize, usize) {
+    let before = (ALLOCATED.get(), FREED.get());
+    f();
+    (ALLOCATED.get() - before.0, FREED.get() - before.1)
+}
+
+/// The items are zero-sized, and so take no memory of their own: what is on the heap is the pool's.
+type Empty = Pool<(), fn()>;
+
+fn empty() -> Empty {
+    Pool::with_settings((|| ()) as fn(), MANUAL)
+}
+
+/// A thread's number is taken on its first use of any pool, and lies in a list that is the process's.
+fn take_number() {
+    drop(empty().get());
+}
+
+/// Gets `n` items and puts them back, into a vector that is there already.
+fn burst<'pool>(pool: &'pool Empty, held: &mut Vec<Pooled<'pool, (), fn()>>, n: usize) {
+    held.extend((0..n).map(|_| pool.get()));
+    held.clear();
+}
+
+/// The heap part, of which an unused pool has nothing.
+const STORE: usize = 768;
+/// What a thread has in a pool: its slot set, and two arrays of 16 places with a header of three words each.
+const SLOT_SET: usize = 128;
+const ARRAY: usize = 19 * WORD;
+
+#[test]
+fn an_unused_pool_has_nothing_on_the_heap() {
+    let unused = heap(|| {
+        let pool = empty();
+        assert!(pool.try_get().is_none());
+        assert_eq!((pool.idle(), pool.advance().is_some(), pool.clear().is_some()), (0, true, true));
+    });
+    assert_eq!(unused, (0, 0));
+}
+
+/// Each part is made when it is first needed; then nothing is allocated or freed for as long as the private slots are
+/// enough.
+#[test]
+fn what_is_made_when() {
+    take_number();
+    let pool = empty();
+    let mut held = Vec::with_capacity(32);
+    assert_eq!(heap(|| held.push(pool.get())), (STORE, 0), "the first get");
+    held.clear();
+    assert_eq!(heap(|| burst(&pool, &mut held, 16)), (0, 0), "a burst that fills the first array");
+    assert_eq!(heap(|| burst(&pool, &mut held, 17)), (ARRAY, 0), "one item more");
+    assert_eq!(heap(|| (0..100).for_each(|n| burst(&pool, &mut held, n % 33))), (0, 0), "whatever fits");
+}
+
+/// Slot sets come in blocks of 1, 2, 4 and so on, a thread's arrays when it first puts something, and whoever inherits
+/// the number of a thread that is gone has them already. In a process of its own, where no other test takes numbers.
+#[test]
+fn what_each_thread_allocates() {
+    if !is_child() {
+        let (succeeded, text) = in_child("what_each_thread_allocates");
+        assert!(succeeded, "{text}");
+        return;
+    }
+    take_number();
+    let pool = Arc::new(empty());
+    assert_eq!(heap(|| drop(pool.get())), (STORE + SLOT_SET + ARRAY, 0), "the first thread");
+    let put = |worker: &Worker| {
+        let pool = Arc::clone(&pool);
+        worker.run(move || {
+            take_number();
+            heap(|| drop(pool.get()))
+        })
+    };
+    let mut workers = Vec::new();
+    for slot_sets in [2, 0, 4, 0, 0, 0, 8, 0] {
+        workers.push(Worker::new());
+        assert_eq!(
+            put(&workers[workers.len() - 1]),
+            (slot_sets * SLOT_SET + ARRAY, 0),
+            "further thread {}",
+            workers.len()
+        );
+    }
+    drop(workers);
+    assert_eq!(put(&Worker::new()), (0, 0), "an heir");
+}
+
+/// In the shared queues an item takes up a place in an array and a share of the array's header and of its entry in a
+/// queue. All of it goes with the pool.
+#[test]
+fn what_idle_items_take_up() {
+    const MORE: usize = 100_000;
+    take_number();
+    let (allocated, freed) = heap(|| {
+        let pool = empty();
+        let mut held = Vec::with_capacity(1000 + MORE);
+        burst(&pool, &mut held, 1000);
+        let (allocated, freed) = heap(|| burst(&pool, &mut held, 1000 + MORE));
+        let each = (allocated - freed) as f64 / MORE as f64;
+        assert!((8.0..=12.0).contains(&each), "{each} bytes for an idle item");
+    });
+    assert_eq!(allocated, freed);
+}
