@@ -36,7 +36,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// # Costs
 ///
-/// An unused pool is 64 bytes or less and no heap. A `get` and the guard's drop together take a few nanoseconds when the
+/// An unused pool is one cache line of 64 bytes, two with a recycler of more than 8 bytes, and no heap. A `get` and the guard's drop together take a few nanoseconds when the
 /// private slots serve them, without a lock or an atomic read-modify-write. Items are boxed whatever their size, so
 /// that neither guards nor batches move them.
 ///
@@ -46,7 +46,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
 /// until two sweeps have passed.
 ///
-/// A thread's slot set is 128 bytes, and 8 bytes per private slot once it is used; the next thread inherits it. They are
+/// A thread's slot set is 128 bytes, and once it is used 8 bytes per private slot and 64 more; the next thread inherits it. They are
 /// made in blocks of 1, 2, 4, 8 and so on as more threads use pools at the same time, and go with the pool.
 ///
 /// # Sharing

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::contender::{self, Entry};
+use crate::instructions::{self, Task};
 use crate::lineup::Entrant;
 use crate::workload::{self, Workload};
 
@@ -13,6 +14,7 @@ pub(crate) enum Command {
     Compare(Comparison),
     /// One run of one workload in this process: what the comparison starts for each sample.
     Sample(&'static Entry, &'static Workload),
+    Instructions(Task),
 }
 
 /// Which samples to take, how many of each, and where the charts go.
@@ -25,7 +27,8 @@ pub(crate) struct Comparison {
 }
 
 pub(crate) const USAGE: &str = "usage: ebbtide-benches [--quick] [--rounds N] [--only CONTENDER,...] \
-    [--workload WORKLOAD,...] [--charts DIR] [--help]";
+    [--workload WORKLOAD,...] [--charts DIR] [--help]\n\
+    \x20      ebbtide-benches instructions [--check | --write]";
 
 const ROUNDS: usize = 31;
 const QUICK_ROUNDS: usize = 5;
@@ -42,6 +45,9 @@ pub(crate) fn help() -> String {
         \x20 --workload A,B     only these workloads\n\
         \x20 --charts DIR       where the charts go  [default: {CHARTS}]\n\
         \x20 --help             this text\n\n\
+        With `instructions` it counts the instructions of a pair, which needs valgrind, and prints that table.\n\n\
+        \x20 --check            counts for ebbtide alone, and fails if a figure is over what is kept\n\
+        \x20 --write            keeps the table\n\n\
         contenders: {}\n\n\
         workloads:\n{}",
         names().join(", "),
@@ -50,7 +56,10 @@ pub(crate) fn help() -> String {
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut args = args.into_iter();
+    let mut args = args.into_iter().peekable();
+    if args.next_if(|arg| arg == "instructions").is_some() {
+        return instructions::parse(args).map(Command::Instructions);
+    }
     let mut quick = None;
     let mut rounds = None;
     let mut only = None;
@@ -207,6 +216,12 @@ mod tests {
             ("--sample go pair", "no contender `go`"),
             ("--sample ebbtide pair 3", "`3` is too much"),
             ("--sample thread-local-cell burst-16", "has no `burst-16`"),
+            ("--quick instructions", "unknown argument `instructions`"),
+            ("instructions --fast", "`--fast`"),
+            ("instructions --check --write", "`--check --write`"),
+            ("instructions --work go pair 3", "no row `go`"),
+            ("instructions --work ebbtide soak 3", "no column `soak`"),
+            ("instructions --work ebbtide pair many", "not `many`"),
         ] {
             let message = parse(line).map(|_| line).unwrap_err();
             assert!(message.contains(says), "{line}: {message}");

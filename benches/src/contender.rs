@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::DerefMut;
 
 use crate::contenders;
+use crate::instructions;
 use crate::item::{Buffer, Item};
 use crate::sample::Sample;
-use crate::workload::{self, Plan, Workload};
+use crate::workload::{self, Plan, Shape, Workload};
 
 /// One way to come by an item and to be rid of it again.
 ///
@@ -60,6 +61,8 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) runs: fn(&Workload) -> bool,
     pub(crate) sample: fn(&Workload, Plan) -> Sample,
+    /// Does so many pairs, and nothing else that is worth counting.
+    pub(crate) work: fn(Shape, usize),
 }
 
 impl fmt::Debug for Entry {
@@ -73,6 +76,7 @@ const fn entry<C: Contender<Item = Buffer>>() -> Entry {
         name: C::NAME,
         runs: |workload| (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload),
         sample: workload::run::<C>,
+        work: instructions::work::<C>,
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `allocators`, `go` | build the programs beside this one and say how to run them |
 //! | `lineup` | everybody who can be compared, and in which program |
 //! | `rounds` | runs every contender in every workload, a process each, in shuffled rounds |
+//! | `instructions` | the exact cost of a pair, and the check that it doesn't grow |
 //! | `progress` | how far that is |
 //! | `results`, `spread` | all samples, their medians and quartiles |
 //! | `machine` | what the run took place on |
@@ -30,6 +31,7 @@ mod contender;
 mod contenders;
 mod counting;
 mod go;
+mod instructions;
 mod item;
 mod lineup;
 mod machine;
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
             println!("{}", (contender.sample)(workload, workload::Plan::SAMPLE));
             Ok(())
         }
+        Command::Instructions(task) => instructions::run(task),
         Command::Compare(comparison) => compare(&comparison, &arguments),
     };
     match result {

@@ -93,3 +93,15 @@ fn without_go_and_cargo_the_rest_is_measured() {
     assert!(stdout.contains("\n| opool | "), "{stdout}");
     assert!(!folder.join("get-and-put.svg").exists(), "there is nothing to compare");
 }
+
+/// A debug build has nothing to count, and without valgrind nobody counts.
+#[test]
+fn instructions_that_cannot_be_counted_are_an_error() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_ebbtide-benches"));
+    program.args(["instructions", "--check"]).env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let output = program.output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let why = ["use `--release`", "there is no `valgrind` to run", "on x86-64 Linux alone"];
+    assert!(why.iter().any(|why| stderr.contains(why)), "{stderr}");
+}

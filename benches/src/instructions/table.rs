@@ -1,0 +1,208 @@
+//! The figures as a page of Markdown, and how new ones compare with those that are kept in it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::COLUMNS;
+
+/// By how much a figure may be over what is kept. The same compiler makes the same of the same source, so this is less than
+/// an instruction in the cheapest pair.
+const MARGIN: f64 = 0.01;
+
+/// The same for another compiler, which makes a little more or less of it, or another C library, whose allocator is in
+/// some figures.
+const MARGIN_ELSEWHERE: f64 = 0.05;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Table {
+    /// The compiler and the C library.
+    pub(super) made_with: String,
+    pub(super) lines: Vec<Line>,
+}
+
+/// One row's figures, a place for each of `COLUMNS`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) figures: Vec<Option<f64>>,
+}
+
+const MADE_WITH: &str = "Made with ";
+
+impl Table {
+    /// The page in which the figures are kept.
+    pub(super) fn page(&self) -> String {
+        format!(
+            "# Instructions per pair\n\n\
+            What one item got, written to and given back again costs, by callgrind, on x86-64 Linux. This page is written by\n\
+            `cargo run --release -p ebbtide-benches -- instructions --write`; with `--check` instead, that fails if a figure\n\
+            of ebbtide's is more than {} % over what is kept here, or {} % with another compiler or C library.\n\n\
+            {MADE_WITH}{}\n\n\
+            {self}\n\
+            The loop and the use of the item are counted with the pair; `loop-alone` is what they are without a pool, to be\n\
+            subtracted where the pool alone is of interest. `ebbtide-owned` is `get_owned`, `ebbtide-detached` is `detach`\n\
+            and `put`, with the free and the allocation of the item's box, and `ebbtide-miss` is a `get` from an empty pool,\n\
+            with the making of the item and its end.\n",
+            100.0 * MARGIN,
+            100.0 * MARGIN_ELSEWHERE,
+            self.made_with,
+        )
+    }
+
+    /// Compares these figures with those that are `kept`: what there is to say about it, or which are over their limits.
+    pub(super) fn check(&self, kept: &Table) -> Result<String, String> {
+        let (margin, elsewhere) = if self.made_with == kept.made_with {
+            (MARGIN, String::new())
+        } else {
+            let what = format!(" The kept figures were made with {}, these with {}.", kept.made_with, self.made_with);
+            (MARGIN_ELSEWHERE, what)
+        };
+        let limit = |kept| kept * (1.0 + margin);
+        let mut over = Vec::new();
+        let (mut figures, mut under) = (0, 0);
+        for line in &self.lines {
+            let before = kept.lines.iter().find(|before| before.name == line.name);
+            for (column, workload) in COLUMNS.iter().enumerate() {
+                let Some(now) = line.figures[column] else { continue };
+                figures += 1;
+                let what = format!("{} in {}: {now:.1} instructions a pair", line.name, workload.name);
+                match before.and_then(|before| before.figures[column]) {
+                    None => over.push(format!("{what}, and no figure is kept")),
+                    Some(before) if now > limit(before) => {
+                        over.push(format!("{what}, over the limit of {:.1}; {before:.1} is kept", limit(before)));
+                    }
+                    Some(before) => under += usize::from(before > limit(now)),
+                }
+            }
+        }
+        if !over.is_empty() {
+            return Err(format!(
+                "{}\n{} of {figures} figures are over what is kept.{elsewhere} If that is as it must be, \
+                `instructions --write` keeps the new ones.",
+                over.join("\n"),
+                over.len(),
+            ));
+        }
+        let mut said = format!("{self}\n{figures} figures, none over its limit.{elsewhere}");
+        if under > 0 {
+            said += &format!(" {under} fell by more than the margin: `instructions --write` keeps them.");
+        }
+        Ok(said)
+    }
+}
+
+/// The table alone.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| | {} |", COLUMNS.each_ref().map(|workload| workload.name).join(" | "))?;
+        writeln!(f, "| ---{} |", " | ---".repeat(COLUMNS.len()))?;
+        for Line { name, figures } in &self.lines {
+            let figures = figures.iter().map(|figure| figure.map_or("–".to_owned(), |figure| format!("{figure:.1}")));
+            writeln!(f, "| {name} | {} |", figures.collect::<Vec<_>>().join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+/// From the page.
+impl FromStr for Table {
+    type Err = String;
+
+    fn from_str(page: &str) -> Result<Self, String> {
+        let made_with = page.lines().find_map(|line| line.strip_prefix(MADE_WITH));
+        let made_with = made_with.ok_or_else(|| format!("no line begins with `{MADE_WITH}`"))?.to_owned();
+        let mut lines = Vec::new();
+        for row in page.lines().filter(|line| line.starts_with('|')).skip(2) {
+            let mut cells = row.trim_matches(['|', ' ']).split(" | ");
+            let name = cells.next().unwrap_or_default().to_owned();
+            let figures: Vec<_> = cells.map(|cell| cell.parse().ok()).collect();
+            if figures.len() != COLUMNS.len() {
+                return Err(format!("`{row}` has {} figures, not {}", figures.len(), COLUMNS.len()));
+            }
+            lines.push(Line { name, figures });
+        }
+        Ok(Self { made_with, lines })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instructions::{KEPT, rows};
+
+    fn table(made_with: &str, lines: &[(&str, [f64; 5])]) -> Table {
+        let line = |&(name, figures): &(&str, [f64; 5])| Line {
+            name: name.to_owned(),
+            figures: figures.map(|figure| (figure > 0.0).then_some(figure)).to_vec(),
+        };
+        Table { made_with: made_with.to_owned(), lines: lines.iter().map(line).collect() }
+    }
+
+    #[test]
+    fn figures_survive_the_page() {
+        let kept = table("rustc 1", &[("ebbtide", [1.0, 2.5, 3.0, 4.0, 1234.5]), ("cell", [7.0, 0.0, 0.0, 0.0, 0.0])]);
+        assert_eq!(kept.page().parse(), Ok(kept));
+    }
+
+    #[test]
+    fn a_page_that_lacks_something_is_refused() {
+        let page = table("rustc 1", &[("ebbtide", [1.0; 5])]).page();
+        assert!(page.replace("Made with", "By").parse::<Table>().unwrap_err().contains("no line begins"));
+        assert!(page.replace("| 1.0 |\n", "|\n").parse::<Table>().unwrap_err().contains("has 4 figures"));
+    }
+
+    #[test]
+    fn more_than_the_margin_over_what_is_kept_fails() {
+        let owned = |figure| ("ebbtide-owned", [figure, 0.0, 0.0, 0.0, 0.0]);
+        let kept = table("rustc 1", &[("ebbtide", [100.0; 5]), owned(50.0)]);
+        let check = |with, pair, by_owned| {
+            table(with, &[("ebbtide", [pair, 100.0, 100.0, 100.0, 100.0]), owned(by_owned)]).check(&kept)
+        };
+
+        let said = check("rustc 1", 100.9, 50.4).unwrap();
+        assert!(said.ends_with("6 figures, none over its limit."), "{said}");
+
+        let said = check("rustc 1", 101.1, 50.0).unwrap_err();
+        let first = said.lines().next().unwrap();
+        assert_eq!(first, "ebbtide in pair: 101.1 instructions a pair, over the limit of 101.0; 100.0 is kept");
+        assert!(said.contains("\n1 of 6 figures are over") && !said.contains("rustc"), "{said}");
+
+        let said = check("rustc 1", 200.0, 60.0).unwrap_err();
+        assert!(said.contains("ebbtide-owned in pair: 60.0") && said.contains("\n2 of 6"), "{said}");
+    }
+
+    #[test]
+    fn another_compiler_is_named_and_has_a_margin_of_its_own() {
+        let kept = table("rustc 1", &[("ebbtide", [100.0; 5])]);
+        for (figure, passes) in [(104.9, true), (105.1, false)] {
+            let said = table("rustc 2", &[("ebbtide", [figure; 5])]).check(&kept);
+            assert_eq!(said.is_ok(), passes, "{said:?}");
+            let said = said.unwrap_or_else(|said| said);
+            assert!(said.contains("made with rustc 1, these with rustc 2."), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_new_or_has_become_less_is_to_be_kept() {
+        let kept = table("rustc 1", &[("ebbtide", [100.0, 0.0, 100.0, 100.0, 100.0])]);
+        let said = table("rustc 1", &[("ebbtide", [100.0; 5])]).check(&kept).unwrap_err();
+        assert!(said.starts_with("ebbtide in burst-2: 100.0 instructions a pair, and no figure is kept"), "{said}");
+        let said = table("rustc 1", &[("other", [1.0; 5])]).check(&kept).unwrap_err();
+        assert!(said.contains("\n5 of 5"), "{said}");
+        let said = table("rustc 1", &[("ebbtide", [99.5, 0.0, 80.0, 90.0, 100.0])]).check(&kept).unwrap();
+        assert!(said.contains("2 fell by more than the margin"), "{said}");
+    }
+
+    /// Every figure that is to be checked has one that is kept.
+    #[test]
+    fn the_kept_page_is_whole() {
+        let kept: Table = std::fs::read_to_string(KEPT).unwrap().parse().unwrap();
+        for row in rows().iter().filter(|row| row.is_checked()) {
+            let line = kept.lines.iter().find(|line| line.name == row.name);
+            let line = line.unwrap_or_else(|| panic!("no row {}", row.name));
+            for (workload, figure) in COLUMNS.iter().zip(&line.figures) {
+                assert_eq!((row.runs)(workload), figure.is_some(), "{} in {}", row.name, workload.name);
+            }
+        }
+    }
+}
