@@ -31,7 +31,7 @@ pub(crate) const USAGE: &str = "usage: ebbtide-benches [--quick] [--rounds N] [-
     \x20      ebbtide-benches instructions [--check | --write]";
 
 const ROUNDS: usize = 31;
-const QUICK_ROUNDS: usize = 5;
+const QUICK_ROUNDS: usize = 3;
 const CHARTS: &str = "target/benchmarks";
 
 pub(crate) fn help() -> String {

@@ -157,7 +157,7 @@ fn made(results: &Results) -> Option<String> {
     let name = |&at: &usize| results.workloads[at].name.to_owned();
     let head: Vec<_> = [String::new()].into_iter().chain(places.iter().map(name)).collect();
     let lines = results.rows.iter().map(|row| {
-        let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(|median| format!("{median:.1}"))));
+        let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(number)));
         [row.name.to_owned()].into_iter().chain(cells).collect()
     });
     let text = "## Made\n\nItems made per million handed out, once warm: medians. A pool that loses items shows here.";
