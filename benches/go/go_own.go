@@ -10,8 +10,26 @@ import (
 
 // What Go's own benchmarks of sync.Pool do.
 
+// Puts an item and gets one.
+func putGet(threads int, p plan) work {
+	pool := newPool()
+	chunk := p.chunk()
+	return sideBySide(threads, p, func() func() int {
+		held := getWritten(pool)
+		return func() int {
+			b := held
+			for range chunk {
+				put(pool, b)
+				b = getWritten(pool)
+			}
+			held = b
+			return chunk
+		}
+	})
+}
+
 // Puts so many items of those in hand, drops the rest, and gets as many as there were.
-func starve(puts, gets, threads int, p plan) work {
+func putFirst(puts, gets, threads int, p plan) work {
 	pool := newPool()
 	rounds := p.chunks(gets)
 	return sideBySide(threads, p, func() func() int {

@@ -16,7 +16,7 @@ import (
 func main() {
 	shape := flag.String("shape", "pair", "what a goroutine does with the pool")
 	size := flag.Int("size", 1, "how many: items in hand at once, or pools, as the shape has it")
-	puts := flag.Int("puts", 1, "of them are put by starve")
+	puts := flag.Int("puts", 1, "of them are put by put-first")
 	item := flag.String("item", "buffer", "what is pooled: buffer; nothing, page or large in pair and burst")
 	threads := flag.Int("threads", 1, "goroutines")
 	var p plan
@@ -42,8 +42,10 @@ func main() {
 		s = handOff(*size, p, func() channel { return new(spinning) })
 	case "hand-off-blocking":
 		s = handOff(*size, p, func() channel { return make(blocking, carriers+1) })
-	case "starve":
-		s = starve(*puts, *size, *threads, p).sample(*threads)
+	case "put-get":
+		s = putGet(*threads, p).sample(*threads)
+	case "put-first":
+		s = putFirst(*puts, *size, *threads, p).sample(*threads)
 	case "pause":
 		s = pause(*size, p)
 	case "work":

@@ -44,13 +44,10 @@ impl Program {
             Shape::Window(size) => ("window", size),
             Shape::HandOff(size, Channel::Spinning) => ("hand-off", size),
             Shape::HandOff(size, Channel::Blocking) => ("hand-off-blocking", size),
-            Shape::PutFirst(size) => {
-                puts = size;
-                ("starve", size)
-            }
-            Shape::Starve { puts: fewer, gets } => {
-                puts = fewer;
-                ("starve", gets)
+            Shape::PutGet => ("put-get", 1),
+            Shape::PutFirst { puts: some, gets } => {
+                puts = some;
+                ("put-first", gets)
             }
             Shape::Pause(size) => ("pause", size),
             Shape::Work(size) => ("work", size),

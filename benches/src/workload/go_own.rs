@@ -12,13 +12,26 @@ use super::{Plan, ROOM};
 use crate::contender::Contender;
 use crate::sample::Sample;
 
-/// Puts so many items, then gets as many.
-pub(super) fn put_first<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
-    starve::<C>(size, size, threads, plan)
+/// Puts an item and gets one.
+pub(super) fn put_get<C: Contender>(threads: usize, plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let work = side_by_side(threads, plan, || {
+        let mut held = Some(get(pool));
+        move || {
+            for _ in 0..plan.chunk() {
+                if let Some(item) = held.take() {
+                    pool.put(item);
+                }
+                held = Some(get(pool));
+            }
+            plan.chunk()
+        }
+    });
+    work.sample(threads)
 }
 
-/// Puts fewer items than it gets: the rest never comes back.
-pub(super) fn starve<C: Contender>(puts: usize, gets: usize, threads: usize, plan: Plan) -> Sample {
+/// Puts so many items of those in hand, drops the rest, and gets as many as there were.
+pub(super) fn put_first<C: Contender>(puts: usize, gets: usize, threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let rounds = plan.chunks(gets);
     let work = side_by_side(threads, plan, || {

@@ -137,7 +137,7 @@ pub(crate) static ALL: [Workload; 40] = [
         name: "go-parallel",
         group: Group::Go,
         about: "gives one item back and gets one, in two threads",
-        shape: Shape::PutFirst(1),
+        shape: Shape::PutGet,
         threads: 2,
         ..BASE
     },
@@ -145,7 +145,7 @@ pub(crate) static ALL: [Workload; 40] = [
         name: "go-overflow",
         group: Group::Go,
         about: "gives 100 back, then gets 100, in two threads",
-        shape: Shape::PutFirst(100),
+        shape: Shape::PutFirst { puts: 100, gets: 100 },
         threads: 2,
         quick: false,
         ..BASE
@@ -154,7 +154,7 @@ pub(crate) static ALL: [Workload; 40] = [
         name: "go-starvation",
         group: Group::Go,
         about: "gives 67 back, drops 33, then gets 100, in two threads",
-        shape: Shape::Starve { puts: 67, gets: 100 },
+        shape: Shape::PutFirst { puts: 67, gets: 100 },
         threads: 2,
         ..BASE
     },

@@ -125,10 +125,10 @@ pub(crate) enum Shape {
     Window(usize),
     /// Gets so many items and sends them as one message to a second thread, which reads them and gives them back.
     HandOff(usize, Channel),
-    /// Has so many items in hand, gives them back, and gets as many again.
-    PutFirst(usize),
-    /// The same, but gives only so many of them back and drops the rest.
-    Starve { puts: usize, gets: usize },
+    /// Has one item in hand, gives it back, and gets one again.
+    PutGet,
+    /// Has so many items in hand, gives some of them back, drops the rest, and gets as many as there were again.
+    PutFirst { puts: usize, gets: usize },
     /// Sweeps a pool with so many items while another thread uses it.
     Pause(usize),
     /// Bursts with work on each item, and with epochs.
@@ -166,13 +166,14 @@ impl Workload {
     /// How many items a thread has in hand at once, at most.
     pub(crate) fn in_hand(&self) -> usize {
         match self.shape {
-            Shape::Burst(size) | Shape::HandOff(size, _) | Shape::PutFirst(size) | Shape::Work(size) => size,
-            Shape::Starve { gets, .. } => gets,
+            Shape::Burst(size) | Shape::HandOff(size, _) | Shape::Work(size) => size,
+            Shape::PutFirst { gets, .. } => gets,
             Shape::Window(size) => size + 1,
             Shape::Latency { size, .. } => size,
             Shape::Pause(items) | Shape::AfterBurst(items) => items,
             Shape::Weight => usize::MAX,
             Shape::Pair
+            | Shape::PutGet
             | Shape::Pools(_)
             | Shape::BesidePools(_)
             | Shape::BesideThreads(_)
@@ -189,7 +190,7 @@ impl Workload {
 
     /// Whether items are dropped that came from the pool.
     pub(crate) fn loses(&self) -> bool {
-        matches!(self.shape, Shape::Starve { .. })
+        matches!(self.shape, Shape::PutFirst { puts, gets } if puts < gets)
     }
 
     /// Whether items are got in one thread and put in another.
@@ -276,8 +277,8 @@ fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
         Shape::Window(size) => pairs::window::<C>(size, threads, plan),
         Shape::HandOff(size, Channel::Spinning) => hand_off::spinning::<C>(size, plan),
         Shape::HandOff(size, Channel::Blocking) => hand_off::blocking::<C>(size, plan),
-        Shape::PutFirst(size) => go_own::put_first::<C>(size, threads, plan),
-        Shape::Starve { puts, gets } => go_own::starve::<C>(puts, gets, threads, plan),
+        Shape::PutGet => go_own::put_get::<C>(threads, plan),
+        Shape::PutFirst { puts, gets } => go_own::put_first::<C>(puts, gets, threads, plan),
         Shape::Pause(size) => go_own::pause::<C>(size, plan),
         Shape::Pools(pools) => pools::in_turn::<C>(pools, plan),
         Shape::BesidePools(others) => pools::pairs_beside::<C>(others, plan),

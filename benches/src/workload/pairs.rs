@@ -8,7 +8,8 @@ use crate::contender::Contender;
 use crate::item::Item;
 use crate::sample::Sample;
 
-/// An item in use.
+/// An item in use. Always inlined: the loops that are measured have no call that a user's loop wouldn't have.
+#[inline(always)]
 pub(super) fn get<C: Contender>(pool: &C) -> C::Guard<'_> {
     let mut item = pool.get();
     item.write();
