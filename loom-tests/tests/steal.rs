@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Bounds, explore, get, spawn, try_get};
+use ebbtide::Pooled;
 
 /// No bound: the threads meet in one or two queues.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
@@ -143,6 +144,33 @@ fn get_against_a_put() {
         let item = try_get(&pool);
         put.join().unwrap();
         drop((mine, item));
+        world.find_all(&pool);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A batch is got while it is spilled to a shard that was empty but still marked as occupied: it is seen as its last user
+/// left it, and it, or the next one, is found afterwards.
+#[test]
+fn get_against_a_spill() {
+    explore("get against a spill", THREE, |world| {
+        let pool = world.pool(2);
+        for _ in 0..3 {
+            pool.put(world.make());
+        }
+        for _ in 0..3 {
+            drop(get(&pool).detach());
+        }
+        let getter = spawn({
+            let pool = pool.clone();
+            move || drop(try_get(&pool).map(Pooled::detach))
+        });
+        world.go();
+        for _ in 0..4 {
+            pool.put(world.make());
+        }
+        getter.join().unwrap();
         world.find_all(&pool);
         world.age_out(&pool);
         world.close(pool);

@@ -41,7 +41,7 @@ fn two_sweeps_at_once() {
 /// The same on private slots that their owner goes on using: they are taken by one sweep at a time.
 #[test]
 fn two_sweeps_at_once_against_the_owner() {
-    explore("two sweeps at once against the owner", THREE, |world| {
+    explore("two sweeps at once against the owner", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
         pool.put(world.make());
@@ -103,7 +103,7 @@ fn put_stale_by_two_epochs() {
 /// Full private slots spill a batch during a sweep, which may take them before, after or between.
 #[test]
 fn spill_against_a_sweep() {
-    explore("spill against a sweep", THREE, |world| {
+    explore("spill against a sweep", TWO, |world| {
         let pool = world.pool(2);
         pool.put(world.make());
         pool.put(world.make());
