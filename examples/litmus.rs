@@ -1,21 +1,21 @@
-//! Shows on this machine's own CPUs what the handshake's heavy barrier is for.
+//! Shows on this machine's own CPUs what the heavy barrier of a sweep is for.
 //!
 //! ```text
 //! cargo run --release --example litmus -- [SECONDS]
 //! ```
 //!
-//! Two threads meet over and over, each with one side of the handshake and nothing else: the owner stores `busy` and
-//! loads `revoked`, the sweep stores `revoked` and loads `busy`. A side that finds the other's flag down has entered;
-//! when both enter at once, two threads hold the same private slots. First the sweep passes no barrier, and double
-//! claims are expected; then it passes the heavy barrier that the crate ships, compiled from the crate's own source, and
-//! none may be seen. Each part runs for SECONDS (5 unless given).
+//! Two threads meet over and over at private slots that hold one item, each with its side of the protocol and nothing
+//! else. The owner's pop lowers `top`, passes the light barrier and takes the item unless it finds `floor` revoked; the
+//! sweep revokes `floor`, passes a barrier and takes the item unless it finds `top` lowered. When both take it, it has two
+//! owners. First the sweep passes no barrier, and double takes are expected; then it passes the heavy barrier that the
+//! crate ships, compiled from the crate's own source, and none may be seen. Each part runs for SECONDS (5 unless given).
 //!
-//! Ends with status 0 if it saw just that, 1 if a double claim got past the shipped barriers, 2 for bad arguments, and 3
-//! if it can't tell: fewer than two CPUs, no asymmetric barrier on this system, or no double claim without it.
+//! Ends with status 0 if it saw just that, 1 if a double take got past the shipped barriers, 2 for bad arguments, and 3
+//! if it can't tell: fewer than two CPUs, no asymmetric barrier on this system, or no double take without it.
 
 use std::hint::spin_loop;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,15 +27,20 @@ mod fence;
 #[derive(Default)]
 struct Apart<T>(T);
 
+/// The mark of a sweep in `floor`, higher than every place.
+const REVOKED: isize = 1 << 30;
+
 /// What the two sides share.
 #[derive(Default)]
 struct Meeting {
-    busy: Apart<AtomicBool>,
-    revoked: Apart<AtomicBool>,
+    /// 1 while the item is there, 0 once the owner has gone for it.
+    top: Apart<AtomicIsize>,
+    /// 0, or REVOKED.
+    floor: Apart<AtomicIsize>,
     /// How often each side has come to the meeting point.
     arrived: [Apart<AtomicUsize>; 2],
-    /// Whether the owner entered in this round.
-    owner_entered: Apart<AtomicBool>,
+    /// Whether the owner took the item in this round.
+    owner_took: Apart<AtomicBool>,
     over: Apart<AtomicBool>,
 }
 
@@ -50,13 +55,23 @@ impl Meeting {
         }
     }
 
-    /// One side of the handshake: raises its flag, passes its barrier, and enters if the other flag is down.
-    fn try_to_enter(mine: &AtomicBool, barrier: impl FnOnce(), other: &AtomicBool) -> bool {
-        // ORDERING: Relaxed; it is the barriers that are on trial.
-        mine.store(true, Ordering::Relaxed);
+    /// The owner's pop: true if it takes the item.
+    fn pop(&self) -> bool {
+        // ORDERING: Release as shipped; it is the barriers that are on trial.
+        self.top.0.store(0, Ordering::Release);
+        fence::light();
+        // ORDERING: Acquire as shipped; as above.
+        self.floor.0.load(Ordering::Acquire) <= 0
+    }
+
+    /// The sweep's side of it: true if it takes the item.
+    fn take(&self, barrier: fn()) -> bool {
+        // ORDERING: Acquire as shipped; as above.
+        let revoked = self.floor.0.compare_exchange(0, REVOKED, Ordering::Acquire, Ordering::Relaxed);
+        assert!(revoked.is_ok(), "only this thread writes it");
         barrier();
-        // ORDERING: Relaxed, as above.
-        !other.load(Ordering::Relaxed)
+        // ORDERING: Acquire as shipped; as above.
+        self.top.0.load(Ordering::Acquire) > 0
     }
 
     fn owner(&self) {
@@ -66,16 +81,16 @@ impl Meeting {
             if self.over.0.load(Ordering::Relaxed) {
                 return;
             }
-            let entered = Self::try_to_enter(&self.busy.0, fence::light, &self.revoked.0);
+            let took = self.pop();
             // ORDERING: Relaxed; ordered by the meeting point.
-            self.owner_entered.0.store(entered, Ordering::Relaxed);
+            self.owner_took.0.store(took, Ordering::Relaxed);
             self.meet(0);
             // ORDERING: Relaxed; ordered by the meeting point.
-            self.busy.0.store(false, Ordering::Relaxed);
+            self.top.0.store(1, Ordering::Relaxed);
         }
     }
 
-    /// Returns how many rounds there were and in how many of them both sides entered.
+    /// Returns how many rounds there were and in how many of them both sides took the item.
     fn sweep(&self, time: Duration, barrier: fn()) -> (u64, u64) {
         let end = Instant::now() + time;
         let (mut rounds, mut doubles) = (0, 0);
@@ -91,24 +106,24 @@ impl Meeting {
             for _ in 0..rounds % 8 {
                 spin_loop();
             }
-            let entered = Self::try_to_enter(&self.revoked.0, barrier, &self.busy.0);
+            let took = self.take(barrier);
             self.meet(1);
             rounds += 1;
             // ORDERING: Relaxed; ordered by the meeting point.
-            doubles += u64::from(entered && self.owner_entered.0.load(Ordering::Relaxed));
+            doubles += u64::from(took && self.owner_took.0.load(Ordering::Relaxed));
             // ORDERING: Relaxed; ordered by the meeting point.
-            self.revoked.0.store(false, Ordering::Relaxed);
+            self.floor.0.store(0, Ordering::Relaxed);
         }
     }
 }
 
 fn run(name: &str, time: Duration, barrier: fn()) -> u64 {
-    let meeting = Meeting::default();
+    let meeting = Meeting { top: Apart(AtomicIsize::new(1)), ..Meeting::default() };
     let (rounds, doubles) = thread::scope(|scope| {
         scope.spawn(|| meeting.owner());
         meeting.sweep(time, barrier)
     });
-    println!("{name:<28} {doubles:>9} double claims in {rounds:>10} meetings");
+    println!("{name:<28} {doubles:>9} double takes in {rounds:>10} meetings");
     doubles
 }
 
@@ -140,7 +155,7 @@ fn main() -> ExitCode {
     match (without, with) {
         (_, 1..) => ExitCode::FAILURE,
         (0, 0) => {
-            eprintln!("litmus: no double claim without the barrier either; this run shows nothing");
+            eprintln!("litmus: no double take without the barrier either; this run shows nothing");
             ExitCode::from(3)
         }
         (_, 0) => ExitCode::SUCCESS,

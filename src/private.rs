@@ -297,7 +297,7 @@ impl<T> SlotSet<T> {
     pub(crate) fn reopen(&self) {
         // ORDERING: Relaxed; partner: `revoke` on this same thread.
         let floor = self.floor.load(Ordering::Relaxed);
-        // ORDERING: Release; partners: as in `take`, though there is nothing to be seen.
+        // ORDERING: Release; partners: as in `take`. What an earlier sweep did is handed on.
         self.floor.store(floor & !REVOKED, Ordering::Release);
     }
 }

@@ -107,7 +107,8 @@ impl<T> Shared<T> {
     #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize) -> Option<Found<T>> {
         [epoch & 1, !epoch & 1].into_iter().find_map(|generation| {
-            // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen yet is still being put.
+            // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or
+            // another pop is looking again.
             let occupied = self.occupied[generation].load(Ordering::Relaxed);
             if occupied == 0 {
                 return None;
