@@ -57,7 +57,7 @@ fn swept_item_got_while_its_owner_goes_on() {
     explore("swept item got while its owner goes on", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
-        drop(get(&pool).detach());
+        drop(Pooled::detach(get(&pool)));
         let sweep = spawn({
             let (world, pool) = (world.clone(), pool.clone());
             move || {
@@ -68,7 +68,7 @@ fn swept_item_got_while_its_owner_goes_on() {
         world.go();
         pool.put(world.make());
         pool.put(world.make());
-        drop(get(&pool).detach());
+        drop(Pooled::detach(get(&pool)));
         sweep.join().unwrap();
         world.age_out(&pool);
         world.close(pool);

@@ -160,7 +160,7 @@ fn get_against_a_spill() {
             pool.put(world.make());
         }
         for _ in 0..3 {
-            drop(get(&pool).detach());
+            drop(Pooled::detach(get(&pool)));
         }
         let getter = spawn({
             let pool = pool.clone();
