@@ -58,6 +58,8 @@ loom::thread_local! {
     static KNOWN: Cell<usize> = Cell::new(0);
     /// This thread is inside a sweep.
     static SWEEPING: Cell<bool> = Cell::new(false);
+    /// This thread is inside `Pool::clear`, which drops items of any age.
+    static CLEARING: Cell<bool> = Cell::new(false);
 }
 
 /// How much of a model is explored.
@@ -180,6 +182,13 @@ impl World {
             sweeper.sweep();
             Some(())
         });
+    }
+
+    /// Drops what lies in the pool, whatever its age.
+    pub(crate) fn clear(&self, pool: &TrackedPool) {
+        CLEARING.with(|clearing| clearing.set(true));
+        pool.clear().expect("no other sweep refuses this one");
+        CLEARING.with(|clearing| clearing.set(false));
     }
 
     fn sweep<O>(&self, sweep: impl FnOnce() -> Option<O>) -> Option<O> {
@@ -314,7 +323,7 @@ impl Drop for Tracked {
         let closing = self.world.0.closing.load(Ordering::Relaxed);
         self.replace(State::InUse, |before| match before {
             State::InUse => {}
-            State::Idle { .. } if closing => {}
+            State::Idle { .. } if closing || CLEARING.with(Cell::get) => {}
             State::Idle { earliest } => {
                 assert!(SWEEPING.with(Cell::get), "an idle item was dropped by no sweep");
                 let sweep = self.world.0.begun.load(Ordering::Relaxed);
