@@ -137,7 +137,7 @@ fn groups(results: &Results) -> Option<String> {
         let cells = |figure, row: &Row| {
             let median = row.figure(figure)?.median;
             let go = go.filter(|go| go.name != row.name).and_then(|go| go.figure(figure));
-            Some(match go {
+            Some(match go.filter(|go| go.median != 0.0) {
                 Some(go) => format!("{} ({})", number(median), ratio(median / go.median)),
                 None => number(median),
             })
