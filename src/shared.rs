@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::{discard, drop_each};
 use crate::rack::Rack;
-use crate::sync::{AtomicUsize, BoundedQueue, Counter, Ordering, Queue, cpus, fence};
+use crate::sync::{AtomicUsize, BoundedQueue, Counter, Ordering, Queue, cpus, fence, seq_cst};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.
 const MAX_SHARDS: usize = usize::BITS as usize;
@@ -219,7 +219,7 @@ impl<T> Generation<T> {
         });
         match left_over {
             // The rack's push is SeqCst, which loom takes for less.
-            Ok(()) => fence::seq_cst(),
+            Ok(()) => seq_cst(),
             Err(batch) => {
                 self.overflow.push(batch);
                 fence::full();

@@ -47,13 +47,6 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// What a SeqCst operation before it is anyway for SeqCst operations after it; for loom, which takes those for AcqRel.
-#[inline(always)]
-pub(crate) fn seq_cst() {
-    #[cfg(loom)]
-    full();
-}
-
 /// The sweep's barrier; `false` if the system refused, and then nothing may be concluded from it.
 #[must_use]
 pub(crate) fn heavy() -> bool {

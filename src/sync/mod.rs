@@ -32,6 +32,13 @@ pub(crate) use loom::sync::{
 
 pub(crate) use std::sync::atomic::Ordering;
 
+/// What a SeqCst operation before it is anyway for SeqCst operations after it; for loom, which takes those for AcqRel.
+#[inline(always)]
+pub(crate) fn seq_cst() {
+    #[cfg(loom)]
+    fence::full();
+}
+
 /// Defines a `const fn`, or under loom, whose atomics can't be made in a constant, a plain `fn`.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
