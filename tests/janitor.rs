@@ -226,7 +226,7 @@ fn pools_that_come_and_go_under_the_janitor() {
             let ledger = &ledger;
             scope.spawn(move || {
                 let mut dice = common::Dice::new(seed);
-                for _ in 0..150 {
+                for _ in 0..600 {
                     let pool = Pool::with_settings(Maker(Arc::clone(ledger)), SHORT.private_slots(dice.below(9)));
                     for _ in 0..dice.below(20) {
                         burst(&pool, dice.below(12));

@@ -252,7 +252,7 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
         static OTHER: Last = const { Last(RefCell::new(None)) };
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
-    for round in 0..20 {
+    for round in 0..100 {
         let theirs = Arc::clone(&pool);
         // Destructors run in some order: one of these two comes after the thread has given up its slots.
         let ending = thread::spawn(move || {
