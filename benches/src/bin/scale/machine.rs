@@ -1,0 +1,273 @@
+//! The machine's part: cache lines, atomics, racks and barriers, without a pool.
+
+use std::hint::black_box;
+use std::iter;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+use std::thread;
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::timing::{cost_of_each, each, meanwhile, median, side_by_side, time, typical, wait_until};
+
+/// A value that shares no pair of cache lines with another.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// Operations between two looks at the clock.
+const CHUNK: usize = 1024;
+
+/// A line that two cores write in turn: the time from one write to the other, half a round trip.
+pub(crate) fn transfer() -> f64 {
+    median((0..31).map(|_| turns()).collect())
+}
+
+/// How far two cores are from each other just now: the same, without what disturbs some tries.
+pub(crate) fn distance() -> f64 {
+    (0..5).map(|_| turns()).fold(f64::INFINITY, f64::min)
+}
+
+fn turns() -> f64 {
+    let turn = Padded(AtomicUsize::new(0));
+    let rounds = 4 * CHUNK;
+    let all = side_by_side(2, |me| {
+        time(|| {
+            for round in 0..rounds {
+                wait_until(|| turn.0.load(Ordering::Acquire) == 2 * round + me);
+                turn.0.store(2 * round + me + 1, Ordering::Release);
+            }
+        })
+    });
+    all / (2 * rounds) as f64
+}
+
+/// Loads of lines that another core wrote, each load waiting for the one before: the time of each.
+pub(crate) fn load() -> f64 {
+    let lines: Vec<Padded<AtomicUsize>> = (0..THINGS).map(|_| Padded::default()).collect();
+    let order = scattered();
+    let write = || {
+        for (at, &place) in order.iter().enumerate() {
+            lines[place].0.store(order[(at + 1) % THINGS], Ordering::Relaxed);
+        }
+    };
+    let read = || {
+        black_box((0..THINGS).fold(0, |place, _| lines[place].0.load(Ordering::Relaxed)));
+    };
+    after_another_core(write, read)
+}
+
+/// Uses of items that another core used last: the time of each beyond what it takes anyway.
+pub(crate) fn item() -> f64 {
+    let items: Vec<_> = (0..THINGS).map(|_| Box::new(Vec::with_capacity(64))).collect();
+    let items = Mutex::new(items);
+    let order = scattered();
+    // The two sides take turns; the mutex is there to say so to the compiler.
+    let touch = || {
+        let mut items = items.lock().expect("no side panics");
+        for &place in &order {
+            let item: &mut Vec<u8> = &mut items[place];
+            item.push(1);
+            black_box(&mut *item);
+            item.clear();
+        }
+    };
+    after_another_core(touch, touch)
+}
+
+/// How many lines or items another core writes before they are read.
+const THINGS: usize = 256;
+
+/// One cycle through all places in an order that no prefetcher knows: a linear congruential generator's.
+fn scattered() -> Vec<usize> {
+    iter::successors(Some(0), |place| Some((place * 109 + 89) % THINGS)).take(THINGS).collect()
+}
+
+/// What `read` takes after another core did `write`, less what it takes after this one did, for each thing.
+fn after_another_core(write: impl Fn() + Sync, read: impl Fn()) -> f64 {
+    let (asked, done) = (Padded(AtomicUsize::new(0)), Padded(AtomicUsize::new(0)));
+    let answer = || {
+        let wanted = asked.0.load(Ordering::Acquire);
+        if done.0.load(Ordering::Relaxed) != wanted {
+            write();
+            done.0.store(wanted, Ordering::Release);
+        }
+    };
+    let ask = || {
+        let wanted = asked.0.load(Ordering::Relaxed) + 1;
+        asked.0.store(wanted, Ordering::Release);
+        wait_until(|| done.0.load(Ordering::Acquire) == wanted);
+    };
+    let written = meanwhile(1, answer, || typical(ask, &read));
+    let own = typical(&write, &read);
+    (written - own).max(0.0) / THINGS as f64
+}
+
+/// Atomic read-modify-writes of one line by so many threads that do nothing else: each thread's time for one.
+pub(crate) fn rmw(threads: usize) -> f64 {
+    let line = Padded(AtomicUsize::new(0));
+    side_by_side(threads, |_| {
+        each(|| {
+            for _ in 0..CHUNK {
+                black_box(line.0.fetch_add(1, Ordering::Relaxed));
+            }
+            CHUNK
+        })
+    })
+}
+
+/// A full fence with a store before it, which it has to wait for.
+pub(crate) fn full_fence() -> f64 {
+    let line = Padded(AtomicUsize::new(0));
+    each(|| {
+        for at in 0..CHUNK {
+            line.0.store(at, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+        }
+        CHUNK
+    })
+}
+
+/// A claim of the private slots: a mark set by a compare-exchange on a line of one's own, and cleared by a store.
+pub(crate) fn claim() -> f64 {
+    let floor = Padded(AtomicUsize::new(0));
+    each(|| {
+        for _ in 0..CHUNK {
+            let before = floor.0.load(Ordering::Relaxed);
+            black_box(floor.0.compare_exchange(before, 1, Ordering::Acquire, Ordering::Relaxed)).ok();
+            floor.0.store(0, Ordering::Release);
+        }
+        CHUNK
+    })
+}
+
+/// What the pool keeps a shard's batches in, with the same operations on the same lines; what lies in it here is never
+/// looked at.
+struct Rack {
+    places: [AtomicPtr<usize>; 128],
+    level: AtomicUsize,
+}
+
+impl Rack {
+    fn new() -> Padded<Self> {
+        Padded(Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), level: AtomicUsize::new(0) })
+    }
+
+    fn push(&self, array: *mut usize) -> bool {
+        (self.level.load(Ordering::Relaxed)..self.places.len()).any(|index| {
+            let place = &self.places[index];
+            let pushed = place.load(Ordering::Relaxed).is_null()
+                && place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+            if pushed {
+                self.level.store(index + 1, Ordering::Relaxed);
+            }
+            pushed
+        })
+    }
+
+    fn pop(&self) -> Option<*mut usize> {
+        let level = self.level.load(Ordering::Relaxed);
+        let found = (0..level).rev().find_map(|index| self.take(index));
+        found.or_else(|| (level..self.places.len()).rev().find_map(|index| self.take(index)))
+    }
+
+    fn take(&self, index: usize) -> Option<*mut usize> {
+        if self.places[index].load(Ordering::SeqCst).is_null() {
+            return None;
+        }
+        let array = self.places[index].swap(ptr::null_mut(), Ordering::Acquire);
+        (!array.is_null()).then(|| self.level.store(index, Ordering::Relaxed)).map(|()| array)
+    }
+}
+
+/// A push and a pop at one rack by each of so many threads, a few arrays always in between.
+pub(crate) fn rack(threads: usize) -> f64 {
+    let rack = &Rack::new().0;
+    let array = || ptr::dangling_mut::<usize>();
+    (0..32).for_each(|_| assert!(rack.push(array()), "there is room"));
+    side_by_side(threads, |_| {
+        each(|| {
+            for _ in 0..CHUNK {
+                black_box(rack.push(array()));
+                black_box(rack.pop());
+            }
+            CHUNK
+        })
+    })
+}
+
+/// A look through a whole rack that holds nothing, its lines in the own cache.
+pub(crate) fn empty_rack() -> f64 {
+    let rack = &Rack::new().0;
+    each(|| (0..CHUNK).filter(|_| black_box(rack).pop().is_none()).count())
+}
+
+/// A push and a pop at a queue for empty arrays that nobody else uses.
+pub(crate) fn queue() -> f64 {
+    let queue = ArrayQueue::new(64);
+    each(|| {
+        for at in 0..CHUNK {
+            assert!(queue.push(at).is_ok(), "there is room");
+            black_box(queue.pop());
+        }
+        CHUNK
+    })
+}
+
+/// A heavy barrier while so many other threads are busy.
+pub(crate) fn barrier(busy: usize) -> f64 {
+    meanwhile(busy, spend_time, || typical(|| {}, heavy))
+}
+
+/// A heavy barrier while so many other threads sleep.
+pub(crate) fn barrier_sleepers(sleepers: usize) -> f64 {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sleep = || {
+            while !over.load(Ordering::Relaxed) {
+                thread::park();
+            }
+        };
+        let parked: Vec<_> = (0..sleepers).map(|_| scope.spawn(sleep)).collect();
+        let result = typical(|| {}, heavy);
+        over.store(true, Ordering::Relaxed);
+        parked.iter().for_each(|sleeper| sleeper.thread().unpark());
+        result
+    })
+}
+
+/// What a heavy barrier costs a thread that it interrupts: the time that the thread lacks, for each barrier.
+pub(crate) fn interrupted() -> f64 {
+    let work = || {
+        each(|| {
+            spend_time();
+            1
+        })
+    };
+    cost_of_each(heavy, work)
+}
+
+/// About a microsecond of work on what no other thread sees.
+fn spend_time() {
+    for at in 0..CHUNK {
+        black_box(at);
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn heavy() {
+    let membarrier = |command: libc::c_int| {
+        // SAFETY: `membarrier` takes three integers and touches no memory of ours; an unknown command is an error.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+    };
+    if membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 {
+        assert_eq!(membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), 0, "the system has no such barrier");
+    }
+}
+
+/// Where there is no such system call, the pool uses fences, or one that isn't for this program to call.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn heavy() {
+    fence(Ordering::SeqCst);
+}

@@ -1,0 +1,257 @@
+//! What a pair costs on a machine with so many cores, from what is measured on two.
+//!
+//! Every prediction is a sum of terms, and every term a count of events, taken from the source, times the cost of one.
+//! `docs/scale.md` has the counts with their reasons.
+
+/// Items in a batch, with the default settings.
+pub(crate) const BATCH: f64 = 16.0;
+/// Cache lines of an array of so many places: 160 bytes from a multiple of 16 on.
+const ARRAY: f64 = 3.25;
+/// There are no more shards than this.
+const MAX_SHARDS: usize = 64;
+
+/// What the model starts from, in nanoseconds; measured by the samples of the same names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs {
+    /// A get and put that private slots serve: one item at a time, and in bursts of 16.
+    pub(crate) pair: f64,
+    pub(crate) burst: f64,
+    /// The items of a burst without a pool, of 16 and of 2048.
+    pub(crate) bare_16: f64,
+    pub(crate) bare_2048: f64,
+    /// A claim of the private slots.
+    pub(crate) claim: f64,
+    /// A push and a pop at a rack that nobody else uses, and to look through an empty one.
+    pub(crate) rack: f64,
+    pub(crate) empty_rack: f64,
+    /// A push and a pop at a queue of empty arrays that nobody else uses.
+    pub(crate) queue: f64,
+    /// A full fence.
+    pub(crate) fence: f64,
+    /// A line from core to core, to be written and to be read; and an item that another core used last.
+    pub(crate) transfer: f64,
+    pub(crate) load: f64,
+    pub(crate) item: f64,
+    /// An atomic read-modify-write by one thread, and by each of two that do nothing else.
+    pub(crate) rmw: f64,
+    pub(crate) rmw_2: f64,
+    /// A heavy barrier when no other core is busy, and when one is.
+    pub(crate) barrier: f64,
+    pub(crate) barrier_busy: f64,
+    /// A sweep, for each slot set that is full.
+    pub(crate) set_full: f64,
+    /// What a sweep costs a thread in bursts of 16.
+    pub(crate) swept: f64,
+}
+
+impl Inputs {
+    /// The same where every line comes from `times` as far.
+    pub(crate) fn further(self, times: f64) -> Self {
+        Self {
+            transfer: self.transfer * times,
+            load: self.load * times,
+            item: self.item * times,
+            rmw_2: self.rmw_2 * times,
+            ..self
+        }
+    }
+}
+
+/// One cause of a pair's time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) cause: &'static str,
+    pub(crate) nanos: f64,
+}
+
+/// A workload, and the terms of a pair in it on so many cores, each with one thread if not said otherwise.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) terms: fn(&Inputs, usize) -> Vec<Term>,
+}
+
+pub(crate) static CASES: [Case; 8] = [
+    Case { name: "pair", terms: |i, _| vec![Term::private(i.pair)] },
+    Case { name: "bursts of 16", terms: |i, _| vec![Term::private(i.burst)] },
+    Case { name: "bursts of 4, 32 threads a core", terms: |i, _| vec![Term::private(i.burst)] },
+    Case { name: "bursts of 2048", terms: |i, cores| large_bursts(i, sharers(cores)) },
+    Case { name: "bursts of 2048, `max_idle` set", terms: counted },
+    Case { name: "hand-off", terms: |i, _| hand_off(i) },
+    Case { name: "hand-off, every batch the last in its shard", terms: hand_off_emptied },
+    Case { name: "pair with `get_owned`", terms: owned },
+];
+
+impl Term {
+    pub(crate) fn private(nanos: f64) -> Self {
+        Self { cause: "private slots", nanos }
+    }
+}
+
+pub(crate) fn total(terms: &[Term]) -> f64 {
+    terms.iter().map(|term| term.nanos).sum()
+}
+
+/// The largest term but the first, which is always the private slots'; `None` if there is nothing else.
+pub(crate) fn largest_shared(terms: &[Term]) -> Option<Term> {
+    let shared = terms[1..].iter().copied().filter(|term| term.nanos > 0.0);
+    shared.max_by(|a, b| a.nanos.total_cmp(&b.nanos))
+}
+
+fn term(cause: &'static str, nanos: f64) -> Term {
+    Term { cause, nanos }
+}
+
+/// How many of as many threads as cores have the same own shard.
+fn sharers(cores: usize) -> usize {
+    cores.div_ceil(MAX_SHARDS)
+}
+
+/// A spill and a refill at the own shard, for each item that goes through them: the rack, and a claim on each side.
+fn own_shard(i: &Inputs) -> f64 {
+    (i.rack + 2.0 * i.claim) / BATCH
+}
+
+/// Bursts far beyond the private slots, with so many threads at each shard.
+pub(crate) fn large_bursts(i: &Inputs, sharers: usize) -> Vec<Term> {
+    let others = 1.0 - 1.0 / sharers as f64;
+    // The rack's level and a place, by the push and by the pop; the array, the items.
+    let moved = 4.0 * i.transfer + ARRAY * i.load + BATCH * i.item;
+    vec![
+        Term::private(i.burst),
+        term("items beyond the first cache", (i.bare_2048 - i.bare_16).max(0.0)),
+        term("own shard", own_shard(i)),
+        term("batches of others in the own shard", others * moved / BATCH),
+    ]
+}
+
+/// The same, and one count for all that every spill and every refill add to. The pointer to the shards, which a refill
+/// reads before, is on its line.
+pub(crate) fn counted(i: &Inputs, cores: usize) -> Vec<Term> {
+    let mut terms = large_bursts(i, sharers(cores));
+    let visits = match cores {
+        1 => 2.0 * i.rmw,
+        _ => in_line(total(&terms) * BATCH, 2.0 * i.transfer + i.load, cores),
+    };
+    terms.push(term("the count of `max_idle`", visits / BATCH));
+    terms
+}
+
+/// What `visits` to a line that so many others visit too add to `rest` of other work: the visits themselves, and the
+/// waiting once all of them fill the line's time.
+fn in_line(rest: f64, visits: f64, visitors: usize) -> f64 {
+    visits.max(visits * visitors as f64 - rest)
+}
+
+/// One half of the threads gets and the other gives back. The time of both for one item, without that of the message.
+pub(crate) fn hand_off(i: &Inputs) -> Vec<Term> {
+    // To be written, by each side: the rack's level and a place. To be read: for the empty array on its way back a slot
+    // by each side; the array, by the taker full, by the giver empty.
+    let batch = 4.0 * i.transfer + (2.0 + 2.0 * ARRAY) * i.load;
+    vec![
+        Term::private(i.burst - i.bare_16),
+        // The giver has no empty array of its own, so it claims a second time when it has fetched one.
+        term("own shard", own_shard(i) + (i.claim + i.queue) / BATCH),
+        term("the batch's lines", batch / BATCH),
+    ]
+}
+
+/// The same where takers wait for givers: after each batch a taker finds the rack empty and clears its bit, and the next
+/// batch sets it. So each half of the threads writes the word of bits once for each batch, and the taker reads it.
+pub(crate) fn hand_off_emptied(i: &Inputs, cores: usize) -> Vec<Term> {
+    let mut terms = hand_off(i);
+    terms.push(term("racks found empty", (2.0 * i.empty_rack + i.fence) / BATCH));
+    let visits = in_line(total(&terms) * BATCH, 2.0 * i.transfer + i.load, (cores / 2).max(1));
+    terms.push(term("`occupied`", visits / BATCH));
+    terms
+}
+
+/// A guard that holds the pool adds to one count twice. A core does several of these before the line goes on to the next.
+pub(crate) fn owned(i: &Inputs, cores: usize) -> Vec<Term> {
+    let count = if cores == 1 { 2.0 * i.rmw } else { i.rmw_2 * cores as f64 };
+    vec![Term::private(i.pair), term("the pool's reference count", count)]
+}
+
+/// A line, and how many of its visits a thread makes for each item.
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) visits: f64,
+}
+
+pub(crate) static LINES: [Line; 4] = [
+    Line { name: "reference count of an `Arc<Pool>`, with `get_owned`", visits: 2.0 },
+    Line { name: "count of `max_idle`, all bursts beyond the private slots", visits: 3.0 / BATCH },
+    Line { name: "`occupied`, if every batch is the last in its shard", visits: 3.0 / BATCH },
+    Line { name: "level of a rack that several threads have for their own", visits: 2.0 / BATCH },
+];
+
+/// How many threads fill a line's time if each takes `nanos` for an item, its own work included.
+pub(crate) fn fills(line: &Line, i: &Inputs, nanos: f64) -> f64 {
+    nanos / (line.visits * i.transfer)
+}
+
+/// A sweep of a pool that is in use on every core: the time that it takes, between two bounds. A core's interrupt may cost
+/// the sweep as much as the first one did, or nothing more as all are interrupted at once.
+pub(crate) fn sweep(i: &Inputs, cores: usize) -> (f64, f64) {
+    let others = cores as f64 - 1.0;
+    let racks = 2.0 * cores.min(MAX_SHARDS) as f64 * i.empty_rack;
+    let rest = cores as f64 * i.set_full + racks;
+    (i.barrier_busy + rest, i.barrier + others * (i.barrier_busy - i.barrier) + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUTS: Inputs = Inputs {
+        pair: 3.0,
+        burst: 5.0,
+        bare_16: 4.0,
+        bare_2048: 5.0,
+        claim: 3.0,
+        rack: 10.0,
+        empty_rack: 80.0,
+        queue: 10.0,
+        fence: 2.0,
+        transfer: 40.0,
+        load: 30.0,
+        item: 10.0,
+        rmw: 2.0,
+        rmw_2: 8.0,
+        barrier: 400.0,
+        barrier_busy: 9000.0,
+        set_full: 150.0,
+        swept: 5000.0,
+    };
+
+    fn predicted(name: &str, cores: usize) -> f64 {
+        let case = CASES.iter().find(|case| case.name == name).expect("there is such a case");
+        total(&(case.terms)(&INPUTS, cores))
+    }
+
+    #[test]
+    fn what_stays_private_does_not_know_how_many_cores_there_are() {
+        assert_eq!(predicted("pair", 1), predicted("pair", 256));
+        assert_eq!(predicted("bursts of 16", 1), predicted("bursts of 16", 256));
+    }
+
+    #[test]
+    fn large_bursts_are_flat_while_every_thread_has_a_shard() {
+        assert_eq!(predicted("bursts of 2048", 1), predicted("bursts of 2048", 64));
+        assert!(predicted("bursts of 2048", 65) > predicted("bursts of 2048", 64));
+    }
+
+    #[test]
+    fn a_full_line_sets_the_pace() {
+        let visits = 2.0 * INPUTS.transfer + INPUTS.load;
+        let counted = predicted("bursts of 2048, `max_idle` set", 64);
+        assert!((counted - visits * 64.0 / BATCH).abs() < 1e-9, "{counted}");
+        let emptied = predicted("hand-off, every batch the last in its shard", 64);
+        assert!((emptied - visits * 32.0 / BATCH).abs() < 1e-9, "{emptied}");
+    }
+
+    #[test]
+    fn only_lines_come_from_further_away() {
+        let far = INPUTS.further(4.0);
+        assert_eq!((far.transfer, far.load, far.pair, far.rack), (160.0, 120.0, 3.0, 10.0));
+    }
+}
