@@ -46,15 +46,16 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
 /// until two sweeps have passed.
 ///
-/// A thread's slot set is 128 bytes, and once it is used 8 bytes per private slot and 64 more; the next thread inherits it. They are
-/// made in blocks of 1, 2, 4, 8 and so on as more threads use pools at the same time, and go with the pool.
+/// A thread's slot set is 128 bytes, and once it is used 8 bytes per private slot and 64 more; the next thread inherits
+/// it. They are made in blocks of 1, 2, 4, 8 and so on as more threads use pools at the same time, and go with the pool.
 ///
 /// # Sharing
 ///
 /// A pool is `Sync` if `T: Send` and `R: Sync`; it never asks `T: Sync`, as no two threads see an item at once.
 ///
 /// The idea of private, shared and victim is Go's [`sync.Pool`](https://pkg.go.dev/sync#Pool); the two arrays per
-/// thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001).
+/// thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001); and the protocol on them is
+/// the deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005).
 // Aligned, so that nothing which another thread writes, such as the count of an `Arc` around it, shares its cache line: every
 // get and put reads it, and a counter on it made a pair take 11 ns instead of 3.
 #[repr(align(64))]
