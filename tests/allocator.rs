@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Count, Dice, MANUAL, Worker, in_child, is_child, until};
+use common::{Count, Dice, MANUAL, Worker, alone, until};
 use ebbtide::{Pool, Pooled, Settings, advance_all};
 
 /// Blocks of this size are kept in a pool instead of being freed.
@@ -296,9 +296,7 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
 /// no other test allocates.
 #[test]
 fn dropped_pools_leave_no_memory_behind() {
-    if !is_child() {
-        let (succeeded, text) = in_child("dropped_pools_leave_no_memory_behind");
-        assert!(succeeded, "{text}");
+    if !alone("dropped_pools_leave_no_memory_behind") {
         return;
     }
     let use_pools = |n: usize| {

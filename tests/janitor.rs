@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use common::{Count, Counted, CountedPool, Ledger, MANUAL, Maker, burst, in_child, is_child, lock, panic_of, until};
+use common::{Count, Counted, CountedPool, Ledger, MANUAL, Maker, alone, burst, lock, panic_of, until};
 use ebbtide::{Pool, Settings, advance_all};
 
 /// There is one janitor for all pools of the process, so the tests that look at all of them take turns.
@@ -304,9 +304,7 @@ mod linux {
     /// The thread that first used a pool has the signal mask that it had before.
     #[test]
     fn the_first_user_keeps_its_signal_mask() {
-        if !is_child() {
-            let (succeeded, text) = in_child("linux::the_first_user_keeps_its_signal_mask");
-            assert!(succeeded, "{text}");
+        if !alone("linux::the_first_user_keeps_its_signal_mask") {
             return;
         }
         let mask = || {
@@ -322,9 +320,7 @@ mod linux {
     /// No thread is started by pools with manual epochs, nor by any pool that isn't used; the first use starts it.
     #[test]
     fn the_thread_starts_when_it_is_needed() {
-        if !is_child() {
-            let (succeeded, text) = in_child("linux::the_thread_starts_when_it_is_needed");
-            assert!(succeeded, "{text}");
+        if !alone("linux::the_thread_starts_when_it_is_needed") {
             return;
         }
         let threads = || fs::read_dir("/proc/self/task").expect("procfs").count();
@@ -344,9 +340,7 @@ mod linux {
     /// Where the janitor can't be started, pools work and are swept by `advance`; the next pool that is used tries again.
     #[test]
     fn pools_work_where_no_thread_can_be_started() {
-        if !is_child() {
-            let (succeeded, text) = in_child("linux::pools_work_where_no_thread_can_be_started");
-            assert!(succeeded, "{text}");
+        if !alone("linux::pools_work_where_no_thread_can_be_started") {
             return;
         }
         // No room for the stack of another thread.

@@ -5,9 +5,7 @@ mod common;
 use std::panic;
 use std::sync::Arc;
 
-use common::{
-    Count, Counted, Ledger, MANUAL, Maker, burst, counted, in_child, is_child, on_thread, panic_of, take_all,
-};
+use common::{Count, Counted, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, panic_of, take_all};
 use ebbtide::{Pool, Pooled, Recycle, Settings, advance_all};
 
 /// A panic in `create` goes to the caller of `get`, and the pool is as it was.
@@ -244,9 +242,7 @@ fn advance_and_clear_while_unwinding_do_not_abort() {
 /// So does `advance_all`. In a process of its own, as it sweeps the pools of all tests.
 #[test]
 fn advance_all_while_unwinding_does_not_abort() {
-    if !is_child() {
-        let (succeeded, text) = in_child("advance_all_while_unwinding_does_not_abort");
-        assert!(succeeded, "{text}");
+    if !alone("advance_all_while_unwinding_does_not_abort") {
         return;
     }
     let ledger = Ledger::new();

@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use common::{MANUAL, Worker, in_child, is_child};
+use common::{MANUAL, Worker, alone};
 use ebbtide::{DefaultRecycle, Manual, OwnedPooled, Pool, Pooled, Settings, WithCapacity};
 
 const WORD: usize = 8;
@@ -122,9 +122,7 @@ fn what_is_made_when() {
 /// the number of a thread that is gone has them already. In a process of its own, where no other test takes numbers.
 #[test]
 fn what_each_thread_allocates() {
-    if !is_child() {
-        let (succeeded, text) = in_child("what_each_thread_allocates");
-        assert!(succeeded, "{text}");
+    if !alone("what_each_thread_allocates") {
         return;
     }
     take_number();

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::any::Any;
+use std::io::Read;
 use std::panic::{self, AssertUnwindSafe};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -187,7 +189,7 @@ pub(crate) fn counted(settings: Settings) -> (Arc<CountedPool>, Arc<Ledger>) {
 pub(crate) const MANUAL: Settings<Manual> = Settings::new().manual();
 
 /// Takes `n` items at once and puts them all back; returns their numbers.
-pub(crate) fn burst(pool: &CountedPool, n: usize) -> Vec<usize> {
+pub(crate) fn burst<R: Recycle<Counted>>(pool: &Pool<Counted, R>, n: usize) -> Vec<usize> {
     let guards: Vec<_> = (0..n).map(|_| pool.get()).collect();
     guards.iter().map(|item| item.id).collect()
 }
@@ -316,20 +318,128 @@ impl Dice {
     }
 }
 
-/// Runs `test` of this same test binary in a process of its own, with `EBBTIDE_CHILD` set; says whether it succeeded,
-/// and what it printed.
-pub(crate) fn in_child(test: &str) -> (bool, String) {
-    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-        .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
-        .env("EBBTIDE_CHILD", "1")
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .expect("the test binary starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), text)
+/// Whether this process was started for `test` alone; if not, starts one that is, and fails if that fails. So a test that
+/// must be the only one in its process begins with `if !alone("its name") { return; }`.
+#[track_caller]
+pub(crate) fn alone(test: &str) -> bool {
+    if is_child() {
+        return true;
+    }
+    let (status, text) = finish(&mut child(test));
+    assert!(status.success(), "{text}");
+    false
 }
 
-/// Whether this process was started by `in_child`.
+/// A command that runs `test` of this same test binary in a process of its own, with `EBBTIDE_CHILD` set.
+pub(crate) fn child(test: &str) -> Command {
+    let mut command = this_binary();
+    command.args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]).env("EBBTIDE_CHILD", "1");
+    command
+}
+
+fn this_binary() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a path"));
+    command.env("RUST_BACKTRACE", "0");
+    command
+}
+
+/// Runs a command to its end; returns how it ended and what it printed. The deadline is for liveness alone, as above.
+#[track_caller]
+pub(crate) fn finish(command: &mut Command) -> (ExitStatus, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the test binary starts");
+    let readers =
+        [reader(child.stdout.take().expect("it is piped")), reader(child.stderr.take().expect("it is piped"))];
+    let mut status = None;
+    let ended = holds_within(Duration::from_secs(60), || {
+        status = child.try_wait().expect("it is ours to wait for");
+        status.is_some()
+    });
+    if !ended {
+        child.kill().expect("it still runs");
+    }
+    let text = readers.map(|reader| reader.join().expect("no panic")).concat();
+    assert!(ended, "the process comes to no end:\n{text}");
+    (status.expect("it ended"), text)
+}
+
+fn reader(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("the pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Whether this process was started by `child`.
 pub(crate) fn is_child() -> bool {
     std::env::var_os("EBBTIDE_CHILD").is_some()
+}
+
+/// What is only on Linux: system calls that fail.
+#[cfg(target_os = "linux")]
+pub(crate) mod linux {
+    use super::*;
+
+    use std::os::unix::process::CommandExt;
+
+    /// From now on the system refuses `membarrier` to this process, in all of its threads and in what it executes.
+    pub(crate) fn forbid_membarrier() {
+        filter_membarrier(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
+        // SAFETY: asks which commands there are.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_QUERY, 0, 0) }, -1);
+    }
+
+    /// A signal's handler that is told where the signal came and may change what happens after it.
+    pub(crate) type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
+    /// From now on `handler` is called instead of `membarrier`.
+    pub(crate) fn trap_membarrier(handler: Handler) {
+        install(libc::SIGSYS, handler);
+        filter_membarrier(libc::SECCOMP_RET_TRAP);
+    }
+
+    pub(crate) fn install(signal: libc::c_int, handler: Handler) {
+        // SAFETY: all zeros is a valid `sigaction`; the handlers here call only what handlers may call.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            assert_eq!(libc::sigaction(signal, &action, std::ptr::null_mut()), 0);
+        }
+    }
+
+    fn filter_membarrier(verdict: u32) {
+        const fn statement(code: u32, k: u32, jump: [u8; 2]) -> libc::sock_filter {
+            libc::sock_filter { code: code as u16, jt: jump[0], jf: jump[1], k }
+        }
+        let mut program = [
+            // The system call's number is the first field of what the filter sees.
+            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, [0, 1]),
+            statement(libc::BPF_RET | libc::BPF_K, verdict, [0, 0]),
+            statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
+        ];
+        let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+        // SAFETY: sets a flag of this process; the further arguments must be 0.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+        let (operation, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
+        // SAFETY: `filter` and the program that it points to are there to be read.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const filter) }, 0);
+    }
+
+    /// Runs every test of this binary but `this` in a process that the system refuses `membarrier` from the start.
+    #[track_caller]
+    pub(crate) fn all_others_pass_without_membarrier(this: &str) {
+        let mut command = this_binary();
+        command.args(["--skip", this]);
+        // SAFETY: two system calls and what they point to on the stack, as allowed between `fork` and `exec`.
+        unsafe {
+            command.pre_exec(|| {
+                forbid_membarrier();
+                Ok(())
+            })
+        };
+        let (status, text) = finish(&mut command);
+        assert!(status.success() && text.contains("test result: ok. ") && !text.contains(" 0 passed"), "{text}");
+    }
 }
