@@ -249,10 +249,11 @@ fn a_sweep_hands_an_idle_threads_items_to_the_others() {
     ledger.assert_all_dropped_once();
 }
 
-/// For 0, 1, 2, 63, 64 and 65 private slots and as many items: all of them are kept, all are found again, and all go.
+/// For numbers of private slots at the edges of words, and as many items: all of them are kept, all are found again, and
+/// all go.
 #[test]
 fn every_size_keeps_finds_and_drops() {
-    let sizes = [0, 1, 2, 3, 63, 64, 65];
+    let sizes = [0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129];
     for slots in sizes {
         for items in sizes {
             let (pool, ledger) = counted(Settings::new().private_slots(slots));
@@ -347,4 +348,11 @@ fn the_ledger_counts() {
     drop(items);
     assert_eq!((ledger.live(), ledger.made(), ledger.dropped()), (0, 3, 3));
     ledger.assert_all_dropped_once();
+}
+
+/// All of the above where the system refuses the heavy barrier from the start, so that both sides use fences.
+#[cfg(target_os = "linux")]
+#[test]
+fn retention_where_both_sides_use_fences() {
+    common::linux::all_others_pass_without_membarrier("retention_where_both_sides_use_fences");
 }

@@ -208,3 +208,10 @@ fn the_numbers_add_up() {
     drop(pool);
     ledger.assert_all_dropped_once();
 }
+
+/// All of the above where the system refuses the heavy barrier from the start, so that both sides use fences.
+#[cfg(target_os = "linux")]
+#[test]
+fn owners_where_both_sides_use_fences() {
+    common::linux::all_others_pass_without_membarrier("owners_where_both_sides_use_fences");
+}

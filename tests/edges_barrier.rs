@@ -1,0 +1,157 @@
+//! A heavy barrier that fails, takes its time, or was never to be had. Each test is a process of its own, as a filter of
+//! system calls can't be taken away again; and the system under it must have the barrier, as Linux has from 4.14 on.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use common::linux::{forbid_membarrier, trap_membarrier};
+use common::{Count, CountedPool, Ledger, Maker, Worker, alone, burst, counted, on_thread, take_all, until};
+use ebbtide::{Pool, Settings, advance_all};
+
+/// A sweep whose barrier fails leaves every private slot as it is and counts that; what is shared ages all the same.
+#[test]
+fn a_barrier_that_fails_leaves_private_slots_alone() {
+    if !alone("a_barrier_that_fails_leaves_private_slots_alone") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    let idle = Worker::new();
+    let theirs = Arc::clone(&pool);
+    idle.run(move || drop(burst(&theirs, 3)));
+    burst(&pool, 4);
+    pool.prefill(10);
+    assert_eq!((pool.idle(), pool.stats().failed_barriers), (17, 0));
+
+    forbid_membarrier();
+    let first = pool.advance().expect("no other sweep runs");
+    assert_eq!((first.dropped, first.kept, first.left_busy), (0, 17, 0));
+    let second = pool.advance().expect("no other sweep runs");
+    assert_eq!((second.dropped, second.kept, second.left_busy), (10, 7, 0));
+    assert_eq!(pool.stats().failed_barriers, 2);
+
+    // The private slots still serve their owners, the last item first, and what goes through them never ages.
+    for _ in 0..5 {
+        let mine = pool.get();
+        let id = mine.id;
+        drop(mine);
+        assert_eq!(burst(&pool, 1), [id]);
+        let theirs = Arc::clone(&pool);
+        assert_eq!(idle.run(move || burst(&theirs, 3).len()), 3);
+        let swept = pool.advance().expect("no other sweep runs");
+        assert_eq!((swept.dropped, swept.kept), (0, 7));
+    }
+    let cleared = pool.clear().expect("no other sweep runs");
+    assert_eq!((cleared.dropped, cleared.kept), (0, 7));
+    let stats = pool.stats();
+    assert_eq!((stats.failed_barriers, stats.sweeps, stats.left_busy, stats.created), (8, 8, 0, 7));
+    drop(idle);
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// The same under the janitor, which goes on sweeping, and for all of the pools that one barrier is for.
+#[test]
+fn the_janitor_goes_on_when_its_barrier_fails() {
+    if !alone("the_janitor_goes_on_when_its_barrier_fails") {
+        return;
+    }
+    let timed = |every| {
+        let ledger = Ledger::new();
+        let pool: CountedPool =
+            Pool::with_settings(Maker(Arc::clone(&ledger)), Settings::new().every(every).private_slots(4));
+        burst(&pool, 4);
+        (pool, ledger)
+    };
+    let hour = Duration::from_secs(3600);
+    let pools = [timed(hour), timed(hour)];
+    forbid_membarrier();
+    advance_all();
+    advance_all();
+    assert!(pools.iter().all(|(pool, _)| (pool.idle(), pool.stats().failed_barriers) == (4, 2)));
+
+    let (pool, ledger) = timed(Duration::from_millis(1));
+    until("the janitor has tried", || pool.stats().failed_barriers >= 3);
+    assert_eq!((pool.idle(), ledger.dropped()), (4, 0));
+    pool.prefill(10);
+    until("what is shared is gone", || pool.idle() == 4);
+    assert_eq!(ledger.live(), 4);
+}
+
+/// Where the system refuses the barrier from the start, both sides use fences, no barrier fails, and private slots are
+/// swept like anywhere else.
+#[test]
+fn without_a_barrier_private_slots_are_swept_all_the_same() {
+    if !alone("without_a_barrier_private_slots_are_swept_all_the_same") {
+        return;
+    }
+    forbid_membarrier();
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    let idle = Worker::new();
+    let theirs = Arc::clone(&pool);
+    idle.run(move || drop(burst(&theirs, 3)));
+    on_thread(|| drop(burst(&pool, 2)));
+    burst(&pool, 4);
+    let all = pool.idle();
+    assert_eq!(all, ledger.live());
+    assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((0, all)));
+    // Out of the idle thread's hands.
+    assert_eq!(on_thread(|| take_all(&pool)).len(), all);
+    burst(&pool, 4);
+    pool.advance();
+    assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((4, 0)));
+    assert_eq!((pool.idle(), ledger.live(), pool.stats().failed_barriers), (0, 0, 0));
+    drop(idle);
+}
+
+/// Set while a sweep is to be held at its barrier, and while it is.
+static HOLD: Count = Count::new();
+static HELD: Count = Count::new();
+
+/// Called instead of the barrier, which then counts as failed.
+extern "C" fn hold(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    HELD.set(HOLD.get());
+    while HOLD.get() == 1 {
+        thread::yield_now();
+    }
+}
+
+/// While a sweep stands at its barrier, and keeps all owners out of their slots, they go on, and so does everybody else:
+/// they use what is shared, and leave alone what the sweep is about to take.
+#[test]
+fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
+    if !alone("a_sweep_stopped_at_its_barrier_holds_up_nobody") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    let worker = Worker::new();
+    let theirs = Arc::clone(&pool);
+    worker.run(move || drop(burst(&theirs, 4)));
+    let mine = burst(&pool, 4);
+    trap_membarrier(hold);
+
+    HOLD.set(1);
+    thread::scope(|scope| {
+        let sweep = scope.spawn(|| pool.advance());
+        until("the sweep is at its barrier", || HELD.get() == 1);
+        // The first of these makes ten items, and the others use them again.
+        for _ in 0..3 {
+            assert!(burst(&pool, 10).iter().all(|id| *id >= 8));
+            let theirs = Arc::clone(&pool);
+            assert!(worker.run(move || burst(&theirs, 10)).iter().all(|id| *id >= 8));
+        }
+        assert_eq!((pool.idle(), ledger.made()), (18, 18));
+        on_thread(|| pool.prefill(3));
+        assert!(pool.advance().is_none() && pool.clear().is_none(), "the other sweep has the token");
+        HOLD.set(0);
+        let swept = sweep.join().expect("no panic").expect("it was the only sweep when it began");
+        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 21, 0));
+    });
+    assert!(burst(&pool, 4).iter().all(|id| mine.contains(id)));
+    worker.run(move || drop(pool));
+    ledger.assert_all_dropped_once();
+}

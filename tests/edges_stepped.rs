@@ -1,0 +1,252 @@
+//! Gets, puts and sweeps that are stopped after each of their instructions in turn, while another thread goes on.
+//!
+//! The processor traps after every instruction of a thread whose trap flag is set. So a claim, which lasts for a few
+//! nanoseconds, is met for certain and at every step of it, and not by luck.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::linux::{forbid_membarrier, install};
+use common::{Count, MANUAL, alone, lock};
+use ebbtide::{Pool, Pooled};
+
+/// The instruction after which the stepped thread is held next.
+static NEXT: Count = Count::new();
+static STEPS: Count = Count::new();
+/// Set while the stepped thread is held, and when it has come to its end.
+static HELD: Count = Count::new();
+static OVER: Count = Count::new();
+/// Set when the stepped thread went on because it had not been let go for far too long.
+static GAVE_UP: Count = Count::new();
+/// Instructions that were full barriers.
+static BARRIERS: Count = Count::new();
+
+/// Nothing but a hang takes this long.
+const FAR_TOO_LONG: Duration = Duration::from_secs(20);
+
+/// The bit of the processor's flags that makes it trap after the next instruction.
+const TRAP: i64 = 1 << 8;
+
+/// The handler and what it counts are the process's, so the tests take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = lock(&TURN);
+    install(libc::SIGTRAP, trapped);
+    turn
+}
+
+extern "C" fn trapped(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel hands out a context that may be written, and goes by it when the handler returns.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    // SAFETY: the thread is about to execute the instruction there.
+    if unsafe { is_full_barrier(registers[libc::REG_RIP as usize] as *const u8) } {
+        BARRIERS.bump();
+    }
+    let step = STEPS.bump();
+    if step == NEXT.get() {
+        HELD.set(1);
+        let start = Instant::now();
+        while HELD.get() == 1 && GAVE_UP.get() == 0 {
+            if start.elapsed() > FAR_TOO_LONG {
+                GAVE_UP.set(1);
+            }
+            thread::yield_now();
+        }
+    }
+    let flags = &mut registers[libc::REG_EFL as usize];
+    if step < NEXT.get() {
+        *flags |= TRAP;
+    } else {
+        *flags &= !TRAP;
+    }
+}
+
+/// Whether this instruction is `mfence`, has a `lock` prefix, or is an exchange with memory, which is locked without one.
+///
+/// # Safety
+///
+/// The instruction can be read.
+unsafe fn is_full_barrier(mut at: *const u8) -> bool {
+    // SAFETY: as the caller promises; each byte is read only if those before say that the instruction has it.
+    let mut next = || unsafe {
+        let byte = at.read();
+        at = at.add(1);
+        byte
+    };
+    let mut byte = next();
+    while [0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0xF2, 0xF3].contains(&byte) || byte & 0xF0 == 0x40 {
+        byte = next();
+    }
+    match byte {
+        0xF0 => true,
+        0x86 | 0x87 => next() < 0xC0,
+        0x0F => next() == 0xAE && next() == 0xF0,
+        _ => false,
+    }
+}
+
+/// From here on the calling thread is stepped through what it does.
+fn start() {
+    // SAFETY: its handler is installed, and sets the trap flag for what follows.
+    assert_eq!(unsafe { libc::raise(libc::SIGTRAP) }, 0);
+}
+
+/// Runs `operation`, which calls `start`, on another thread. Holds that thread after `first` instructions, if it has as
+/// many, while this one runs `meanwhile`, and again after as many more as that returns; 0 lets it go for good.
+///
+/// What `operation` may have in its hands where it is held, a lock of the allocator's say, `meanwhile` must not wait for.
+#[track_caller]
+fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile: impl FnMut() -> usize) {
+    for number in [&STEPS, &HELD, &OVER, &GAVE_UP, &BARRIERS] {
+        number.set(0);
+    }
+    NEXT.set(first);
+    thread::scope(|scope| {
+        let stepped = scope.spawn(|| {
+            operation();
+            // The next trap, if there still are any, clears the trap flag.
+            NEXT.set(0);
+            OVER.set(1);
+        });
+        while OVER.get() == 0 && !stepped.is_finished() {
+            if HELD.get() == 1 {
+                let more = meanwhile();
+                NEXT.set(if more > 0 { NEXT.get() + more } else { 0 });
+                HELD.set(0);
+            }
+            thread::yield_now();
+        }
+    });
+    assert_eq!(GAVE_UP.get(), 0, "waited for a thread that was stopped after {first} instructions or some more");
+}
+
+/// The numbers of all items that this thread finds.
+fn drain<F: Fn() -> usize>(pool: &Pool<usize, F>) -> Vec<usize> {
+    std::iter::from_fn(|| pool.try_get()).map(Pooled::detach).collect()
+}
+
+/// Wherever its owner is stopped, a sweep comes to an end, and takes all of its items or leaves all of them alone.
+#[test]
+fn a_sweep_waits_for_no_owner_wherever_it_stopped() {
+    let _turn = turn();
+    // Unoptimized, this takes thousands of instructions, and each of them some microseconds; a claim takes hundreds.
+    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
+    let (mut inside, mut outside) = (0, 0);
+    for first in (1..).step_by(stride) {
+        let made = Count::new();
+        let pool = Pool::with_settings(|| made.bump(), MANUAL.private_slots(2));
+        let use_both_arrays = || {
+            // One item lies in each of them, so none of this needs the allocator or a queue, as the sweep does: a get and
+            // a put at the one array, and a get and a put that find it empty or full and swap the two.
+            drop((pool.get(), pool.get()));
+            start();
+            drop((pool.get(), pool.get()));
+        };
+        let mut swept = None;
+        step(first, use_both_arrays, || {
+            swept = pool.advance();
+            0
+        });
+        let Some(swept) = swept else { break };
+        match swept.left_busy {
+            0 => outside += 1,
+            _ => inside += 1,
+        }
+        let mut found = drain(&pool);
+        // What was put after the sweep lies in the other thread's slots until the next one.
+        pool.advance();
+        found.extend(drain(&pool));
+        found.sort_unstable();
+        assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
+    }
+    println!("stopped {} times, {inside} times inside a claim", inside + outside);
+    assert!(inside > 0 && outside > 0, "{inside} stops inside a claim, {outside} outside: nothing was tested");
+}
+
+/// A sweep that is stopped between two of its instructions keeps an owner out or lets it in; it takes what the owner left
+/// there, and nothing that the owner has.
+fn a_sweep_keeps_an_owner_out() {
+    const ITEMS: usize = 4096;
+    let _turn = turn();
+    let stride = if cfg!(debug_assertions) { 50 } else { 2 };
+    let made = Count::new();
+    let pool = Pool::with_settings(|| made.bump(), MANUAL.private_slots(ITEMS));
+    drop((0..ITEMS).map(|_| pool.get()).collect::<Vec<_>>());
+    let mut got = Vec::with_capacity(ITEMS);
+    let mut kept_out = false;
+    let sweep = || {
+        start();
+        let swept = pool.advance();
+        assert!(swept.is_some(), "the only sweep");
+    };
+    // Nothing was ever shared, so a get is all there is to it, until the sweep shares what it took; by then this is over.
+    step(1, sweep, || match pool.try_get() {
+        Some(item) => {
+            got.push(item);
+            stride
+        }
+        None => {
+            kept_out = pool.idle() == ITEMS - got.len();
+            0
+        }
+    });
+    println!("{} gets in {} instructions of a sweep", got.len(), STEPS.get());
+    assert!(kept_out, "the owner was never kept out while its items were still there");
+    let mut found: Vec<_> = got.into_iter().map(Pooled::detach).collect();
+    found.extend(drain(&pool));
+    found.sort_unstable();
+    assert_eq!((found, made.get()), ((0..ITEMS).collect(), ITEMS));
+}
+
+/// With the barrier that this system has.
+#[test]
+fn a_sweep_keeps_an_owner_out_with_a_barrier() {
+    a_sweep_keeps_an_owner_out();
+}
+
+/// The same where there is none, so that both sides use fences.
+#[test]
+fn a_sweep_keeps_an_owner_out_with_fences() {
+    if !alone("a_sweep_keeps_an_owner_out_with_fences") {
+        return;
+    }
+    forbid_membarrier();
+    a_sweep_keeps_an_owner_out();
+}
+
+/// How many full barriers are executed by a get and a put that the private slots serve.
+fn barriers_of_a_private_hit() -> usize {
+    let _turn = turn();
+    let pool = Pool::with_settings(|| 0_u8, MANUAL);
+    let hit = || {
+        drop(pool.get());
+        start();
+        drop(pool.get());
+    };
+    step(usize::MAX, hit, || 0);
+    println!("{} instructions, {} full barriers", STEPS.get(), BARRIERS.get());
+    assert!(STEPS.get() > 20, "nothing was stepped through");
+    // The last one is that of `step` itself, where the operation is over.
+    BARRIERS.get() - 1
+}
+
+/// With the barrier that this system has, the owner pays no atomic read-modify-write and no fence.
+#[test]
+fn a_private_hit_has_no_full_barrier() {
+    assert_eq!(barriers_of_a_private_hit(), 0);
+}
+
+/// Without that barrier the get is a claim, whose compare-exchange is one.
+#[test]
+fn a_private_hit_has_a_fence_where_it_needs_one() {
+    if !alone("a_private_hit_has_a_fence_where_it_needs_one") {
+        return;
+    }
+    forbid_membarrier();
+    assert_eq!(barriers_of_a_private_hit(), 1);
+}
