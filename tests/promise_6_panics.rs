@@ -317,6 +317,48 @@ fn a_refused_items_panic_is_raised_and_the_recyclers_comes_first() {
     ledger.assert_all_dropped_once();
 }
 
+/// Panics that come one right after the other, of each kind, leave nothing behind that the next call would meet.
+#[test]
+fn panics_in_a_row() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL.private_slots(4));
+    let fussed = ledger.item();
+    for _ in 0..2 {
+        assert_eq!(panic_of(|| pool.get_with(|| panic!("no item"))), "no item");
+    }
+    assert!(panic_of(|| pool.put(fussed)).contains("not this one"));
+    for round in 0..3 {
+        (0..6).for_each(|_| pool.put(ledger.bomb()));
+        assert_eq!(pool.advance().map(|swept| swept.kept), Some(6), "round {round}");
+        // These are an epoch younger, so that the sweep after this one has bombs to drop too.
+        (0..6).for_each(|_| pool.put(ledger.bomb()));
+        for kept in [6, 0] {
+            assert!(panic_of(|| pool.advance()).starts_with("bomb "), "round {round}");
+            assert_eq!(pool.idle(), kept, "round {round}");
+        }
+        for _ in 0..2 {
+            (0..6).for_each(|_| pool.put(ledger.bomb()));
+            assert!(panic_of(|| pool.clear()).starts_with("bomb "), "round {round}");
+        }
+    }
+    ledger.assert_all_dropped_once();
+    assert_eq!((burst(&pool, 10).len(), pool.idle()), (10, 10));
+    assert_eq!((pool.stats().created, pool.stats().sweeps), (10, 15));
+}
+
+/// A destructor that runs while unwinding may ask for an item, and catch the panic of its making.
+#[test]
+fn a_panic_in_create_while_unwinding_leaves_the_pool_intact() {
+    let pool: Pool<String, fn() -> String> = Pool::with_settings(|| panic!("the second"), MANUAL);
+    let text = panic_of(|| {
+        let _asks = OnDrop(|| assert_eq!(panic_of(|| pool.get()), "the second"));
+        panic!("the first");
+    });
+    assert_eq!((text.as_str(), pool.idle(), pool.stats().created), ("the first", 0, 0));
+    pool.put("made elsewhere".to_owned());
+    assert_eq!(*pool.get(), "made elsewhere");
+}
+
 /// A payload whose own `Drop` panics, again and again.
 struct Nested(u8);
 

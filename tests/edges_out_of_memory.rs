@@ -1,0 +1,102 @@
+//! An allocator that has nothing more to give: the process ends as Rust ends it, whichever allocation it was that failed.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
+use std::thread;
+
+use common::{MANUAL, child, finish, is_child};
+use ebbtide::{Pool, Pooled, Settings, advance_all};
+
+thread_local! {
+    /// How many allocations of this thread succeed before the one that fails; none is counted while this is none.
+    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+struct Scarce;
+
+// SAFETY: as `System`, but for the null that any allocator may return.
+unsafe impl GlobalAlloc for Scarce {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match LEFT.get() {
+            Some(0) => {
+                LEFT.set(None);
+                return std::ptr::null_mut();
+            }
+            Some(left) => LEFT.set(Some(left - 1)),
+            None => {}
+        }
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: from `System`, with this layout.
+        unsafe { System.dealloc(pointer, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Scarce = Scarce;
+
+/// All that a pool does that allocates: its first use, items, arrays, spills, sweeps, batches that fit in part, the
+/// janitor's list and its thread. The items themselves allocate nothing.
+fn use_pools() {
+    let pool = Pool::with_settings(|| [0_u64; 4], MANUAL.private_slots(4).max_idle(30));
+    for _ in 0..2 {
+        let guards: [_; 60] = std::array::from_fn(|_| pool.get());
+        drop(guards);
+        pool.prefill(7);
+        pool.put([1; 4]);
+        pool.advance();
+        pool.put(Pooled::detach(pool.get()));
+    }
+    pool.clear();
+    let timed = Arc::new(Pool::with_settings(|| 0_u8, Settings::new().private_slots(0)));
+    drop((timed.get_owned(), timed.get_owned()));
+    let others: [Pool<String>; 5] = std::array::from_fn(|_| Pool::new());
+    others.iter().for_each(|other| drop(other.get()));
+    advance_all();
+}
+
+/// For every allocation of the crate in turn, a process in which that one fails: it says so and is aborted. It doesn't go
+/// on with nothing, nor wait for something, nor unwind through whatever it was doing.
+#[test]
+fn a_failed_allocation_aborts() {
+    const NAME: &str = "a_failed_allocation_aborts";
+    const ENOUGH: usize = 100_000;
+    if is_child() {
+        let given = std::env::var("EBBTIDE_ALLOCATIONS").expect("set below").parse().expect("a number");
+        // On a thread of its own, whose state is new, and which allocates for nobody else.
+        let used = thread::spawn(move || {
+            LEFT.set(Some(given));
+            use_pools();
+            given - LEFT.replace(None).expect("set above")
+        });
+        println!("\nused {}", used.join().expect("no panic"));
+        return;
+    }
+    let run = |given: usize| finish(child(NAME).env("EBBTIDE_ALLOCATIONS", given.to_string()));
+    let (status, text) = run(ENOUGH);
+    assert!(status.success(), "{text}");
+    let used = text.lines().find_map(|line| line.strip_prefix("used ")).expect("it says so");
+    let used: usize = used.parse().expect("a number");
+    assert!(run(used).0.success(), "with {used} allocations it can be done");
+    println!("{used} allocations");
+
+    let aborts = |given| {
+        let (status, text) = run(given);
+        assert_eq!(status.signal(), Some(libc::SIGABRT), "after {given} allocations: {text}");
+        assert!(text.contains("memory allocation of "), "after {given} allocations: {text}");
+    };
+    thread::scope(|scope| {
+        for half in 0..2 {
+            scope.spawn(move || (half..used).step_by(2).for_each(aborts));
+        }
+    });
+}

@@ -1,0 +1,222 @@
+//! The edges of a thread's life: its last destructors, those of the main thread too, threads by the thousand that end
+//! while another one sweeps, and the child of a `fork`.
+
+mod common;
+
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use common::{Count, CountedPool, Ledger, MANUAL, Maker, alone, burst, counted, on_thread};
+use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
+
+/// Threads by the thousand that end, several at a time, while another one sweeps: each item that they leave behind is
+/// found, swept or inherited once.
+#[test]
+fn thousands_of_threads_end_while_another_sweeps() {
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    thread::scope(|scope| {
+        let parents = [(); 3].map(|()| {
+            scope.spawn(|| {
+                for _ in 0..1500 {
+                    on_thread(|| {
+                        let guards = [(); 6].map(|()| pool.get());
+                        guards.iter().for_each(|item| item.own());
+                        guards.iter().for_each(|item| item.disown());
+                    });
+                }
+            })
+        });
+        while !parents.iter().all(|parent| parent.is_finished()) {
+            pool.advance();
+        }
+    });
+    assert_eq!(pool.idle(), ledger.live());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// Of threads that come one after the other each inherits the slots of the one before, so that all together they keep no
+/// more than one. In a process of its own, where no other thread takes part.
+#[test]
+fn a_thread_inherits_from_the_one_before() {
+    if !alone("a_thread_inherits_from_the_one_before") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    for _ in 0..1000 {
+        on_thread(|| drop(burst(&pool, 4)));
+    }
+    // A thread has its slots from its first put, which is after the gets here; so two of them make items.
+    assert_eq!((ledger.made(), pool.idle()), (8, 8));
+}
+
+/// What a thread takes with it to its end: guards and pools.
+struct Luggage {
+    guard: Pooled<'static, common::Counted, Maker>,
+    last_holder: OwnedPooled<common::Counted, Maker>,
+    own: CountedPool,
+}
+
+/// Uses what the thread had, and pools that it had not, when it is dropped.
+struct Last(RefCell<Option<Luggage>>);
+
+static POOL: OnceLock<CountedPool> = OnceLock::new();
+static LEDGER: OnceLock<Arc<Ledger>> = OnceLock::new();
+static ENDS: Count = Count::new();
+
+fn pool_of(ledger: &Arc<Ledger>) -> CountedPool {
+    Pool::with_settings(Maker(Arc::clone(ledger)), MANUAL.private_slots(4))
+}
+
+impl Last {
+    fn pack(&self) {
+        let ledger = LEDGER.get_or_init(Ledger::new);
+        let shared = POOL.get_or_init(|| pool_of(ledger));
+        let (last, own) = (Arc::new(pool_of(ledger)), pool_of(ledger));
+        burst(&last, 20);
+        burst(&own, 20);
+        self.0.replace(Some(Luggage { guard: shared.get(), last_holder: last.get_owned(), own }));
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let Luggage { guard, last_holder, own } = self.0.take().expect("packed by the thread");
+        let (shared, ledger) = (POOL.get().expect("made before"), LEDGER.get().expect("made before"));
+        let before = ledger.dropped();
+        drop(guard);
+        // With this goes its pool of 20.
+        drop(last_holder);
+        assert_eq!(ledger.dropped(), before + 20);
+        // Without slots of its own any more, the thread doesn't find the 4 items that lie in those it had.
+        assert_eq!((own.idle(), burst(&own, 25).len()), (20, 25));
+        let idle = own.idle();
+        assert!(idle == 25 || idle == 29, "{idle}");
+        assert_eq!(own.advance().map(|swept| (swept.dropped, swept.kept)), Some((0, idle)));
+        assert_eq!(own.prefill(5), 5);
+        drop(own);
+        assert_eq!(ledger.dropped(), before + 20 + idle + 5);
+        let new = pool_of(ledger);
+        assert_eq!((burst(&new, 30).len(), new.clear().map(|swept| swept.dropped)), (30, Some(30)));
+        burst(shared, 30);
+        shared.advance();
+        if ENDS.bump() == 1 {
+            assert_eq!(shared.clear().map(|swept| swept.kept), Some(0));
+            ledger.assert_all_dropped_once();
+            eprintln!("both destructors are through");
+        }
+    }
+}
+
+/// Fills two thread-locals: one that was there before the thread's own state in the pools, and one that came after.
+fn pack_twice() {
+    thread_local! {
+        static BEFORE: Last = const { Last(RefCell::new(None)) };
+        static AFTER: Last = const { Last(RefCell::new(None)) };
+    }
+    BEFORE.with(|_| ());
+    BEFORE.with(Last::pack);
+    AFTER.with(Last::pack);
+}
+
+/// Guards, pools and last holders of pools in thread-locals, dropped before the thread's own state and after it.
+#[test]
+fn guards_and_pools_dropped_when_their_thread_ends() {
+    if !alone("guards_and_pools_dropped_when_their_thread_ends") {
+        return;
+    }
+    thread::spawn(pack_twice).join().expect("no panic in a destructor");
+    assert_eq!(ENDS.get(), 2);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    use std::ffi::CStr;
+    use std::ptr;
+    use std::time::Duration;
+
+    use common::{child, finish, holds_within, until};
+
+    const ON_MAIN: &str = "EBBTIDE_ON_MAIN";
+
+    /// Runs before `main`, and thus on the main thread, where the test harness runs no test.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static BEFORE_MAIN: extern "C" fn() = {
+        extern "C" fn before_main() {
+            if std::env::var_os(ON_MAIN).is_some() {
+                pack_twice();
+            }
+        }
+        before_main
+    };
+
+    /// The same on the main thread, whose destructors run when the process exits.
+    #[test]
+    fn guards_and_pools_dropped_when_the_main_thread_ends() {
+        if std::env::var_os(ON_MAIN).is_some() {
+            return;
+        }
+        let mut command = child("linux::guards_and_pools_dropped_when_the_main_thread_ends");
+        let (status, text) = finish(command.env(ON_MAIN, "1"));
+        assert!(status.success() && text.contains("both destructors are through"), "{text}");
+    }
+
+    /// Forks; the child executes a shell that exits with `code`. Whether that is how it ended.
+    fn forked_child_exits_with(code: &CStr) -> bool {
+        let arguments = [c"/bin/sh".as_ptr(), c"-c".as_ptr(), c"exit $0".as_ptr(), code.as_ptr(), ptr::null()];
+        // SAFETY: until it executes another program, the child calls only what is allowed in a child.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: the arguments were made before, and end with a null pointer.
+            unsafe {
+                libc::execv(arguments[0], arguments.as_ptr());
+                libc::_exit(1);
+            }
+        }
+        assert!(child > 0, "no process can be started");
+        let mut status = 0;
+        // SAFETY: `status` is there to be written.
+        let ended = || unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == child;
+        if !holds_within(Duration::from_secs(30), ended) {
+            // SAFETY: it was not waited for, so its number is still its own.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            return false;
+        }
+        libc::WIFEXITED(status) && code.to_bytes() == libc::WEXITSTATUS(status).to_string().as_bytes()
+    }
+
+    /// In a program whose threads use pools, the child of a `fork` comes as far as `exec`, wherever those threads were.
+    #[test]
+    fn a_child_of_a_fork_comes_as_far_as_exec() {
+        if !alone("linux::a_child_of_a_fork_comes_as_far_as_exec") {
+            return;
+        }
+        let ledger = Ledger::new();
+        let settings = Settings::new().every(Duration::from_millis(1)).private_slots(4);
+        let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), settings);
+        let over = Count::new();
+        let all_did = thread::scope(|scope| {
+            for n in [10, 20] {
+                let (pool, over) = (&pool, &over);
+                scope.spawn(move || {
+                    while over.get() == 0 {
+                        burst(pool, n);
+                    }
+                });
+            }
+            let all_did = (0..50).all(|_| {
+                let _in_hand = pool.get();
+                forked_child_exits_with(c"7")
+            });
+            over.set(1);
+            all_did
+        });
+        assert!(all_did, "a child came to no end, or to another one");
+        until("the janitor of this process goes on", || ledger.live() == 0);
+        ledger.assert_all_dropped_once();
+    }
+}
