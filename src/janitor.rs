@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use crate::item::{Payload, discard, keep_first, raise};
 use crate::store::Store;
 use crate::sweep::{Condemned, Purpose, Sweep, Swept};
-use crate::sync::Arc;
 use crate::sync::fence;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, Weak, spawn_quiet};
+use crate::sync::{Arc, static_per_execution};
 
 /// Tells the janitor about a store that is to be swept every so many nanoseconds.
 #[derive(Debug)]
@@ -22,10 +22,21 @@ impl<T: Send + 'static> Registrar<T> {
 }
 
 struct Registry {
-    /// Sorted by `key`.
+    /// In the order of `place`.
     entries: Vec<Entry>,
     /// The thread runs, or is being started.
     running: bool,
+}
+
+impl Registry {
+    /// Where the entry with this key is, or where it is to be inserted.
+    fn place(&self, key: usize) -> Result<usize, usize> {
+        if cfg!(loom_is_shuttle) {
+            // In the order in which they came: that of addresses isn't the same when a schedule is run again.
+            return self.entries.iter().position(|entry| entry.key == key).ok_or(self.entries.len());
+        }
+        self.entries.binary_search_by_key(&key, |entry| entry.key)
+    }
 }
 
 struct Entry {
@@ -37,9 +48,14 @@ struct Entry {
     due: u64,
 }
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { entries: Vec::new(), running: false });
-/// Signalled when a pool was added, which may be due earlier than those before.
-static ADDED: Condvar = Condvar::new();
+static_per_execution! {
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry { entries: Vec::new(), running: false });
+}
+
+static_per_execution! {
+    /// Signalled when a pool was added, which may be due earlier than those before.
+    static ADDED: Condvar = Condvar::new();
+}
 
 fn registry() -> MutexGuard<'static, Registry> {
     // Nothing panics while it is held, and if it did every field would still be whole.
@@ -66,7 +82,7 @@ fn register<T: Send + 'static>(store: &Arc<Store<T>>, every: u64) {
             registry = self::registry();
         }
     }
-    let place = registry.entries.partition_point(|other| other.key < key);
+    let (Ok(place) | Err(place)) = registry.place(key);
     registry.entries.insert(place, entry);
     let start = !std::mem::replace(&mut registry.running, true);
     drop(registry);
@@ -80,8 +96,7 @@ fn register<T: Send + 'static>(store: &Arc<Store<T>>, every: u64) {
 /// Removes the store at this address, if it is there.
 pub(crate) fn forget<T>(store: *const T) {
     let mut registry = registry();
-    let found = registry.entries.binary_search_by_key(&store.addr(), |entry| entry.key);
-    let entry = found.ok().map(|place| registry.entries.remove(place));
+    let entry = registry.place(store.addr()).ok().map(|place| registry.entries.remove(place));
     drop(registry);
     drop(entry);
 }

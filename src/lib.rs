@@ -66,7 +66,7 @@ mod array;
 mod batch;
 mod guard;
 mod item;
-#[cfg_attr(loom, path = "janitor_loom.rs")]
+#[cfg_attr(all(loom, not(loom_is_shuttle)), path = "janitor_loom.rs")]
 mod janitor;
 mod pool;
 mod private;
@@ -81,7 +81,7 @@ mod sync;
 
 pub use guard::{OwnedPooled, Pooled};
 pub use janitor::advance_all;
-#[cfg(loom)]
+#[cfg(all(loom, not(loom_is_shuttle)))]
 #[doc(hidden)]
 pub use janitor::{Sweeper, sweeper};
 pub use pool::{Epochs, Pool};

@@ -498,7 +498,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 }
 
-#[cfg(loom)]
+#[cfg(all(loom, not(loom_is_shuttle)))]
 impl<T: Send, R> Pool<T, R> {
     pub(crate) fn share(&self) -> Option<crate::sync::Arc<Store<T>>> {
         self.store.share()

@@ -2,7 +2,8 @@
 //!
 //! Everything above imports its atomics, cells, threads and queues from here, so that one switch, `cfg(loom)`,
 //! puts the whole algorithm under the model checker. What loom cannot run (crossbeam's queues, std's thread
-//! locals, the asymmetric barrier) has a stand-in in the file that wraps the real thing.
+//! locals, the asymmetric barrier) has a stand-in in the file that wraps the real thing. `shuttle-tests` has shuttle in
+//! loom's place, and `cfg(loom_is_shuttle)` says where that makes a difference.
 
 mod cell;
 pub(crate) mod fence;
@@ -52,6 +53,22 @@ macro_rules! const_unless_loom {
     };
 }
 pub(crate) use const_unless_loom;
+
+/// Defines a `static`, or under loom one that each execution has anew.
+macro_rules! static_per_execution {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        #[cfg(not(loom))]
+        $(#[$meta])*
+        static $name: $type = $value;
+
+        #[cfg(loom)]
+        loom::lazy_static! {
+            $(#[$meta])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use static_per_execution;
 
 /// A number that is read by people.
 ///

@@ -3,6 +3,9 @@
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+#[cfg(loom_is_shuttle)]
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+
 /// How many threads can run at once; asked of the system once.
 pub(crate) fn cpus() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +32,12 @@ pub(crate) fn spawn_quiet(name: &str, body: fn()) -> std::io::Result<()> {
     // The new thread inherits the mask, so there is no moment at which it could take a signal.
     let _blocked = signals::Blocked::all();
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+}
+
+/// No thread: shuttle's scenarios do its work themselves.
+#[cfg(loom_is_shuttle)]
+pub(crate) fn spawn_quiet(_name: &str, _body: fn()) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]

@@ -174,10 +174,11 @@ mod real {
 mod model {
     use loom::sync::{Arc, Mutex};
 
-    use super::{Ids, Slot};
+    use super::{BUCKETS, Ids, Slot};
+    use crate::sync::static_per_execution;
 
-    loom::lazy_static! {
-        static ref IDS: Arc<Mutex<Ids>> = Arc::new(Mutex::new(Ids::new()));
+    static_per_execution! {
+        static IDS: Arc<Mutex<Ids>> = Arc::new(Mutex::new(Ids::new()));
     }
 
     loom::thread_local! {
@@ -199,6 +200,7 @@ mod model {
                 held.take().unwrap()
             });
             drop(held);
+            assert!(Slot::of(id).bucket() < BUCKETS - 1, "more threads with numbers than a model has room for");
             Self { id, ids }
         }
     }

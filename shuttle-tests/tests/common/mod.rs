@@ -1,0 +1,461 @@
+//! What the scenarios share: pools that keep a ledger of their items, and the loop that runs a scenario through its
+//! schedules.
+//!
+//! A scenario is an ordinary concurrent program of 3 to 8 threads, which is more than loom can go through. Shuttle runs
+//! its threads one step at a time and chooses after each step whose turn it is: at random, or by priorities that change
+//! at a few random moments (PCT), which finds what takes few but unlikely switches. That is a sample of all schedules,
+//! not all of them, and orderings weaker than sequential consistency are not among them; see `as-loom`. As under loom,
+//! there are two shards, at most seven threads with slot sets at once, and a sweep looks at a busy owner once.
+//!
+//! # Running more, and one again
+//!
+//! A failure prints the schedule, the seed, and the command that runs that schedule again:
+//!
+//! ```text
+//! SHUTTLE_REPLAY='<the failing schedule>' cargo test -p ebbtide-shuttle-tests --test sweeps -- --exact two_sweepers
+//! ```
+//!
+//! That counts on a scenario doing the same whenever it has the same schedule, which is checked with a few of them.
+//!
+//! Otherwise each scenario goes through the same two times 500 schedules every time. For more, and for others:
+//!
+//! ```text
+//! SHUTTLE_SCHEDULES=100000 SHUTTLE_RANDOM_SEED=$RANDOM cargo test --release -p ebbtide-shuttle-tests
+//! ```
+//!
+//! # What is checked
+//!
+//! - *One owner:* an item that is handed out is idle, and one that is put is in use; the ledger says which.
+//! - *Dropped once:* what is dropped wasn't before, and when the pool is closed everything was.
+//! - *Lower bound:* shuttle knows no stale loads, so a put that begins when `n` sweeps have come back reads the epoch `n`
+//!   or a later one, and what sweep number `n + 1` drops it may not be. Which number a sweep has is known up to sweeps
+//!   that began meanwhile; where two threads sweep at once the check lets pass some that it should not.
+//! - *Upper bound:* when all other threads have ended, two sweeps leave nothing.
+//! - *A claim is exclusive:* the cell under the private slots panics when it is accessed twice at once.
+
+// Not every test file uses all of this.
+#![allow(dead_code)]
+
+use std::any::type_name;
+use std::cell::Cell;
+use std::ops::Deref;
+use std::panic::{self, AssertUnwindSafe};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use ebbtide::{Epochs, OwnedPooled, Pool, Pooled, Recycle, Settings, Swept};
+use shuttle::scheduler::{
+    PctScheduler, RandomScheduler, ReplayScheduler, Scheduler, UncontrolledNondeterminismCheckScheduler,
+};
+use shuttle::thread::{JoinHandle, ThreadId};
+use shuttle::{Config, Runner};
+
+/// How many schedules a scenario has from each scheduler, unless `SHUTTLE_SCHEDULES` says otherwise.
+const SCHEDULES: usize = 500;
+
+/// How many schedules are run twice.
+const TWICE: usize = 20;
+
+/// PCT finds with a known probability what takes one switch less than this.
+const DEPTH: usize = 4;
+
+/// Runs a scenario through its schedules.
+pub(crate) fn explore<F: Fn() + Send + Sync + 'static>(scenario: F) {
+    let scenario = Arc::new(scenario);
+    if let Ok(schedule) = std::env::var("SHUTTLE_REPLAY") {
+        let mut scheduler = ReplayScheduler::new_from_encoded(&schedule);
+        // It ends where the scenario failed.
+        scheduler.set_allow_incomplete();
+        runner(scheduler).run(move || scenario());
+        assert_unfailed();
+        return;
+    }
+    // Shuttle's own name for it; where it is set, shuttle prefers it to what it is given.
+    let seed = number("SHUTTLE_RANDOM_SEED").unwrap_or(1);
+    let schedules = number("SHUTTLE_SCHEDULES").unwrap_or(SCHEDULES);
+    attempt("random", seed, RandomScheduler::new_from_seed(seed, schedules), &scenario);
+    attempt("PCT", seed, PctScheduler::new_from_seed(seed, DEPTH, schedules), &scenario);
+    // Each of these is run twice, and must be the same both times; else a failure could not be run again.
+    let twice = UncontrolledNondeterminismCheckScheduler::new(RandomScheduler::new_from_seed(seed, TWICE));
+    attempt("random, twice each", seed, twice, &scenario);
+}
+
+/// Runs a scenario under one scheduler; a failure is reported together with how to see it again.
+fn attempt<F>(name: &str, seed: u64, scheduler: impl Scheduler + 'static, scenario: &Arc<F>)
+where
+    F: Fn() + Send + Sync + 'static,
+{
+    let count = Arc::new(AtomicUsize::new(0));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        let (count, scenario) = (Arc::clone(&count), Arc::clone(scenario));
+        runner(scheduler).run(move || {
+            // ORDERING: Relaxed, no partner; shuttle has one real thread.
+            count.fetch_add(1, Ordering::Relaxed);
+            scenario();
+            assert_unfailed();
+        });
+    }));
+    // ORDERING: as above.
+    let count = count.load(Ordering::Relaxed);
+    if let Err(panic) = outcome {
+        let (file, test) =
+            type_name::<F>().trim_end_matches("::{{closure}}").split_once("::").expect("a test's closure");
+        eprintln!(
+            "{test} failed in run {count} under scheduler {name} with seed {seed}. This runs it again:\n\
+             SHUTTLE_REPLAY='<the failing schedule>' cargo test -p ebbtide-shuttle-tests --test {file} -- --exact {test}"
+        );
+        panic::resume_unwind(panic);
+    }
+    println!("{count} runs under scheduler {name} with seed {seed}");
+}
+
+/// A check's panic may have been swallowed by the pool, as if it were a recycler's or an item's.
+fn assert_unfailed() {
+    assert!(!FAILED.get(), "a check failed inside the pool: see the first panic");
+}
+
+thread_local! {
+    /// A check failed. A test and all threads of its scenario are one real thread.
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn runner<S: Scheduler + 'static>(scheduler: S) -> Runner<S> {
+    let mut config = Config::new();
+    // Enough for a debug build's frames when a check fails and is reported.
+    config.stack_size = 256 * 1024;
+    // They say that all orderings are as strong as can be, and that statics are dropped; see above.
+    config.silence_warnings = true;
+    // The other threads would go on with a pool that is broken.
+    config.ungraceful_shutdown_config.immediately_return_on_panic = true;
+    Runner::new(scheduler, config)
+}
+
+fn number<N: FromStr>(variable: &str) -> Option<N> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is {value}, which is not a number")))
+}
+
+/// Waits for all of these threads to end, thread-local destructors included.
+pub(crate) fn join<O>(threads: impl IntoIterator<Item = JoinHandle<O>>) -> Vec<O> {
+    threads.into_iter().map(|thread| thread.join().expect("a panic ends the execution")).collect()
+}
+
+/// The number of the item whose [`Fault`] made `act` panic.
+pub(crate) fn caught<O>(act: impl FnOnce() -> O) -> Result<O, usize> {
+    panic::catch_unwind(AssertUnwindSafe(act)).map_err(|panic| match panic.downcast() {
+        Ok(id) => *id,
+        Err(failure) => panic::resume_unwind(failure),
+    })
+}
+
+/// A pool and the ledger of its items. A clone is the same pool.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    pool: Arc<Pool<Tracked, Ledger>>,
+    ledger: Ledger,
+}
+
+impl Deref for Watched {
+    type Target = Arc<Pool<Tracked, Ledger>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.pool
+    }
+}
+
+impl Watched {
+    /// A pool whose items are dropped by sweeps when they are old, and by nothing else until it is closed.
+    pub(crate) fn new<E: Epochs<Tracked>>(settings: Settings<E>) -> Self {
+        Self::with_ledger(settings, Ledger::default())
+    }
+
+    /// The same for settings that have items dropped early: `max_idle` and `chaos`.
+    pub(crate) fn limited<E: Epochs<Tracked>>(settings: Settings<E>) -> Self {
+        let ledger = Ledger::default();
+        ledger.book().limited = true;
+        Self::with_ledger(settings, ledger)
+    }
+
+    fn with_ledger<E: Epochs<Tracked>>(settings: Settings<E>, ledger: Ledger) -> Self {
+        Self { pool: Arc::new(Pool::with_settings(ledger.clone(), settings)), ledger }
+    }
+
+    /// Starts a thread that has the pool.
+    pub(crate) fn spawn<O: Send + 'static>(&self, body: impl FnOnce(Self) -> O + Send + 'static) -> JoinHandle<O> {
+        let pool = self.clone();
+        shuttle::thread::spawn(move || body(pool))
+    }
+
+    pub(crate) fn get(&self) -> Pooled<'_, Tracked, Ledger> {
+        self.get_with(|| self.ledger.create())
+    }
+
+    pub(crate) fn get_with(&self, create: impl FnOnce() -> Tracked) -> Pooled<'_, Tracked, Ledger> {
+        let item = self.pool.get_with(create);
+        item.taken_out();
+        item
+    }
+
+    pub(crate) fn try_get(&self) -> Option<Pooled<'_, Tracked, Ledger>> {
+        let item = self.pool.try_get()?;
+        item.taken_out();
+        Some(item)
+    }
+
+    pub(crate) fn get_owned(&self) -> OwnedPooled<Tracked, Ledger> {
+        let item = self.pool.get_owned();
+        item.taken_out();
+        item
+    }
+
+    /// Puts an item in that was made outside.
+    pub(crate) fn put_new(&self) {
+        let item = self.ledger.create();
+        item.taken_out();
+        self.pool.put(item);
+    }
+
+    /// Takes `n` items at once and puts them back.
+    pub(crate) fn burst(&self, n: usize) {
+        let items: Vec<_> = (0..n).map(|_| self.get()).collect();
+        drop(items);
+    }
+
+    pub(crate) fn advance(&self) -> Option<Swept> {
+        self.try_advance().map(|swept| swept.expect("no item panics"))
+    }
+
+    /// The same where items may panic in their `Drop`; an error is the number of one of them.
+    pub(crate) fn try_advance(&self) -> Option<Result<Swept, usize>> {
+        self.ledger.sweep(|| caught(|| self.pool.advance()).transpose())
+    }
+
+    pub(crate) fn clear(&self) -> Option<Swept> {
+        self.ledger.with_sweep(Sweep::Clear, || self.pool.clear())
+    }
+
+    /// Items that live, in use or idle.
+    pub(crate) fn alive(&self) -> usize {
+        let book = self.ledger.book();
+        book.items.iter().filter(|item| **item != Whereabouts::Dropped).count()
+    }
+
+    /// Items ever made.
+    pub(crate) fn made(&self) -> usize {
+        self.ledger.book().items.len()
+    }
+
+    /// Items that are idle since before the first sweep came back.
+    pub(crate) fn untouched(&self) -> usize {
+        self.ledger.book().items.iter().filter(|item| **item == Whereabouts::Idle { earliest: 2 }).count()
+    }
+
+    /// When all other threads have ended and nothing lies in private slots: `get` finds every item. They are idle again
+    /// when this returns.
+    pub(crate) fn find_all(&self) {
+        let found: Vec<_> = std::iter::from_fn(|| self.try_get()).collect();
+        assert_eq!(found.len(), self.alive(), "an idle item can't be found");
+    }
+
+    /// When all other threads have ended and all items are idle: two sweeps leave none, wherever they lay.
+    pub(crate) fn age_out(&self) {
+        assert_eq!(self.idle(), self.alive(), "what is counted as idle, and what is");
+        for _ in 0..2 {
+            let swept = self.advance().expect("no other sweep runs");
+            assert_eq!(swept.left_busy, 0, "no owner is left, yet one looks busy");
+        }
+        assert_eq!(self.alive(), 0, "idle items outlived two sweeps that no call overlapped");
+        assert_eq!(self.idle(), 0, "counted as idle, but gone");
+    }
+
+    /// When nobody else has the pool: drops it, and with it every item.
+    pub(crate) fn close(self) {
+        assert_eq!(Arc::strong_count(&self.pool), 1, "the other threads have ended, and their handles are gone");
+        self.give_up().assert_closed();
+    }
+
+    /// Drops the pool, if nobody else has it. A round of the janitor's may still hold items, and drops them.
+    pub(crate) fn give_up(self) -> Ledger {
+        self.ledger.book().closing = true;
+        self.ledger
+    }
+}
+
+/// A thread that does the janitor's work: so many rounds over all pools that there are.
+///
+/// Nobody else may sweep these pools meanwhile. It doesn't keep them alive.
+pub(crate) fn janitor<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Watched>) -> JoinHandle<()> {
+    let pools: Vec<_> = pools.into_iter().map(|pool| (Arc::downgrade(&pool.pool), pool.ledger.clone())).collect();
+    shuttle::thread::spawn(move || {
+        let me = shuttle::thread::current().id();
+        let swept = |pool: &Weak<Pool<_, _>>| pool.upgrade().map_or(0, |pool| pool.stats().sweeps);
+        for _ in 0..rounds {
+            for (pool, ledger) in &pools {
+                // A pool that nobody has used yet is left out.
+                ledger.book().begun = swept(pool) + 1;
+                ledger.book().sweeping.push((me, Sweep::Advance));
+            }
+            ebbtide::advance_all();
+            for (pool, ledger) in &pools {
+                ledger.book().sweeping.clear();
+                ledger.book().advanced = swept(pool);
+            }
+        }
+    })
+}
+
+/// Where each item of a pool is, and which sweeps there were; also the pool's recycler.
+///
+/// Shuttle doesn't see its lock, so that looking things up is no step of a schedule.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<Book>>);
+
+#[derive(Default)]
+struct Book {
+    items: Vec<Whereabouts>,
+    /// Sweeps that have begun and were not refused, and those of them that have come back.
+    begun: usize,
+    advanced: usize,
+    /// Threads that are inside a sweep.
+    sweeping: Vec<(ThreadId, Sweep)>,
+    limited: bool,
+    closing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    InUse,
+    /// The first sweep that may drop it.
+    Idle {
+        earliest: usize,
+    },
+    Dropped,
+}
+
+/// What a sweep may drop: what is old, or everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sweep {
+    Advance,
+    Clear,
+}
+
+impl Ledger {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A sweep that says whether it ran.
+    fn sweep<O>(&self, sweep: impl FnOnce() -> Option<O>) -> Option<O> {
+        self.book().begun += 1;
+        let swept = self.with_sweep(Sweep::Advance, sweep);
+        match swept {
+            Some(_) => self.book().advanced += 1,
+            None => self.book().begun -= 1,
+        }
+        swept
+    }
+
+    /// While `act` runs, the calling thread may drop what such a sweep may.
+    fn with_sweep<O>(&self, sweep: Sweep, act: impl FnOnce() -> O) -> O {
+        let me = shuttle::thread::current().id();
+        self.book().sweeping.push((me, sweep));
+        let outcome = act();
+        self.book().sweeping.retain(|(thread, _)| *thread != me);
+        outcome
+    }
+
+    /// A note that an item is where `to` says, if it was where it could come there from.
+    fn note(&self, id: usize, to: Whereabouts, check: impl FnOnce(&Book, Whereabouts) -> Result<(), String>) {
+        let mut book = self.book();
+        let before = std::mem::replace(&mut book.items[id], to);
+        if let Err(what) = check(&book, before) {
+            drop(book);
+            FAILED.set(true);
+            // Else a second failure would hide the first.
+            if !std::thread::panicking() {
+                panic!("item {id}, {before:?} before: {what}");
+            }
+        }
+    }
+
+    /// Every item was dropped.
+    pub(crate) fn assert_closed(&self) {
+        let book = self.book();
+        let left: Vec<_> = book.items.iter().filter(|item| **item != Whereabouts::Dropped).collect();
+        assert!(left.is_empty(), "never dropped: {left:?}");
+    }
+}
+
+impl Recycle<Tracked> for Ledger {
+    fn create(&self) -> Tracked {
+        let mut book = self.book();
+        // `prefill` makes items idle without a call of `recycle`.
+        let earliest = book.advanced + 2;
+        book.items.push(Whereabouts::Idle { earliest });
+        Tracked { id: book.items.len() - 1, ledger: self.clone(), fault: Fault::None, holds: None }
+    }
+
+    /// The first thing that a put does.
+    fn recycle(&self, item: &mut Tracked) -> bool {
+        match item.fault {
+            Fault::Refused => return false,
+            Fault::PanicInRecycle => panic::resume_unwind(Box::new(item.id)),
+            Fault::None | Fault::PanicInDrop => {}
+        }
+        let earliest = self.book().advanced + 2;
+        self.note(item.id, Whereabouts::Idle { earliest }, |_, before| match before {
+            Whereabouts::InUse => Ok(()),
+            _ => Err("put, but not in use".to_owned()),
+        });
+        true
+    }
+}
+
+/// An item that tells its ledger what becomes of it.
+pub(crate) struct Tracked {
+    id: usize,
+    ledger: Ledger,
+    pub(crate) fault: Fault,
+    /// Goes back to its own pool when this is dropped.
+    pub(crate) holds: Option<OwnedPooled<Tracked, Ledger>>,
+}
+
+/// What an item does wrong. Its panics don't go through the panic hook, where shuttle would report a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    Refused,
+    PanicInRecycle,
+    PanicInDrop,
+}
+
+impl Tracked {
+    /// To be called by whoever got it from the pool.
+    fn taken_out(&self) {
+        self.ledger.note(self.id, Whereabouts::InUse, |_, before| match before {
+            Whereabouts::Idle { .. } => Ok(()),
+            _ => Err("handed out, but not idle".to_owned()),
+        });
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let me = shuttle::thread::current().id();
+        self.ledger.note(self.id, Whereabouts::Dropped, |book, before| {
+            let sweep = book.sweeping.iter().find(|(thread, _)| *thread == me).map(|(_, sweep)| *sweep);
+            match (before, sweep) {
+                (Whereabouts::Dropped, _) => Err("dropped again".to_owned()),
+                (Whereabouts::InUse, _) | (_, Some(Sweep::Clear)) => Ok(()),
+                (Whereabouts::Idle { .. }, _) if book.limited || book.closing => Ok(()),
+                (Whereabouts::Idle { .. }, None) => Err("dropped by no sweep".to_owned()),
+                (Whereabouts::Idle { earliest }, Some(Sweep::Advance)) if book.begun >= earliest => Ok(()),
+                (_, Some(Sweep::Advance)) => Err(format!("dropped by sweep {}", book.begun)),
+            }
+        });
+        if self.fault == Fault::PanicInDrop {
+            panic::resume_unwind(Box::new(self.id));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `max_idle`, `min_idle`, `chaos` and `clear` against everybody at once.
+
+mod common;
+
+use common::{Watched, explore, join};
+use ebbtide::Settings;
+
+/// Room under `max_idle` is taken and given back by puts, spills, refills, sweeps and `clear`. In the end there is as
+/// much as in the beginning.
+#[test]
+fn no_room_is_lost() {
+    explore(|| {
+        let pool = Watched::limited(Settings::new().manual().private_slots(4).max_idle(7));
+        // Enough for two refills in a row: the first leaves an empty array over, for which a sweep closes the gate.
+        let users = [9, 8, 3].map(|n| {
+            pool.spawn(move |pool| {
+                pool.burst(n);
+                pool.burst(n);
+            })
+        });
+        let sweeper = pool.spawn(|pool| {
+            pool.advance();
+            pool.advance();
+        });
+        let clearer = pool.spawn(|pool| {
+            pool.clear();
+        });
+        join(users.into_iter().chain([sweeper, clearer]));
+        let bound = 7 + 3 * 4;
+        assert!(pool.alive() <= bound, "{} idle items, but max_idle and private slots come to {bound}", pool.alive());
+        pool.age_out();
+        assert_eq!(pool.prefill(10), 7, "the room of an empty pool");
+        pool.age_out();
+        pool.close();
+    });
+}
+
+/// Sweeps leave `min_idle` items where there are as many; `clear` doesn't care.
+#[test]
+fn min_idle_is_left() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(4).min_idle(3));
+        let users = [5, 2, 3].map(|n| pool.spawn(move |pool| pool.burst(n)));
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..3 {
+                pool.advance().expect("no other sweep runs");
+            }
+        });
+        join(users.into_iter().chain([sweeper]));
+        let before = pool.alive();
+        for _ in 0..3 {
+            pool.advance().expect("no other sweep runs");
+        }
+        assert_eq!(pool.alive(), before.min(3), "left of {before}");
+        pool.clear().expect("no other sweep runs");
+        assert_eq!(pool.alive(), 0);
+        pool.close();
+    });
+}
+
+/// Some puts drop their item, and all of them take the slow path.
+#[test]
+fn chaos() {
+    explore(|| {
+        let pool = Watched::limited(Settings::new().manual().private_slots(2).chaos(1));
+        let users = [3, 2, 3].map(|n| {
+            pool.spawn(move |pool| {
+                pool.burst(n);
+                pool.burst(n);
+            })
+        });
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..2 {
+                pool.advance().expect("no other sweep runs");
+            }
+        });
+        join(users.into_iter().chain([sweeper]));
+        assert_ne!(pool.stats().rejected, 0, "no put was struck");
+        pool.age_out();
+        pool.close();
+    });
+}
+
+/// `clear` takes what is idle and leaves the epoch as it is, while others put, get and sweep. One that nothing overlaps
+/// leaves nothing.
+#[test]
+fn clear_against_puts() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(2));
+        let users = [3, 2, 3].map(|n| {
+            pool.spawn(move |pool| {
+                pool.burst(n);
+                pool.put_new();
+                pool.burst(n);
+            })
+        });
+        let clearer = pool.spawn(|pool| {
+            pool.clear();
+        });
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..3 {
+                pool.clear();
+                pool.advance();
+            }
+        });
+        join(users.into_iter().chain([clearer, sweeper]));
+        let swept = pool.clear().expect("no other sweep runs");
+        assert_eq!((swept.kept, swept.left_busy, pool.alive()), (0, 0, 0));
+        pool.close();
+    });
+}

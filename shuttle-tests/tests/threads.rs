@@ -1,0 +1,99 @@
+//! Threads that end while others sweep, threads that inherit their slot sets, and items that change threads.
+
+mod common;
+
+use std::cell::RefCell;
+
+use common::{Ledger, Tracked, Watched, explore, join};
+use ebbtide::{OwnedPooled, Settings};
+use shuttle::sync::mpsc;
+
+/// Each of three threads starts another one as its last act. That one gets its number and with it its slot set, items
+/// included, if it comes late enough, else another's or a new one, while a sweep takes the items.
+#[test]
+fn heirs() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(4));
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..4 {
+                pool.advance().expect("no other sweep runs");
+            }
+        });
+        let threads = [1, 2, 3].map(|n| {
+            pool.spawn(move |pool| {
+                pool.burst(n);
+                pool.burst(n);
+                pool.spawn(|pool| {
+                    drop(pool.try_get());
+                    pool.burst(2);
+                    pool.burst(3);
+                })
+            })
+        });
+        join(join(threads));
+        join([sweeper]);
+        pool.age_out();
+        pool.close();
+    });
+}
+
+shuttle::thread_local! {
+    static KEPT: RefCell<Option<OwnedPooled<Tracked, Ledger>>> = const { RefCell::new(None) };
+}
+
+/// Guards are dropped in thread-local destructors, before and after their threads have given up their slot sets, which
+/// others inherit meanwhile.
+#[test]
+fn guards_in_thread_locals() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(2));
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..2 {
+                pool.advance().expect("no other sweep runs");
+            }
+        });
+        let threads = [true, false, true].map(|first| {
+            pool.spawn(move |pool| {
+                // What a thread first touches, it first destroys.
+                if first {
+                    KEPT.with(|_| ());
+                }
+                let kept = pool.get_owned();
+                pool.burst(1);
+                KEPT.with(|slot| *slot.borrow_mut() = Some(kept));
+                pool.spawn(|pool| pool.burst(2))
+            })
+        });
+        join(join(threads));
+        join([sweeper]);
+        pool.age_out();
+        pool.close();
+    });
+}
+
+/// Two threads take items and send them, two others receive them and put them into slots of their own, from which they
+/// spill and are stolen back. A sweep goes through it all.
+#[test]
+fn guards_cross_threads() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(4));
+        let mut threads = Vec::new();
+        for _ in 0..2 {
+            let (sender, receiver) = mpsc::channel();
+            threads.push(pool.spawn(move |pool| {
+                for _ in 0..8 {
+                    sender.send(pool.get_owned()).expect("the receiver takes all there are");
+                }
+            }));
+            threads.push(pool.spawn(move |_| receiver.into_iter().for_each(drop)));
+        }
+        threads.push(pool.spawn(|pool| {
+            for _ in 0..2 {
+                pool.advance().expect("no other sweep runs");
+            }
+        }));
+        join(threads);
+        pool.age_out();
+        pool.close();
+    });
+}
