@@ -242,6 +242,14 @@ impl<T> Stack<T> {
     }
 }
 
+impl<T> Iterator for Stack<T> {
+    type Item = Array<T>;
+
+    fn next(&mut self) -> Option<Array<T>> {
+        self.pop()
+    }
+}
+
 impl<T> Drop for Stack<T> {
     /// One by one: dropping the top one with all that it links to would nest as deep as the stack is high.
     fn drop(&mut self) {

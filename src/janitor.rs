@@ -191,9 +191,9 @@ fn next(now: u64, every: u64) -> u64 {
 /// Sweeps several stores with one heavy barrier.
 fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> (Swept, Option<Payload>) {
     let mut passes: Vec<_> = stores.iter().cloned().filter_map(Sweepable::begin).collect();
-    // From the first `revoke` to the last `collect` nothing is allocated: the slot sets of all these pools are claimed.
-    let revoked = passes.iter_mut().fold(false, |any, pass| pass.revoke() | any);
-    let passed = !revoked || fence::heavy();
+    // From the first `close` to the last `collect` nothing is allocated: the slot sets of all these pools are closed.
+    let closed = passes.iter_mut().fold(false, |any, pass| pass.close() | any);
+    let passed = !closed || fence::heavy();
     passes.iter_mut().for_each(|pass| pass.collect(passed));
     let condemned: Vec<_> = passes.into_iter().map(|pass| pass.finish()).collect();
     // From here on no token is held. A pool that was dropped meanwhile leaves its items to this.
@@ -218,7 +218,7 @@ trait Sweepable: Send + Sync {
 
 /// A sweep of a store of any item type.
 trait Pass {
-    fn revoke(&mut self) -> bool;
+    fn close(&mut self) -> bool;
     fn collect(&mut self, passed: bool);
     fn finish(self: Box<Self>) -> Box<dyn DropItems>;
 }
@@ -235,8 +235,8 @@ impl<T: Send + 'static> Sweepable for Store<T> {
 }
 
 impl<T: Send + 'static> Pass for Sweep<T, Arc<Store<T>>> {
-    fn revoke(&mut self) -> bool {
-        self.revoke()
+    fn close(&mut self) -> bool {
+        self.close()
     }
 
     fn collect(&mut self, passed: bool) {

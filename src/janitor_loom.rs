@@ -35,7 +35,7 @@ impl<T: Send> Sweeper<T> {
     /// Sweeps once, as the janitor does: gives up the share before any item is dropped.
     pub fn sweep(self) {
         if let Some(mut sweep) = Sweep::begin(self.0, Purpose::Advance) {
-            let passed = !sweep.revoke() || fence::heavy();
+            let passed = !sweep.close() || fence::heavy();
             sweep.collect(passed);
             sweep.finish().drop_items();
         }

@@ -6,24 +6,27 @@
 //!
 //! ```text
 //! owner, push                   owner, pop                          sweep (all slot sets in one go, holding the token)
-//!   places[top] = item            top = top - 1                       floor = REVOKED on every slot set
+//!   places[top] = item            top = top - 1                       floor = ASKED on every slot set
 //!   top = top + 1                 light barrier                       heavy barrier
-//!                                 floor <= top?                       t = top
-//!                                   yes: the item is places[top]      take places[floor..t]
-//!                                   no:  top = top + 1, slow path     floor = t
+//!                                 floor <= top?                       floor = CLAIMED, unless the owner came first
+//!                                   yes: the item is places[top]      t = top
+//!                                   no:  top = top + 1, slow path     take places[floor..t]
+//!                                                                     floor = t
 //! ```
 //!
-//! REVOKED is higher than every place. By the pair of barriers (`sync::fence`) the owner's pop sees it, or the sweep sees
-//! the owner's new `top`. If the sweep comes first, the pop gives its place up again and the owner goes to the shared queues
-//! instead of waiting; whichever `top` the sweep saw meanwhile, either value is true. If the owner comes first, the
-//! sweep takes only what lies below. A push needs no barrier: a sweep sees it, item and all, or it doesn't. This is the
-//! work-stealing deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005), with one kind of thief, who
-//! takes all there is, and with the owner's fence made one-sided.
+//! Both marks are higher than every place. By the pair of barriers (`sync::fence`) the owner's pop sees one, or the sweep
+//! sees the owner's new `top`. If the sweep comes first, the pop gives its place up again; whichever `top` the sweep saw
+//! meanwhile, either value is true. If the owner comes first, the sweep takes only what lies below. A push needs no barrier:
+//! a sweep sees it, item and all, or it doesn't. This is the work-stealing deque of Chase and Lev, "Dynamic Circular
+//! Work-Stealing Deque" (2005), with one kind of thief, who takes all there is, and with the owner's fence made one-sided.
 //!
-//! All else (which array that is, the other array, the empty ones) changes only inside a *claim*: the owner sets CLAIMED
-//! in `floor` by a compare-exchange, which fails if a sweep has set REVOKED there, and a sweep leaves a claimed slot set
-//! alone. Nothing is allocated, freed, dropped or queued inside a claim or while a slot set is revoked: an array that may
-//! be needed is passed in, and what is left over is passed out.
+//! All else (which array that is, the other array, the empty ones) changes only inside a *claim*: CLAIMED is set in `floor`
+//! by a compare-exchange, so the owner or a sweep has the slots to itself, and neither waits for the other. Nothing is
+//! allocated, freed, dropped or queued inside a claim: an array that may be needed is passed in, and what is left over is
+//! passed out.
+//!
+//! An owner that finds ASKED does for itself what it is asked, in a claim of its own, and goes on; so the barrier, which
+//! takes microseconds, keeps only idle threads from their slots.
 
 use std::fmt;
 use std::mem;
@@ -32,18 +35,18 @@ use crate::array::{Array, Stack};
 use crate::item::{Item, discard, drop_each};
 use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
-use crate::sync::{AtomicIsize, Length, Ordering, UnsafeCell};
+use crate::sync::{AtomicIsize, Counter, Length, Ordering, UnsafeCell};
 
-/// In `floor`: a sweep is deciding what it takes. Like the other marks it is higher than every place.
-const REVOKED: isize = 1 << 30;
-/// In `floor`: the owner is inside a claim.
-const CLAIMED: isize = 1 << 29;
+/// In `floor`: the owner or a sweep is inside a claim. Like the other marks it is higher than every place.
+const CLAIMED: isize = 1 << 30;
+/// In `floor`: a sweep will take the items after its heavy barrier, unless the owner takes them out before.
+const ASKED: isize = 1 << 29;
 /// In `floor`, for good: the light barrier alone is not enough in this process, so every pop is a claim.
 const FENCED: isize = 1 << 28;
 /// What is left of `floor` without its marks.
 const PLACE: isize = FENCED - 1;
 
-/// How often a sweep tries to revoke a claimed slot set before it leaves it alone. A claim takes some nanoseconds unless its
+/// How often a sweep tries to close a claimed slot set before it leaves it alone. A claim takes some nanoseconds unless its
 /// owner was preempted, and then trying longer is of no use.
 const TRIES: usize = if cfg!(loom) { 1 } else { 16 };
 
@@ -56,12 +59,14 @@ pub(crate) struct SlotSet<T> {
     top: AtomicIsize,
     /// The lowest place that holds an item, with marks.
     floor: AtomicIsize,
-    /// Changed in a claim; read by the owner at any time, and by a sweep that revoked.
+    /// Changed in the owner's claims; read by the owner at any time, and in a sweep's claim.
     loaded: UnsafeCell<Loaded<T>>,
-    /// Touched in a claim, and by a sweep that revoked.
+    /// Touched in claims.
     rest: UnsafeCell<Rest<T>>,
-    /// How many items the spare array holds, and how many empty arrays lie in the stash; read by anybody, as a hint.
+    /// How many young items the spare array holds, or how many victims; one of the two is 0. Read by anybody, as a hint.
     spare: Length,
+    victims: Length,
+    /// How many empty arrays lie in the stash; read likewise.
     stashed: Length,
     /// Which shard this thread spills to and refills from first.
     pub(crate) home: u16,
@@ -69,7 +74,9 @@ pub(crate) struct SlotSet<T> {
     detour: bool,
     /// Every pop is a claim, as the floor is marked FENCED for good.
     fenced: bool,
-    /// Written by the owner alone.
+    /// The epoch that the owner is in, when that is ahead of the pool's, since it took out its items for a sweep that is
+    /// under way. Written by the owner alone, as the next.
+    pub(crate) ahead: Counter,
     pub(crate) tally: Tally,
 }
 
@@ -86,7 +93,8 @@ struct Loaded<T> {
 }
 
 struct Rest<T> {
-    /// The other array, swapped whole with the loaded one: full, or empty, or what a refill brought. Gone after a sweep.
+    /// The other array, swapped whole with the loaded one: full, or empty, or what a refill brought. Or what is left of a
+    /// victim batch, which is popped from here and stays what it is. Gone after a sweep.
     spare: Option<Array<T>>,
     /// Empty arrays that refills left over, for the next spills.
     stash: Stack<T>,
@@ -96,11 +104,34 @@ struct Rest<T> {
 #[cfg(all(not(loom), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
 
-/// All that a sweep takes out of one slot set.
+/// Whether a sweep ages the items or drops them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An owner may take out its items itself, as they stay in the pool.
+    Advance,
+    Clear,
+}
+
+/// All that is taken out of one slot set for a sweep.
 pub(crate) struct Taken<T> {
     /// What was in the loaded array, and the spare one; either may be empty.
-    pub(crate) arrays: [Option<Array<T>>; 2],
+    pub(crate) young: [Option<Array<T>>; 2],
+    pub(crate) victims: Option<Array<T>>,
     pub(crate) stash: Stack<T>,
+}
+
+impl<T> Taken<T> {
+    /// The slots had been emptied before, and `empty` was not needed.
+    pub(crate) fn nothing(empty: Array<T>) -> Self {
+        Self { young: [Some(empty), None], victims: None, stash: Stack::new() }
+    }
+}
+
+/// What goes out of full private slots.
+pub(crate) struct Spilled<T> {
+    pub(crate) items: Array<T>,
+    /// They are the rest of a victim batch, whose stamp the array still has.
+    pub(crate) victims: bool,
 }
 
 /// What an owner that was kept out has in its hands still.
@@ -127,16 +158,23 @@ impl<T> SlotSet<T> {
             loaded: UnsafeCell::new(Loaded { array: None, end: 0 }),
             rest: UnsafeCell::new(Rest { spare: None, stash: Stack::new() }),
             spare: Length::new(),
+            victims: Length::new(),
             stashed: Length::new(),
             home,
             detour,
             fenced,
+            ahead: Counter::new(),
             tally: Tally::default(),
         }
     }
 
     /// How many items it holds; a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
+        self.young() + self.victims.get()
+    }
+
+    /// How many of them are no victims.
+    fn young(&self) -> usize {
         // ORDERING: Relaxed, no partner; any recent values will do, and the owner sees what it wrote.
         let (top, floor) = (self.top.load(Ordering::Relaxed), self.floor.load(Ordering::Relaxed) & PLACE);
         usize::try_from(top - floor).unwrap_or(0) + self.spare.get()
@@ -155,7 +193,7 @@ impl<T> SlotSet<T> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let next = self.top.load(Ordering::Relaxed) - 1;
         // ORDERING: Release; partner: the load of `top` in `take`, which by the barriers sees this, if the load of `floor`
-        // below doesn't see REVOKED; and which sees the items below with it.
+        // below doesn't see a mark; and which sees the items below with it.
         self.top.store(next, Ordering::Release);
         fence::light();
         // ORDERING: Acquire; partner: the Release store of `floor` in `take`, so that the sweep has read the places below
@@ -166,8 +204,8 @@ impl<T> SlotSet<T> {
             return None;
         }
         // SAFETY: the array changes only in this thread's claims. The place is below the old `top` and not below `floor`,
-        // so it holds an item; and since `floor` wasn't REVOKED after the barrier, a sweep sees the new `top` and takes
-        // only what is below.
+        // so it holds an item; and since `floor` had no mark after the barrier, a sweep sees the new `top` and takes only
+        // what is below.
         self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(next as usize)) })
     }
 
@@ -192,21 +230,32 @@ impl<T> SlotSet<T> {
         pushed
     }
 
-    /// Pops from either array.
+    /// Pops a young item from either array.
     pub(crate) fn pop_either(&self) -> Option<Item<T>> {
+        if self.young() == 0 {
+            return None;
+        }
         self.claim((), |mut slots, ()| slots.pop_either()).ok()?
+    }
+
+    /// Pops a victim, if some are kept here.
+    pub(crate) fn pop_victim(&self) -> Option<Item<T>> {
+        if self.victims.get() == 0 {
+            return None;
+        }
+        self.claim((), |mut slots, ()| slots.pop_victim()).ok()?
     }
 
     /// Pushes to either array, or makes room with an empty one from the stash, if there is one. Returns the full batch
     /// that had to go out for that, if any; the item comes back if there is no room or a sweep keeps the owner out.
     #[inline]
-    pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
+    pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Spilled<T>>, Item<T>> {
         self.claim(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
     /// The same with an empty array at hand. Returns what came out, if anything: a full batch, or an array that was not
     /// needed. If a sweep keeps the owner out, both come back.
-    pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Array<T>>, KeptOut<T>> {
+    pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Spilled<T>>, KeptOut<T>> {
         self.claim((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
@@ -216,6 +265,11 @@ impl<T> SlotSet<T> {
         self.claim(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
     }
 
+    /// The same with the rest of a victim batch, which stays apart from what is young.
+    pub(crate) fn keep_victims(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
+        self.claim(batch, |mut slots, batch| slots.keep_victims(batch)).unwrap_or_else(Err)
+    }
+
     /// Runs `act` in a claim; gives the argument back if a sweep keeps the owner out.
     #[inline]
     fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
@@ -223,7 +277,7 @@ impl<T> SlotSet<T> {
         let floor = self.floor.load(Ordering::Relaxed);
         // ORDERING: Acquire on success; partner: the Release store of `floor` in `take`, so that what a sweep did to the
         // slots is seen. Relaxed on failure: nothing is done then.
-        let claim = floor & REVOKED == 0
+        let claim = floor & (ASKED | CLAIMED) == 0
             && self.floor.compare_exchange(floor, floor | CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if !claim {
             return Err(argument);
@@ -237,23 +291,41 @@ impl<T> SlotSet<T> {
                 act(slots, argument)
             })
         });
-        // ORDERING: Release; partner: the compare-exchange in `revoke`, so that the sweep sees what was done here.
+        // ORDERING: Release; partner: the compare-exchange in `close`, so that the sweep sees what was done here.
         self.floor.store(open_at(0, self.fenced), Ordering::Release);
         Ok(outcome)
     }
 
+    /// Whether a sweep has asked for the items, and the owner may take them out.
+    pub(crate) fn asked(&self) -> bool {
+        // ORDERING: Acquire; partner: the compare-exchange in `close`, so that the owner sees the epoch that the sweep ends.
+        self.floor.load(Ordering::Acquire) & ASKED != 0
+    }
+
+    /// Takes out all items for a sweep that has asked for them; gives `into` back if the sweep came first.
+    ///
+    /// `into` is empty, and as large as every array of the pool.
+    pub(crate) fn give(&self, into: Array<T>) -> Result<Taken<T>, Array<T>> {
+        // SAFETY: the owner's, as every method up to here.
+        unsafe { self.take(Purpose::Advance, into) }
+    }
+
     // ---- a sweep, holding the sweep token ----
 
-    /// Keeps the owner from popping and from claims; `false` if it is inside a claim, and is to be left alone. The heavy
-    /// barrier comes next, once for all slot sets.
-    pub(crate) fn revoke(&self) -> bool {
+    /// Keeps the owner from popping; `false` if it is inside a claim, and is to be left alone. The heavy barrier comes
+    /// next, once for all slot sets.
+    pub(crate) fn close(&self, purpose: Purpose) -> bool {
         for _ in 0..TRIES {
             // ORDERING: Relaxed, no partner; the compare-exchange decides.
             let floor = self.floor.load(Ordering::Relaxed);
-            // ORDERING: Acquire on success; partner: the Release store of `floor` in `claim`. The heavy barrier makes it
-            // visible to the owner's pops; partner: the load of `floor` in `pop`. Relaxed on failure: tried again.
+            // ORDERING: AcqRel on success; partners: the Release store of `floor` in `claim`, and the load in `asked`. The
+            // heavy barrier makes it visible to the owner's pops; partner: the load of `floor` in `pop`. Relaxed on
+            // failure: tried again.
             if floor & CLAIMED == 0
-                && self.floor.compare_exchange(floor, floor | REVOKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+                && self
+                    .floor
+                    .compare_exchange(floor, floor | purpose.mark(), Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
             {
                 return true;
             }
@@ -262,43 +334,67 @@ impl<T> SlotSet<T> {
         false
     }
 
-    /// Takes all items, those in the loaded array into `into`, and lets the owner in again.
+    /// Undoes `close`, with nothing taken.
+    pub(crate) fn reopen(&self, purpose: Purpose) {
+        // ORDERING: Release; partners: the load of `floor` in `pop`, the compare-exchange in `claim`. What an earlier sweep
+        // did is handed on. If the owner came first, this changes nothing.
+        self.floor.fetch_and(!purpose.mark(), Ordering::Release);
+    }
+
+    // ---- either ----
+
+    /// Takes all items, those in the loaded array into `into`, and opens the slots. Gives `into` back if it is too late,
+    /// as the other side came first.
     ///
     /// # Safety
     ///
-    /// The caller holds the sweep token, `revoke` succeeded on this slot set, and a heavy barrier since. `into` is empty
-    /// and has room for as many items as the loaded array.
-    pub(crate) unsafe fn take(&self, mut into: Array<T>) -> Taken<T> {
-        // ORDERING: Relaxed; partner: `revoke` on this same thread.
-        let floor = self.floor.load(Ordering::Relaxed) & PLACE;
+    /// The caller is the owner, and `purpose` is `Advance`; or it holds the sweep token, `close` succeeded on this slot set, and a
+    /// heavy barrier since. `into` is empty and has room for as many items as the loaded array.
+    pub(crate) unsafe fn take(&self, purpose: Purpose, mut into: Array<T>) -> Result<Taken<T>, Array<T>> {
+        // ORDERING: Relaxed, no partner; the compare-exchange decides, if it isn't decided already.
+        let floor = self.floor.load(Ordering::Relaxed);
+        let claimed = purpose == Purpose::Clear
+            || floor & ASKED != 0
+                // ORDERING: AcqRel on success; partner: this same one on the other side, which thus sees all that came
+                // before. Acquire on failure; partner: the success of the other side, which read the epoch before, so
+                // that what this sweep does next with the epoch comes after that.
+                && self.floor.compare_exchange(floor, floor ^ (ASKED | CLAIMED), Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if !claimed {
+            return Err(into);
+        }
+        let floor = floor & PLACE;
         // ORDERING: Acquire; partner: the Release stores of `top` in `pop` and `push`, so that the items below are seen.
-        // It is read once: below this the items are the sweep's, from here on the owner's. One that tries to pop from
+        // It is read once: below this the items are the caller's, from here on the owner's. One that tries to pop from
         // nothing leaves it below `floor` for a moment.
         let top = self.top.load(Ordering::Acquire).max(floor);
-        // SAFETY: an owner's pop that this load missed began after the heavy barrier and finds REVOKED; so the owner
-        // takes no item from below `top`, and writes to no place there, as its own `top` is no lower when its pop has
-        // given up. The places from `floor` to `top` were filled before `top` was raised above them.
+        // SAFETY: an owner's pop that this load missed began after the heavy barrier and finds a mark; so the owner takes
+        // no item from below `top`, and writes to no place there, as its own `top` is no lower when its pop has given up.
+        // If the caller is the owner, it is not in a pop. The places from `floor` to `top` were filled before `top` was raised above them.
         self.loaded.with(|loaded| unsafe {
             if let Some(array) = &(*loaded).array {
                 array.move_to(floor as usize..top as usize, &mut into);
             }
         });
-        // SAFETY: revoked when it wasn't claimed, so the owner keeps out until the store below.
+        // SAFETY: claimed, so the other side keeps out until the store below.
         let rest =
             self.rest.with_mut(|rest| unsafe { mem::replace(&mut *rest, Rest { spare: None, stash: Stack::new() }) });
+        let (spare, victims) = if self.victims.get() == 0 { (rest.spare, None) } else { (None, rest.spare) };
         self.spare.set(0);
+        self.victims.set(0);
         self.stashed.set(0);
         // ORDERING: Release; partners: the load of `floor` in `pop`, the compare-exchange in `claim`.
         self.floor.store(open_at(top, self.fenced), Ordering::Release);
-        Taken { arrays: [Some(into), rest.spare], stash: rest.stash }
+        Ok(Taken { young: [Some(into), spare], victims, stash: rest.stash })
     }
+}
 
-    /// Lets the owner in again, with nothing taken.
-    pub(crate) fn reopen(&self) {
-        // ORDERING: Relaxed; partner: `revoke` on this same thread.
-        let floor = self.floor.load(Ordering::Relaxed);
-        // ORDERING: Release; partners: as in `take`. What an earlier sweep did is handed on.
-        self.floor.store(floor & !REVOKED, Ordering::Release);
+impl Purpose {
+    /// What a sweep closes slot sets with.
+    fn mark(self) -> isize {
+        match self {
+            Self::Advance => ASKED,
+            Self::Clear => CLAIMED,
+        }
     }
 }
 
@@ -345,6 +441,13 @@ impl<T> Slots<'_, T> {
         Some(unsafe { array.take_at(next as usize) })
     }
 
+    fn pop_victim(&mut self) -> Option<Item<T>> {
+        let victims = self.rest.spare.as_mut().filter(|_| self.set.victims.get() > 0)?;
+        let item = victims.pop();
+        self.set.victims.set(victims.len());
+        item
+    }
+
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
         if self.top() == self.room() && self.rest.spare.as_ref().is_some_and(Array::is_empty) {
             self.swap();
@@ -357,46 +460,66 @@ impl<T> Slots<'_, T> {
         Ok(())
     }
 
-    fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Array<T>>, Item<T>> {
+    fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Spilled<T>>, Item<T>> {
         let Err(item) = self.push_either(item) else { return Ok(None) };
         let Some(empty) = self.rest.stash.pop() else { return Err(item) };
         self.set.stashed.set(self.rest.stash.len());
         Ok(self.rotate(item, empty))
     }
 
-    fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Option<Array<T>> {
+    fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Option<Spilled<T>> {
         match self.push_either(item) {
-            Ok(()) => Some(empty),
+            Ok(()) => Some(Spilled { items: empty, victims: false }),
             Err(item) => self.rotate(item, empty),
         }
     }
 
-    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out.
-    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Option<Array<T>> {
+    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out. If there was none loaded, all
+    /// else stays.
+    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Option<Spilled<T>> {
+        let victims = self.set.victims.get() > 0;
         let full = self.replace_loaded(Some(empty));
-        let out = self.replace_spare(full);
+        let out = full.and_then(|full| self.replace_spare(Some(full)));
         let pushed = self.push_either(item);
         debug_assert!(pushed.is_ok(), "an empty array has room");
         mem::forget(pushed);
-        out
+        out.map(|items| Spilled { items, victims })
     }
 
     fn refill(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
         let empty = if self.top() == 0 {
             self.replace_loaded(Some(batch))
-        } else if self.set.spare.get() == 0 {
+        } else if self.spare_is_empty() {
             self.replace_spare(Some(batch))
         } else {
             return Err(batch);
         };
-        match empty {
-            Some(empty) if self.rest.stash.len() < MAX_STASH => {
-                self.rest.stash.push(empty);
-                self.set.stashed.set(self.rest.stash.len());
-                Ok(None)
-            }
-            left_over => Ok(left_over),
+        Ok(self.stash(empty))
+    }
+
+    fn keep_victims(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
+        if !self.spare_is_empty() {
+            return Err(batch);
         }
+        let victims = batch.len();
+        let empty = self.replace_spare(Some(batch));
+        self.set.spare.set(0);
+        self.set.victims.set(victims);
+        Ok(self.stash(empty))
+    }
+
+    fn spare_is_empty(&self) -> bool {
+        self.rest.spare.as_ref().is_none_or(Array::is_empty)
+    }
+
+    /// Keeps an empty array for the next spill; gives it back if there are enough.
+    fn stash(&mut self, empty: Option<Array<T>>) -> Option<Array<T>> {
+        if self.rest.stash.len() == MAX_STASH {
+            return empty;
+        }
+        self.rest.stash.push(empty?);
+        self.set.stashed.set(self.rest.stash.len());
+        None
     }
 
     fn swap(&mut self) {
@@ -419,6 +542,7 @@ impl<T> Slots<'_, T> {
 
     fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
         self.set.spare.set(array.as_ref().map_or(0, Array::len));
+        self.set.victims.set(0);
         mem::replace(&mut self.rest.spare, array)
     }
 }

@@ -5,6 +5,7 @@
 //! An operation that read the epoch late may leave an older batch among the primaries; its stamp still tells its age.
 
 use std::fmt;
+use std::ops::Range;
 
 use crossbeam_utils::CachePadded;
 
@@ -81,15 +82,15 @@ impl<T> Shared<T> {
         let granted = self.room.reserve(batch.len());
         let rejected = batch.split_off(granted);
         if granted > 0 {
-            self.put_back(self.index(home), batch);
+            self.put_back(home, batch);
         }
         rejected
     }
 
-    /// Puts back what was taken from `shard` and still counts as held there.
+    /// Puts in what counts as held already, as it was taken from here or there was room reserved for it.
     #[inline]
-    pub(crate) fn put_back(&self, shard: usize, batch: Batch<T>) {
-        let generation = batch.stamp & 1;
+    pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
+        let (shard, generation) = (self.index(home), batch.stamp & 1);
         let bit = 1 << shard;
         self.shards[shard].generations[generation].push(batch);
         // If a pop's clearing of the bit comes first, the load below sees it and the bit is set again. If the push comes
@@ -101,32 +102,30 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Takes a batch: of the primaries of the own shard, then of the others, then of the victims likewise.
+    /// Takes a batch: of the own shard, primaries and then victims, then of the others likewise.
     ///
     /// Its items still count as held until `release` is called for those that the caller keeps.
     #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize) -> Option<Found<T>> {
-        [epoch & 1, !epoch & 1].into_iter().find_map(|generation| {
+        let look = |generation: usize, steps: Range<usize>| {
             // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or
             // another pop is looking again.
             let occupied = self.occupied[generation].load(Ordering::Relaxed);
             if occupied == 0 {
                 return None;
             }
-            (0..self.shards.len()).find_map(|step| {
-                let shard = self.index(home + step);
-                if occupied & 1 << shard == 0 {
-                    return None;
-                }
-                let batch = self.pop_from(shard, generation)?;
-                let source = match step {
-                    _ if is_older(batch.stamp, epoch) => Source::Victim,
-                    0 => Source::Own,
-                    _ => Source::Stolen,
-                };
-                Some(Found { batch, shard, source })
-            })
-        })
+            let mut shards = steps.map(|step| self.index(home + step)).filter(|shard| occupied & 1 << shard != 0);
+            shards.find_map(|shard| Some((shard, self.pop_from(shard, generation)?)))
+        };
+        let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
+        let own = look(primaries, 0..1).or_else(|| look(victims, 0..1));
+        let (shard, batch) = own.or_else(|| look(primaries, 1..all)).or_else(|| look(victims, 1..all))?;
+        let source = match shard {
+            _ if is_older(batch.stamp, epoch) => Source::Victim,
+            _ if shard == self.index(home) => Source::Own,
+            _ => Source::Stolen,
+        };
+        Some(Found { batch, shard, source })
     }
 
     /// Takes a batch from one shard, whose bit is set; clears the bit if there is none.
@@ -143,6 +142,15 @@ impl<T> Shared<T> {
         // ORDERING: Relaxed, no partner; as in `put_back`.
         self.occupied[generation].fetch_or(1 << shard, Ordering::Relaxed);
         Some(batch)
+    }
+
+    /// Makes room for `items` that `put_back` will put here; or for none of them, and says so.
+    pub(crate) fn reserve(&self, items: usize) -> bool {
+        let granted = self.room.reserve(items);
+        if granted < items {
+            self.release(granted);
+        }
+        granted == items
     }
 
     /// `items` that `pop` took are no longer held here.
@@ -195,7 +203,7 @@ impl<T> Shared<T> {
 }
 
 /// Whether a batch with this stamp was put before `epoch`; epochs may wrap around.
-fn is_older(stamp: usize, epoch: usize) -> bool {
+pub(crate) fn is_older(stamp: usize, epoch: usize) -> bool {
     (stamp.wrapping_sub(epoch) as isize) < 0
 }
 

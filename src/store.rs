@@ -1,6 +1,6 @@
 //! The algorithm: where an item comes from and where it goes. No user code runs here.
 //!
-//! `get`: private slots, own shard's primaries, other shards' primaries, own shard's victims, other shards' victims.
+//! `get`: private slots; own shard, primaries, then victims; other shards, primaries, then victims.
 //! `put`: private slots, and when they are full a batch of them goes to the own shard's primaries.
 //! What ages and drops items is in `sweep`.
 
@@ -11,8 +11,8 @@ use crossbeam_utils::CachePadded;
 use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::Item;
-use crate::private::SlotSet;
-use crate::shared::{Found, Shared, Source};
+use crate::private::{SlotSet, Spilled, Taken};
+use crate::shared::{Found, Shared, Source, is_older};
 use crate::stats::{Events, Stats, Tally};
 use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
 
@@ -85,29 +85,42 @@ impl<T: Send> Store<T> {
     #[cold]
     #[inline(never)]
     fn get_slow(&self) -> Option<Item<T>> {
-        let set = self.sets.get().map(|set| &**set);
-        if let Some(item) = set.filter(|set| set.len() > 0).and_then(SlotSet::pop_either) {
+        let set = self.slot_set();
+        self.answer_if_asked(set);
+        if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
         }
         let shared = self.shared.get()?;
-        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch())?;
+        if let Some(item) = set.and_then(SlotSet::pop_victim) {
+            self.count(set, 1, |tally| &tally.rescues);
+            return Some(item);
+        }
+        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch_of(set))?;
         let item = batch.pop();
         self.count(set, 1, |tally| match source {
             Source::Own => &tally.refills,
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,
         });
-        let taken = 1 + self.settle(shared, shard, batch, source != Source::Victim);
+        let taken = 1 + self.settle(set, shared, shard, batch, source != Source::Victim);
         self.took(set, shared, taken);
         item
     }
 
     /// Finds a place for the rest of a batch of which one item was taken. A young one becomes the thread's private
-    /// slots. Victims stay where they were: else the one item in use would make its idle neighbours young again.
+    /// slots. Victims lie there apart, and stay victims: else the one item in use would make its idle neighbours young
+    /// again.
     ///
     /// Returns how many items are shared no longer.
     #[inline]
-    fn settle(&self, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) -> usize {
+    fn settle(
+        &self,
+        set: Option<&SlotSet<T>>,
+        shared: &Shared<T>,
+        shard: usize,
+        batch: Batch<T>,
+        young: bool,
+    ) -> usize {
         let (items, stamp) = (batch.len(), batch.stamp);
         if items == 0 {
             if let Ok(empty) = batch.into_array() {
@@ -115,9 +128,12 @@ impl<T: Send> Store<T> {
             }
             return 0;
         }
-        let set = if young { self.slot_set() } else { None };
         let refilled = match (set, batch.into_array()) {
-            (Some(set), Ok(array)) => set.refill(array).map_err(|array| Batch::many(array, stamp)),
+            (Some(set), Ok(array)) if young => set.refill(array).map_err(|array| Batch::many(array, stamp)),
+            (Some(set), Ok(mut array)) => {
+                array.set_stamp(stamp);
+                set.keep_victims(array).map_err(|array| Batch::many(array, stamp))
+            }
             (None, Ok(array)) => Err(Batch::many(array, stamp)),
             (_, Err(batch)) => Err(batch),
         };
@@ -136,10 +152,50 @@ impl<T: Send> Store<T> {
         }
     }
 
+    /// If a sweep has asked for the private items, the thread itself makes them victims, and goes on in the next epoch.
+    #[inline]
+    fn answer_if_asked(&self, set: Option<&SlotSet<T>>) {
+        if let Some(set) = set.filter(|set| set.asked()) {
+            self.answer(set);
+        }
+    }
+
+    /// Leaves it to the sweep if there is no room in the shared queues, as then something must be dropped.
+    #[cold]
+    fn answer(&self, set: &SlotSet<T>) {
+        // Read between the sweep's asking and the answer, so this is the epoch that it ends.
+        let epoch = self.epoch();
+        let (shared, home, items) = (self.shared(), set.home.into(), set.len());
+        if !shared.reserve(items) {
+            return;
+        }
+        let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
+        match set.give(into) {
+            Ok(Taken { young, victims, stash }) => {
+                set.ahead.set(epoch.wrapping_add(1));
+                set.tally.shared.bump(items);
+                let young = young.into_iter().flatten().map(|array| (epoch, array));
+                for (stamp, array) in young.chain(victims.map(|array| (array.stamp(), array))) {
+                    if array.is_empty() {
+                        shared.keep_empty(home, array);
+                    } else {
+                        shared.put_back(home, Batch::many(array, stamp));
+                    }
+                }
+                stash.for_each(|empty| shared.keep_empty(home, empty));
+            }
+            Err(into) => {
+                shared.release(items);
+                shared.keep_empty(home, into);
+            }
+        }
+    }
+
     /// Makes an item idle. What comes back is to be dropped: there was no room for it.
     #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
+        self.answer_if_asked(set);
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
@@ -158,8 +214,8 @@ impl<T: Send> Store<T> {
         let empty = self.shared.get().and_then(|shared| shared.take_empty(home));
         match set.spill(item, empty.unwrap_or_else(|| Array::new(self.limits.array))) {
             Ok(None) => None,
-            Ok(Some(unused)) if unused.is_empty() => {
-                self.keep_empty(home, unused);
+            Ok(Some(unused)) if unused.items.is_empty() => {
+                self.keep_empty(home, unused.items);
                 None
             }
             Ok(Some(full)) => self.share(set, full),
@@ -170,17 +226,18 @@ impl<T: Send> Store<T> {
         }
     }
 
-    /// Moves a full batch from the private slots to the own shard.
+    /// Moves a batch from the private slots to the own shard.
     #[inline]
-    fn share(&self, set: &SlotSet<T>, full: Array<T>) -> Option<Batch<T>> {
+    fn share(&self, set: &SlotSet<T>, Spilled { items, victims }: Spilled<T>) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
-        self.offer(Some(set), set.home.into(), Batch::many(full, self.epoch()))
+        let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };
+        self.offer(Some(set), set.home.into(), Batch::many(items, stamp))
     }
 
     /// Puts a single item straight into the shared queues.
     fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.offer(set, home(set), Batch::one(item, self.epoch()))
+        self.offer(set, home(set), Batch::one(item, self.epoch_of(set)))
     }
 
     /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
@@ -257,6 +314,13 @@ impl<T: Send> Store<T> {
         // ORDERING: Relaxed, no partner; what a batch is stamped with is all that a sweep goes by, and the holder of the
         // token sees its own epoch by the token's ordering.
         self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// The epoch that the calling thread is in: the next one already, if it has answered a sweep that isn't done yet.
+    #[inline]
+    fn epoch_of(&self, set: Option<&SlotSet<T>>) -> usize {
+        let epoch = self.epoch();
+        set.map(|set| set.ahead.get()).filter(|ahead| is_older(epoch, *ahead)).unwrap_or(epoch)
     }
 
     /// Only for the holder of the token.

@@ -2,10 +2,10 @@
 //!
 //! One sweep, which holds the pool's sweep token from the first step to the fourth:
 //!
-//! 1. `begin`: take every batch that was put before this epoch, the victims, into a list to be dropped;
-//! 2. `revoke` every slot set that doesn't look empty and whose owner isn't inside a claim, pass one heavy barrier,
-//!    `collect` their items, and let their owners in again;
-//! 3. `finish`: advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
+//! 1. `close` every slot set that doesn't look empty and whose owner isn't inside a claim, pass one heavy barrier, and
+//!    `collect` the items of those whose owners haven't taken them out themselves meanwhile;
+//! 2. `finish`: take every batch that was put before this epoch, the victims, into a list to be dropped;
+//! 3. advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
 //! 4. push what was collected to the new victims and return the token;
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
 //!
@@ -18,6 +18,7 @@ use std::ptr::NonNull;
 use crate::array::{Array, Stack};
 use crate::batch::Batch;
 use crate::item::{Payload, drop_each, keep_first};
+pub(crate) use crate::private::Purpose;
 use crate::private::{SlotSet, Taken};
 use crate::store::Store;
 use crate::sync::fence;
@@ -45,22 +46,14 @@ pub struct Swept {
     pub left_busy: usize,
 }
 
-/// Whether a sweep ages the items or drops them all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Advance,
-    Clear,
-}
-
 /// A sweep under way, on a store that it borrows or shares.
 pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
-    condemned: Vec<Batch<T>>,
-    /// The slot sets to be revoked, then those that are. They neither move nor go before `store` does.
+    /// The slot sets to be closed, then those that are. They neither move nor go before `store` does.
     sets: Vec<NonNull<SlotSet<T>>>,
     /// An empty array for each of them, and room for what is taken: made beforehand, as nothing may be allocated while a
-    /// slot set is revoked.
+    /// slot set is closed.
     fresh: Vec<Array<T>>,
     /// What was taken, with the home of its slot set.
     collected: Vec<(u16, Taken<T>)>,
@@ -78,7 +71,7 @@ pub(crate) struct Condemned<T> {
 /// One whole sweep; `None` if another one has the token.
 pub(crate) fn sweep<T: Send>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
     let mut sweep = Sweep::begin(store, purpose)?;
-    let passed = !sweep.revoke() || fence::heavy();
+    let passed = !sweep.close() || fence::heavy();
     sweep.collect(passed);
     Some(sweep.finish().drop_items())
 }
@@ -88,75 +81,76 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if !store.take_token() {
             return None;
         }
-        let mut condemned = Vec::new();
-        if let Some(shared) = store.shared_if_made() {
-            match purpose {
-                Purpose::Advance => shared.take_older(store.epoch(), &mut condemned),
-                Purpose::Clear => shared.take_all(&mut condemned),
-            }
-            store.took(None, shared, condemned.iter().map(Batch::len).sum());
-        }
         let sets: Vec<_> =
             store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
         let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
         let collected = Vec::with_capacity(sets.len());
-        Some(Self { store, purpose, condemned, sets, fresh, collected, left_busy: 0 })
+        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0 })
     }
 
-    /// Revokes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
-    pub(crate) fn revoke(&mut self) -> bool {
+    /// Closes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
+    pub(crate) fn close(&mut self) -> bool {
         let all = self.sets.len();
         // SAFETY: each points to a slot set in `store`, which this sweep borrows or holds.
-        self.sets.retain(|set| unsafe { set.as_ref() }.revoke());
+        self.sets.retain(|set| unsafe { set.as_ref() }.close(self.purpose));
         self.left_busy = all - self.sets.len();
         !self.sets.is_empty()
     }
 
-    /// Takes what lies in the revoked slot sets and lets their owners in again; `passed` says whether the heavy barrier
-    /// succeeded.
+    /// Takes what lies in the closed slot sets and opens them; `passed` says whether the heavy barrier succeeded.
     pub(crate) fn collect(&mut self, passed: bool) {
-        // SAFETY: as in `revoke`.
+        // SAFETY: as in `close`.
         let sets = self.sets.iter().map(|set| unsafe { set.as_ref() });
         if !passed {
-            sets.for_each(SlotSet::reopen);
+            sets.for_each(|set| set.reopen(self.purpose));
             self.store.events.failed_barriers.add(1);
             return;
         }
         for (set, into) in sets.zip(self.fresh.drain(..)) {
-            // SAFETY: this sweep holds the token and revoked this slot set, and the heavy barrier came since. No array has
+            // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array has
             // more room than a fresh one.
-            self.collected.push((set.home, unsafe { set.take(into) }));
+            let taken = unsafe { set.take(self.purpose, into) };
+            self.collected.push((set.home, taken.unwrap_or_else(Taken::nothing)));
         }
     }
 
-    /// Advances the epoch, makes what was collected victims, and returns the token.
-    pub(crate) fn finish(mut self) -> Condemned<T> {
+    /// Takes out the victims, advances the epoch, makes what was collected victims, and returns the token.
+    pub(crate) fn finish(self) -> Condemned<T> {
         let store = &*self.store;
         let epoch = store.epoch();
-        let mut empties = self.fresh;
+        let (mut condemned, mut empties) = (Vec::new(), self.fresh);
+        if let Some(shared) = store.shared_if_made() {
+            match self.purpose {
+                Purpose::Advance => shared.take_older(epoch, &mut condemned),
+                Purpose::Clear => shared.take_all(&mut condemned),
+            }
+            store.took(None, shared, condemned.iter().map(Batch::len).sum());
+        }
         if self.purpose == Purpose::Advance {
             store.set_epoch(epoch.wrapping_add(1));
         }
         let mut stashes = Vec::new();
-        for (home, Taken { arrays, stash }) in self.collected {
+        for (home, Taken { young, victims, stash }) in self.collected {
             stashes.push(stash);
-            for array in arrays.into_iter().flatten() {
+            // Victims that an owner kept: the epoch in which it found them to be that has come to its end.
+            condemned.extend(victims.map(|victims| Batch::many(victims, epoch)));
+            for array in young.into_iter().flatten() {
                 if array.is_empty() {
                     empties.push(array);
                     continue;
                 }
                 let batch = Batch::many(array, epoch);
                 match self.purpose {
-                    Purpose::Advance => self.condemned.extend(store.push(None, home.into(), batch)),
-                    Purpose::Clear => self.condemned.push(batch),
+                    Purpose::Advance => condemned.extend(store.push(None, home.into(), batch)),
+                    Purpose::Clear => condemned.push(batch),
                 }
             }
         }
         let mut kept = store.stats().idle;
         if self.purpose == Purpose::Advance {
-            kept += spare(store, &mut self.condemned, store.limits.min_idle.saturating_sub(kept), epoch);
+            kept += spare(store, &mut condemned, store.limits.min_idle.saturating_sub(kept), epoch);
         }
-        let dropped = self.condemned.iter().map(Batch::len).sum();
+        let dropped = condemned.iter().map(Batch::len).sum();
         if let Some(shared) = store.shared_if_made() {
             empties.extend(shared.drain_empties());
         }
@@ -165,7 +159,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: self.condemned, empties, stashes, swept }
+        Condemned { batches: condemned, empties, stashes, swept }
     }
 }
 

@@ -120,8 +120,8 @@ extern "C" fn hold(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
     }
 }
 
-/// While a sweep stands at its barrier, and keeps all owners out of their slots, they go on, and so does everybody else:
-/// they use what is shared, and leave alone what the sweep is about to take.
+/// While a sweep stands at its barrier, all go on: each owner takes its own items out itself and uses them on, as victims,
+/// which are young again when they come back.
 #[test]
 fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     if !alone("a_sweep_stopped_at_its_barrier_holds_up_nobody") {
@@ -138,20 +138,25 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     thread::scope(|scope| {
         let sweep = scope.spawn(|| pool.advance());
         until("the sweep is at its barrier", || HELD.get() == 1);
-        // The first of these makes ten items, and the others use them again.
+        let found = burst(&pool, 4);
+        assert!(mine.iter().all(|id| found.contains(id)));
+        // The first of these makes six items, and the others use them again.
         for _ in 0..3 {
-            assert!(burst(&pool, 10).iter().all(|id| *id >= 8));
+            burst(&pool, 10);
             let theirs = Arc::clone(&pool);
-            assert!(worker.run(move || burst(&theirs, 10)).iter().all(|id| *id >= 8));
+            worker.run(move || drop(burst(&theirs, 10)));
         }
-        assert_eq!((pool.idle(), ledger.made()), (18, 18));
+        assert_eq!((pool.idle(), ledger.made()), (14, 14));
         on_thread(|| pool.prefill(3));
         assert!(pool.advance().is_none() && pool.clear().is_none(), "the other sweep has the token");
         HOLD.set(0);
         let swept = sweep.join().expect("no panic").expect("it was the only sweep when it began");
-        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 21, 0));
+        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 17, 0));
     });
-    assert!(burst(&pool, 4).iter().all(|id| mine.contains(id)));
+    // What wasn't used since goes with the next sweep. What was is a sweep younger, but for what lies in private slots, as
+    // barriers go on failing.
+    assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((3, 14)));
+    assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((6, 8)));
     worker.run(move || drop(pool));
     ledger.assert_all_dropped_once();
 }

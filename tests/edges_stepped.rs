@@ -168,55 +168,70 @@ fn a_sweep_waits_for_no_owner_wherever_it_stopped() {
     assert!(inside > 0 && outside > 0, "{inside} stops inside a claim, {outside} outside: nothing was tested");
 }
 
-/// A sweep that is stopped between two of its instructions keeps an owner out or lets it in; it takes what the owner left
-/// there, and nothing that the owner has.
-fn a_sweep_keeps_an_owner_out() {
-    const ITEMS: usize = 4096;
+/// What a get comes to while a sweep is stopped.
+#[derive(Debug, PartialEq)]
+enum Came {
+    /// It found an item in its private slots.
+    Private,
+    /// It found one among the victims.
+    Rescued,
+    /// It found none.
+    KeptOut,
+}
+
+/// Wherever a sweep is stopped, an owner gets on. Until the sweep asks for the items they are the owner's; then it takes them
+/// out itself, and finds them among the victims. Only for the moment in which the sweep takes what the owner left there it
+/// finds none, and then they are with the victims.
+fn an_owner_gets_on_wherever_a_sweep_stopped() {
     let _turn = turn();
-    let stride = if cfg!(debug_assertions) { 50 } else { 2 };
-    let made = Count::new();
-    let pool = Pool::with_settings(|| made.bump(), MANUAL.private_slots(ITEMS));
-    drop((0..ITEMS).map(|_| pool.get()).collect::<Vec<_>>());
-    let mut got = Vec::with_capacity(ITEMS);
-    let mut kept_out = false;
-    let sweep = || {
-        start();
-        let swept = pool.advance();
-        assert!(swept.is_some(), "the only sweep");
-    };
-    // Nothing was ever shared, so a get is all there is to it, until the sweep shares what it took; by then this is over.
-    step(1, sweep, || match pool.try_get() {
-        Some(item) => {
-            got.push(item);
-            stride
-        }
-        None => {
-            kept_out = pool.idle() == ITEMS - got.len();
+    let stride = if cfg!(debug_assertions) { 101 } else { 3 };
+    let mut came = Vec::with_capacity(8);
+    for first in (1..).step_by(stride) {
+        let made = Count::new();
+        let pool = Pool::with_settings(|| made.bump(), MANUAL);
+        drop((pool.get(), pool.get()));
+        let (mut got, mut stopped) = (None, false);
+        let sweep = || {
+            start();
+            assert!(pool.advance().is_some(), "the only sweep");
+        };
+        step(first, sweep, || {
+            got = pool.try_get();
+            let this = match (&got, pool.stats().rescues) {
+                (None, _) => Came::KeptOut,
+                (Some(_), 0) => Came::Private,
+                (Some(_), _) => Came::Rescued,
+            };
+            if came.last() != Some(&this) {
+                came.push(this);
+            }
+            stopped = true;
             0
+        });
+        let mut found: Vec<_> = got.map(Pooled::detach).into_iter().chain(drain(&pool)).collect();
+        found.sort_unstable();
+        assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
+        if came.len() == 4 || !stopped {
+            break;
         }
-    });
-    println!("{} gets in {} instructions of a sweep", got.len(), STEPS.get());
-    assert!(kept_out, "the owner was never kept out while its items were still there");
-    let mut found: Vec<_> = got.into_iter().map(Pooled::detach).collect();
-    found.extend(drain(&pool));
-    found.sort_unstable();
-    assert_eq!((found, made.get()), ((0..ITEMS).collect(), ITEMS));
+    }
+    assert_eq!(came, [Came::Private, Came::Rescued, Came::KeptOut, Came::Rescued]);
 }
 
 /// With the barrier that this system has.
 #[test]
-fn a_sweep_keeps_an_owner_out_with_a_barrier() {
-    a_sweep_keeps_an_owner_out();
+fn an_owner_gets_on_with_a_barrier() {
+    an_owner_gets_on_wherever_a_sweep_stopped();
 }
 
 /// The same where there is none, so that both sides use fences.
 #[test]
-fn a_sweep_keeps_an_owner_out_with_fences() {
-    if !alone("a_sweep_keeps_an_owner_out_with_fences") {
+fn an_owner_gets_on_with_fences() {
+    if !alone("an_owner_gets_on_with_fences") {
         return;
     }
     forbid_membarrier();
-    a_sweep_keeps_an_owner_out();
+    an_owner_gets_on_wherever_a_sweep_stopped();
 }
 
 /// How many full barriers are executed by a get and a put that the private slots serve.

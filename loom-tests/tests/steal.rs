@@ -8,9 +8,13 @@ use ebbtide::Pooled;
 /// No bound: the threads meet in one or two queues.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// With private slots to refill and a sweep on them, or a third thread, there are too many interleavings. Three
-/// preemptions let a thread be stopped after it has taken a batch, and a sweep between revoking and taking.
+/// With private slots to spill, or a third thread, there are too many interleavings. Three preemptions let a thread be
+/// stopped after it has taken a batch, and another one twice.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// Where an owner's claims come in as well. Two are enough to stop a sweep between any two of its steps and an owner within
+/// a claim.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
 
 /// The item is a victim, and the sweep that would drop it runs: it is got or dropped.
 #[test]
@@ -33,11 +37,11 @@ fn victim_got_during_a_sweep() {
     });
 }
 
-/// The same with a batch of two: the one that isn't taken goes back among the victims. If that is too late for the
-/// sweep that runs, the next one drops it: a call delays the batch that it holds by one epoch.
+/// The same with a batch of two: the one that isn't taken is kept by the thread and stays a victim. If that is too late for
+/// the sweep that runs, the next one drops it: a call delays the batch that it holds by one epoch.
 #[test]
 fn rest_of_a_victim_batch_during_a_sweep() {
-    explore("rest of a victim batch during a sweep", UNBOUNDED, |world| {
+    explore("rest of a victim batch during a sweep", TWO, |world| {
         let pool = world.pool(4);
         assert_eq!(pool.prefill(2), 2);
         world.advance(&pool).unwrap();
@@ -52,6 +56,32 @@ fn rest_of_a_victim_batch_during_a_sweep() {
         world.advance(&pool).unwrap();
         assert_eq!(world.alive(), usize::from(got.is_some()), "the rest of the batch is two epochs late");
         drop(got);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A thread goes on with a victim batch that it has begun, while a sweep comes that drops the rest of it: each of the items
+/// is got or dropped.
+#[test]
+fn kept_victim_got_during_a_sweep() {
+    explore("kept victim got during a sweep", TWO, |world| {
+        let pool = world.pool(4);
+        assert_eq!(pool.prefill(2), 2);
+        world.advance(&pool).unwrap();
+        let first = try_get(&pool);
+        assert!(first.is_some() && pool.idle() == 1);
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap()
+        });
+        world.go();
+        let second = try_get(&pool);
+        let swept = sweep.join().unwrap();
+        if swept.left_busy == 0 {
+            assert_eq!(usize::from(second.is_some()) + swept.dropped, 1);
+        }
+        drop((first, second));
         world.age_out(&pool);
         world.close(pool);
     });
@@ -180,7 +210,7 @@ fn get_against_a_spill() {
 /// A batch is taken in while a sweep keeps the owner out of its slots: the rest goes back to the shared queues.
 #[test]
 fn refill_against_a_sweep() {
-    explore("refill against a sweep", THREE, |world| {
+    explore("refill against a sweep", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
         let mine = try_get(&pool);

@@ -22,13 +22,13 @@ pub(crate) use thread::cpus;
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize},
+    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize},
+    atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize},
 };
 
 pub(crate) use std::sync::atomic::Ordering;
@@ -107,26 +107,26 @@ impl Counter {
     }
 }
 
-/// How much lies somewhere: exact for whoever may touch it, a hint for anybody else.
+/// How much lies somewhere: exact for whoever may touch it, a hint for anybody else. Half a word.
 ///
 /// Unlike a [`Counter`] it is seen by loom: a sweep decides by it what to revoke.
 #[derive(Debug)]
-pub(crate) struct Length(AtomicUsize);
+pub(crate) struct Length(AtomicU32);
 
 impl Length {
     pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(0))
+        Self(AtomicU32::new(0))
     }
 
     #[inline(always)]
     pub(crate) fn set(&self, to: usize) {
         // ORDERING: Relaxed, no partner; whoever may write next is ordered by what lets it.
-        self.0.store(to, Ordering::Relaxed);
+        self.0.store(to as u32, Ordering::Relaxed);
     }
 
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
         // ORDERING: Relaxed, no partner; as above, and for anybody else any recent value will do.
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) as usize
     }
 }

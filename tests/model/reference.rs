@@ -41,6 +41,8 @@ pub(crate) struct Model {
 struct Slots {
     loaded: Vec<Id>,
     spare: Vec<Id>,
+    /// The epoch in which the items in the spare array were put, if they are the rest of a victim batch.
+    victims: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,8 @@ struct Batch {
     items: Vec<Id>,
     /// The epoch in which its items were put.
     put: usize,
+    /// Whose shard it lies in, if that is known. It may be another thread's too, as there are fewer shards than threads.
+    home: Option<Number>,
 }
 
 impl Slots {
@@ -56,33 +60,44 @@ impl Slots {
     }
 
     fn pop(&mut self) -> Option<Id> {
-        if self.loaded.is_empty() {
+        if self.loaded.is_empty() && self.victims.is_none() {
             std::mem::swap(&mut self.loaded, &mut self.spare);
         }
         self.loaded.pop()
     }
 
-    /// Returns the batch that has to go out for it, if any.
-    fn push(&mut self, item: Id, array: usize) -> Option<Vec<Id>> {
+    fn pop_victim(&mut self) -> Option<Id> {
+        self.victims?;
+        let item = self.spare.pop();
+        self.victims = self.victims.filter(|_| !self.spare.is_empty());
+        item
+    }
+
+    /// Returns the batch that has to go out for it, if any, and when that was put, if these are victims.
+    fn push(&mut self, item: Id, array: usize) -> Option<(Vec<Id>, Option<usize>)> {
         if self.loaded.len() < array {
             self.loaded.push(item);
             return None;
         }
         let full = std::mem::replace(&mut self.loaded, vec![item]);
-        Some(std::mem::replace(&mut self.spare, full)).filter(|out| !out.is_empty())
+        let out = std::mem::replace(&mut self.spare, full);
+        Some((out, self.victims.take())).filter(|(out, _)| !out.is_empty())
     }
 
-    /// Takes in a batch if one of the arrays is empty.
-    fn refill(&mut self, batch: Vec<Id>) -> Result<(), Vec<Id>> {
-        match [&mut self.loaded, &mut self.spare].into_iter().find(|array| array.is_empty()) {
-            Some(empty) => *empty = batch,
-            None => return Err(batch),
+    /// Takes in a batch, as there is nothing left.
+    fn refill(&mut self, batch: Vec<Id>, put: usize, epoch: usize) {
+        if put == epoch {
+            self.loaded = batch;
+        } else {
+            self.spare = batch;
+            self.victims = Some(put);
         }
-        Ok(())
     }
 
-    fn take(&mut self) -> [Vec<Id>; 2] {
-        [std::mem::take(&mut self.loaded), std::mem::take(&mut self.spare)]
+    /// What a sweep in `epoch` takes, and when that was put.
+    fn take(&mut self, epoch: usize) -> [(Vec<Id>, usize); 2] {
+        let spare = (std::mem::take(&mut self.spare), self.victims.take().unwrap_or(epoch));
+        [(std::mem::take(&mut self.loaded), epoch), spare]
     }
 }
 
@@ -104,8 +119,17 @@ impl Model {
 
     /// A thread asked for an item and was handed `found`, or nothing that was idle.
     pub(crate) fn got(&mut self, thread: &mut Option<Number>, found: Option<Id>) {
-        if let Some(mine) = thread.and_then(|number| self.private[number].pop()) {
+        if !self.used {
+            return assert_eq!(found, None);
+        }
+        let number = self.enroll(thread);
+        if let Some(mine) = self.private[number].pop() {
             assert_eq!(found, Some(mine), "not what this thread put last");
+            return;
+        }
+        if let Some(victim) = self.private[number].pop_victim() {
+            assert_eq!(found, Some(victim), "not the victim that this thread keeps");
+            self.stats.rescues += 1;
             return;
         }
         let Some(id) = found else {
@@ -116,25 +140,19 @@ impl Model {
         };
         let mut batch = self.shared.swap_remove(at);
         batch.items.retain(|item| *item != id);
+        // First the own shard, primaries and then victims; then the others likewise. Where it isn't known which of them a
+        // batch was in, the one for this find.
         let young = batch.put == self.epoch;
-        if young {
-            self.stats.refills += 1;
-        } else {
-            let younger = self.shared.iter().find(|batch| batch.put == self.epoch);
-            assert!(younger.is_none(), "item {id} is of an earlier epoch than {younger:?}");
-            self.stats.rescues += 1;
-        }
+        let own = |batch: &Batch| batch.home == Some(number);
+        let rank = |own: bool, batch: &Batch| (!own, batch.put != self.epoch);
+        let better = self.shared.iter().find(|other| rank(own(other), other) < rank(true, &batch));
+        assert!(better.is_none(), "item {id} was in {batch:?}, which comes after {better:?}");
+        *if young { &mut self.stats.refills } else { &mut self.stats.rescues } += 1;
         if batch.items.is_empty() {
             return;
         }
-        if young {
-            let number = self.enroll(thread);
-            match self.private[number].refill(batch.items) {
-                Ok(()) => return,
-                Err(items) => batch.items = items,
-            }
-        }
-        self.shared.push(batch);
+        let epoch = self.epoch;
+        self.private[number].refill(batch.items, batch.put, epoch);
     }
 
     /// The item that a thread asked for had to be made.
@@ -147,13 +165,14 @@ impl Model {
     pub(crate) fn put(&mut self, thread: &mut Option<Number>, id: Id, dropped: &[Id]) {
         let number = self.enroll(thread);
         let out = if self.array == 0 {
-            Some(vec![id])
+            Some((vec![id], None))
         } else {
             let out = self.private[number].push(id, self.array);
             self.stats.spills += usize::from(out.is_some());
             out
         };
-        let rejected = self.share(out.unwrap_or_default(), dropped);
+        let (out, put) = out.unwrap_or_default();
+        let rejected = self.share(out, put.unwrap_or(self.epoch), Some(number), dropped);
         assert_eq!(rejected, dropped.len(), "{dropped:?} were dropped when item {id} was put");
     }
 
@@ -173,7 +192,7 @@ impl Model {
             assert!(made.len() >= batch, "stopped after {expected} of {n}, though there was room");
             let (items, rest) = made.split_at(batch);
             made = rest;
-            rejected = self.share(items.to_vec(), dropped);
+            rejected = self.share(items.to_vec(), self.epoch, None, dropped);
             expected += batch - rejected;
         }
         assert_eq!((kept, dropped.len()), (expected, rejected), "of {n}");
@@ -183,8 +202,10 @@ impl Model {
     /// A sweep ended the epoch.
     pub(crate) fn advanced(&mut self, swept: Swept, dropped: &[Id]) {
         let put = self.epoch;
-        let private = self.private.iter_mut().flat_map(Slots::take).map(|items| Batch { items, put });
-        self.shared.extend(private);
+        for (number, slots) in self.private.iter_mut().enumerate() {
+            let home = Some(number);
+            self.shared.extend(slots.take(put).map(|(items, put)| Batch { items, put, home }));
+        }
         let (young, old) = self.shared_by_age();
         let kept = young.min(self.limits.max_idle);
         let spared = old.min(self.limits.min_idle.saturating_sub(kept));
@@ -196,15 +217,17 @@ impl Model {
         );
         assert_eq!(dropped.len(), young - kept + old - spared, "{dropped:?} were dropped, not all of them idle");
         self.shared.retain(|batch| !batch.items.is_empty());
-        // What was spared for `min_idle` is now as old as the items of the epoch that ends here.
-        self.shared.iter_mut().for_each(|batch| batch.put = put);
+        // What was spared for `min_idle` is now as old as the items of the epoch that ends here, and lies anywhere.
+        for batch in self.shared.iter_mut().filter(|batch| batch.put != put) {
+            *batch = Batch { items: std::mem::take(&mut batch.items), put, home: None };
+        }
         self.swept(swept, dropped);
         self.epoch += 1;
     }
 
     /// A sweep dropped all that was idle.
     pub(crate) fn cleared(&mut self, swept: Swept, dropped: &[Id]) {
-        let private = self.private.iter_mut().flat_map(Slots::take);
+        let private = self.private.iter_mut().flat_map(|slots| slots.take(0)).map(|(items, _)| items);
         let mut idle: Vec<Id> = self.shared.drain(..).map(|batch| batch.items).chain(private).flatten().collect();
         let mut dropped = dropped.to_vec();
         idle.sort_unstable();
@@ -258,9 +281,9 @@ impl Model {
         })
     }
 
-    /// New items become everybody's, but for those that there is no room for. Returns how many these are; of `dropped`
-    /// there must be as many.
-    fn share(&mut self, mut items: Vec<Id>, dropped: &[Id]) -> usize {
+    /// Items become everybody's, but for those that there is no room for. Returns how many these are; of `dropped` there
+    /// must be as many.
+    fn share(&mut self, mut items: Vec<Id>, put: usize, home: Option<Number>, dropped: &[Id]) -> usize {
         let room = self.limits.max_idle - self.shared_items();
         let rejected = items.len().saturating_sub(room);
         let offered = items.len();
@@ -272,7 +295,7 @@ impl Model {
         );
         self.stats.rejected += rejected;
         if !items.is_empty() {
-            self.shared.push(Batch { items, put: self.epoch });
+            self.shared.push(Batch { items, put, home });
         }
         rejected
     }
