@@ -163,8 +163,9 @@ impl<T: Send> Store<T> {
     /// Leaves it to the sweep if there is no room in the shared queues, as then something must be dropped.
     #[cold]
     fn answer(&self, set: &SlotSet<T>) {
-        // Read between the sweep's asking and the answer, so this is the epoch that it ends.
-        let epoch = self.epoch();
+        // Read between the sweep's asking and the answer, so this is the epoch that it ends; or an earlier one, if the thread
+        // sleeps here until another sweep asks.
+        let ending = self.epoch();
         let (shared, home, items) = (self.shared(), set.home.into(), set.len());
         if !shared.reserve(items) {
             return;
@@ -172,8 +173,10 @@ impl<T: Send> Store<T> {
         let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
         match set.give(into) {
             Ok(Taken { young, victims, stash }) => {
-                set.ahead.set(epoch.wrapping_add(1));
+                set.ahead.set(ending.wrapping_add(1));
                 set.tally.shared.bump(items);
+                // Read after the answer, so it is no older than any of the items.
+                let epoch = self.epoch();
                 let young = young.into_iter().flatten().map(|array| (epoch, array));
                 for (stamp, array) in young.chain(victims.map(|array| (array.stamp(), array))) {
                     if array.is_empty() {
