@@ -160,3 +160,31 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     worker.run(move || drop(pool));
     ledger.assert_all_dropped_once();
 }
+
+/// What an owner takes out for a sweep is as old as what a sweep takes itself: what isn't used goes with the next one.
+#[test]
+fn what_an_owner_takes_out_for_a_sweep_is_old() {
+    if !alone("what_an_owner_takes_out_for_a_sweep_is_old") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    burst(&pool, 4);
+    trap_membarrier(hold);
+
+    HOLD.set(1);
+    let used = thread::scope(|scope| {
+        let sweep = scope.spawn(|| pool.advance());
+        until("the sweep is at its barrier", || HELD.get() == 1);
+        let used = pool.get();
+        HOLD.set(0);
+        let swept = sweep.join().expect("no panic").expect("it was the only sweep");
+        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 3, 0));
+        used
+    });
+    // The other item of its batch lies in private slots, and barriers go on failing.
+    assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((2, 1)));
+    assert_eq!(pool.stats().rescues, 1);
+    drop(used);
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}

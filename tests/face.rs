@@ -180,6 +180,21 @@ fn stats_count_what_travels() {
     drop(worker);
 }
 
+/// A thread finds what is old in its own shard before it takes from others what is young.
+#[test]
+fn own_victims_come_before_theft() {
+    let (pool, ledger) = counted(Settings::new().private_slots(2));
+    burst(&pool, 8);
+    pool.advance();
+    let (worker, theirs) = (Worker::new(), Arc::clone(&pool));
+    worker.run(move || (0..8).for_each(|_| theirs.put(ledger.item())));
+    burst(&pool, 8);
+    let stats = pool.stats();
+    // Their shard may be the same, and then what is young there comes first.
+    assert_eq!((stats.rescues + stats.refills, stats.steals), (8, 0));
+    drop(worker);
+}
+
 /// An item that is got and put over and over is made once, and nothing is counted but that.
 #[test]
 fn private_hits_are_not_counted() {
