@@ -29,25 +29,17 @@ impl<T> Rack<T> {
         Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), level: Counter::new() }
     }
 
-    /// Puts an array into the first empty place from the level up; gives it back if there is none.
+    /// Puts an array into the first empty place from the level up, or else from the bottom up to the level; gives it back
+    /// if there is none.
     #[inline]
     pub(crate) fn push(&self, array: Array<T>) -> Result<(), Array<T>> {
         let array = array.into_raw();
-        for index in self.level.get()..PLACES {
-            let place = &self.places[index];
-            // ORDERING: Relaxed, no partner; only whether to try.
-            if !place.load(Ordering::Relaxed).is_null() {
-                continue;
-            }
-            // ORDERING: SeqCst on success; partner: the swap in `take`, so that the array is seen whole; and the load in
-            // `take`, if the caller goes on to read what another thread wrote before that. Relaxed on failure: tried elsewhere.
-            if place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
-                self.level.set(index + 1);
-                return Ok(());
-            }
-        }
+        let level = self.level.get();
+        // The level may be far too high: a push that is slow to raise it, while others empty the rack, leaves it so.
+        let fill = |index| self.fill(index, array);
+        let filled = (level..PLACES).any(fill) || (0..level).any(fill);
         // SAFETY: from `into_raw` just now, and in no place.
-        Err(unsafe { Array::from_raw(array) })
+        if filled { Ok(()) } else { Err(unsafe { Array::from_raw(array) }) }
     }
 
     /// Takes the first array that is found, from the level down and then from the top.
@@ -61,6 +53,23 @@ impl<T> Rack<T> {
     /// Takes every array that it finds, one from each place.
     pub(crate) fn drain(&self) -> impl Iterator<Item = Array<T>> {
         (0..PLACES).rev().filter_map(|index| self.take(index))
+    }
+
+    /// Puts an array into a place; says whether it was empty.
+    #[inline]
+    fn fill(&self, index: usize, array: *mut Header<T>) -> bool {
+        let place = &self.places[index];
+        // ORDERING: Relaxed, no partner; only whether to try.
+        if !place.load(Ordering::Relaxed).is_null() {
+            return false;
+        }
+        // ORDERING: SeqCst on success; partner: the swap in `take`, so that the array is seen whole; and the load in
+        // `take`, if the caller goes on to read what another thread wrote before that. Relaxed on failure: tried elsewhere.
+        if place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        self.level.set(index + 1);
+        true
     }
 
     #[inline]
