@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Two threads meet over and over at private slots that hold one item, each with its side of the protocol and nothing
-//! else. The owner's pop lowers `top`, passes the light barrier and takes the item unless it finds `floor` revoked; the
-//! sweep revokes `floor`, passes a barrier and takes the item unless it finds `top` lowered. When both take it, it has two
+//! else. The owner's pop lowers `top`, passes the light barrier and takes the item unless it finds `floor` marked; the
+//! sweep marks `floor`, passes a barrier and takes the item unless it finds `top` lowered. When both take it, it has two
 //! owners. First the sweep passes no barrier, and double takes are expected; then it passes the heavy barrier that the
 //! crate ships, compiled from the crate's own source, and none may be seen. Each part runs for SECONDS (5 unless given).
 //!
@@ -28,14 +28,14 @@ mod fence;
 struct Apart<T>(T);
 
 /// The mark of a sweep in `floor`, higher than every place.
-const REVOKED: isize = 1 << 30;
+const ASKED: isize = 1 << 30;
 
 /// What the two sides share.
 #[derive(Default)]
 struct Meeting {
     /// 1 while the item is there, 0 once the owner has gone for it.
     top: Apart<AtomicIsize>,
-    /// 0, or REVOKED.
+    /// 0, or ASKED.
     floor: Apart<AtomicIsize>,
     /// How often each side has come to the meeting point.
     arrived: [Apart<AtomicUsize>; 2],
@@ -67,8 +67,8 @@ impl Meeting {
     /// The sweep's side of it: true if it takes the item.
     fn take(&self, barrier: fn()) -> bool {
         // ORDERING: Acquire as shipped; as above.
-        let revoked = self.floor.0.compare_exchange(0, REVOKED, Ordering::Acquire, Ordering::Relaxed);
-        assert!(revoked.is_ok(), "only this thread writes it");
+        let marked = self.floor.0.compare_exchange(0, ASKED, Ordering::Acquire, Ordering::Relaxed);
+        assert!(marked.is_ok(), "only this thread writes it");
         barrier();
         // ORDERING: Acquire as shipped; as above.
         self.top.0.load(Ordering::Acquire) > 0

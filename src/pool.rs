@@ -36,9 +36,9 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// # Costs
 ///
-/// An unused pool is one cache line of 64 bytes, two with a recycler of more than 8 bytes, and no heap. A `get` and the guard's drop together take a few nanoseconds when the
-/// private slots serve them, without a lock or an atomic read-modify-write. Items are boxed whatever their size, so
-/// that neither guards nor batches move them.
+/// An unused pool is one cache line of 64 bytes, two with a recycler of more than 8 bytes, and no heap. A `get` and the
+/// guard's drop together take a few nanoseconds when the private slots serve them, without a lock or an atomic
+/// read-modify-write. Items are boxed whatever their size, so that neither guards nor batches move them.
 ///
 /// # How many items it keeps
 ///

@@ -75,8 +75,9 @@ pub(crate) struct SlotSet<T> {
     /// Every pop is a claim, as the floor is marked FENCED for good.
     fenced: bool,
     /// The epoch that the owner is in, when that is ahead of the pool's, since it took out its items for a sweep that is
-    /// under way. Written by the owner alone, as the next.
+    /// under way. Written and read by the owner alone, so there is nothing in it for loom to see.
     pub(crate) ahead: Counter,
+    /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
 

@@ -212,11 +212,11 @@ static LOOKS: Count = Count::new();
 static OUTSIDE: Count = Count::new();
 static CLAIMED: Count = Count::new();
 static IN_SWEEP: Count = Count::new();
-static REVOKED: Count = Count::new();
+static CLOSED: Count = Count::new();
 
 /// Called at every allocation and free of the one thread that uses `OWN`. A sweep from here leaves its slots out, and
 /// counts them, if the thread is inside a claim. If the thread is inside a sweep there is no other; then what is put is
-/// got again unless the slots are revoked at this moment, as it would go to the end of a queue.
+/// got again unless the slots are closed at this moment, as it would go to the end of a queue.
 fn look_now() {
     match OWN.advance() {
         Some(swept) if swept.left_busy > 0 => CLAIMED.bump(),
@@ -224,7 +224,7 @@ fn look_now() {
         None => {
             let mark = IN_SWEEP.bump() + 1;
             OWN.put((mark, Box::new(0)));
-            if OWN.try_get().is_none_or(|item| item.0 != mark) { REVOKED.bump() } else { mark }
+            if OWN.try_get().is_none_or(|item| item.0 != mark) { CLOSED.bump() } else { mark }
         }
     };
 }
@@ -236,7 +236,7 @@ fn look() {
     }
 }
 
-/// Nothing is allocated or freed while the owner claims its slots, nor while a sweep has revoked them; and a sweep that
+/// Nothing is allocated or freed while the owner claims its slots, nor while a sweep has closed them; and a sweep that
 /// is asked for in the middle of another is told so.
 #[test]
 fn nothing_is_allocated_or_freed_inside_a_claim() {
@@ -285,7 +285,7 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
     let stats = OWN.stats();
     println!("{} looks outside of sweeps, {} inside; {stats:?}", OUTSIDE.get(), IN_SWEEP.get());
     assert_eq!(CLAIMED.get(), 0, "something was allocated or freed inside an owner's claim");
-    assert_eq!(REVOKED.get(), 0, "something was allocated or freed while a sweep had the slots revoked");
+    assert_eq!(CLOSED.get(), 0, "something was allocated or freed while a sweep had the slots closed");
     assert!(
         OUTSIDE.get() > 0 && IN_SWEEP.get() > 0 && stats.spills > 0 && stats.refills + stats.steals > 0,
         "nothing was tested"

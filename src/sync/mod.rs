@@ -109,7 +109,7 @@ impl Counter {
 
 /// How much lies somewhere: exact for whoever may touch it, a hint for anybody else. Half a word.
 ///
-/// Unlike a [`Counter`] it is seen by loom: a sweep decides by it what to revoke.
+/// Unlike a [`Counter`] it is seen by loom: a sweep decides by it what to close.
 #[derive(Debug)]
 pub(crate) struct Length(AtomicU32);
 
