@@ -13,13 +13,10 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::{discard, drop_each};
 use crate::rack::Rack;
-use crate::sync::{AtomicUsize, BoundedQueue, Counter, Ordering, Queue, cpus, fence, seq_cst};
+use crate::sync::{AtomicUsize, Counter, Ordering, Queue, cpus, fence, seq_cst};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.
 const MAX_SHARDS: usize = usize::BITS as usize;
-
-/// The most empty arrays that a shard keeps; enough for a thread that only gives back to one that only takes.
-const MAX_EMPTIES: usize = 64;
 
 /// Every shared queue of one pool.
 pub(crate) struct Shared<T> {
@@ -33,8 +30,8 @@ pub(crate) struct Shared<T> {
 
 struct Shard<T> {
     generations: [Generation<T>; 2],
-    /// Arrays without items, to be used again.
-    empties: BoundedQueue<Array<T>>,
+    /// Arrays without items, to be used again: from threads that only take for one that only gives back.
+    empties: Rack<T>,
 }
 
 /// The batches of one generation in one shard.
@@ -194,11 +191,7 @@ impl<T> Shared<T> {
 
     /// Takes all arrays without items.
     pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
-        let mut empties = Vec::new();
-        for shard in &self.shards {
-            empties.extend((0..shard.empties.len()).map_while(|_| shard.empties.pop()));
-        }
-        empties
+        self.shards.iter().flat_map(|shard| shard.empties.drain()).collect()
     }
 }
 
@@ -209,7 +202,7 @@ pub(crate) fn is_older(stamp: usize, epoch: usize) -> bool {
 
 impl<T> Shard<T> {
     fn new() -> Self {
-        Self { generations: [Generation::new(), Generation::new()], empties: BoundedQueue::new(MAX_EMPTIES) }
+        Self { generations: [Generation::new(), Generation::new()], empties: Rack::new() }
     }
 }
 

@@ -16,7 +16,7 @@ mod thread_id;
 pub(crate) use cell::UnsafeCell;
 pub(crate) use once::OnceArc;
 pub(crate) use per_thread::PerThread;
-pub(crate) use queue::{BoundedQueue, Queue};
+pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
 
 #[cfg(not(loom))]

@@ -1,10 +1,10 @@
-//! The shared queues: crossbeam's, and under loom a rack of pointers that orders no more than they do.
+//! The queue behind a rack: crossbeam's, and under loom a rack of pointers that orders no more than they do.
 
 #[cfg(not(loom))]
-pub(crate) use crossbeam_queue::{ArrayQueue as BoundedQueue, SegQueue as Queue};
+pub(crate) use crossbeam_queue::SegQueue as Queue;
 
 #[cfg(loom)]
-pub(crate) use model::{BoundedQueue, Queue};
+pub(crate) use model::Queue;
 
 #[cfg(loom)]
 mod model {
@@ -40,26 +40,21 @@ mod model {
         }
 
         pub(crate) fn push(&self, value: T) {
-            assert!(self.try_push(value).is_ok(), "the model's queue holds {PLACES} values at most");
-        }
-
-        fn try_push(&self, value: T) -> Result<(), T> {
             // ORDERING: Relaxed, no partner; loom runs one thread at a time.
             self.used.store(true, Ordering::Relaxed);
             let value = Box::into_raw(Box::new(value));
             for place in &self.places {
                 // ORDERING: Release on success; partner: the compare_exchange in `pop`.
                 if place.compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed).is_ok() {
-                    return Ok(());
+                    return;
                 }
             }
-            // SAFETY: from `Box::into_raw` just now, and in no place.
-            Err(*unsafe { Box::from_raw(value) })
+            panic!("the model's queue holds {PLACES} values at most");
         }
 
         /// Whether a pop is of no use: sure only where nothing was ever pushed.
         pub(crate) fn is_empty(&self) -> bool {
-            // ORDERING: Relaxed, no partner; as in `try_push`.
+            // ORDERING: Relaxed, no partner; as in `push`.
             !self.used.load(Ordering::Relaxed)
         }
 
@@ -86,27 +81,6 @@ mod model {
                 }
             }
             None
-        }
-    }
-
-    /// The same, but a push that finds no place gives the value back.
-    pub(crate) struct BoundedQueue<T>(Queue<T>);
-
-    impl<T> BoundedQueue<T> {
-        pub(crate) fn new(_capacity: usize) -> Self {
-            Self(Queue::new())
-        }
-
-        pub(crate) fn push(&self, value: T) -> Result<(), T> {
-            self.0.try_push(value)
-        }
-
-        pub(crate) fn pop(&self) -> Option<T> {
-            self.0.pop()
-        }
-
-        pub(crate) fn len(&self) -> usize {
-            self.0.len()
         }
     }
 
