@@ -5,6 +5,7 @@
 //! What ages and drops items is in `sweep`.
 
 use std::fmt;
+use std::mem;
 
 use crossbeam_utils::CachePadded;
 
@@ -222,9 +223,13 @@ impl<T: Send> Store<T> {
                 None
             }
             Ok(Some(full)) => self.share(set, full),
-            Err((item, empty)) => {
-                self.keep_empty(home, empty);
-                self.put_past(Some(set), item)
+            Err((item, mut array)) => {
+                // A sweep keeps this thread out. In the array at hand the item finds a place in a rack, where by itself it
+                // would go to the queue behind it.
+                let pushed = array.push(item);
+                debug_assert!(pushed.is_ok(), "an empty array has room");
+                mem::forget(pushed);
+                self.offer(Some(set), home, Batch::many(array, self.epoch_of(Some(set))))
             }
         }
     }
