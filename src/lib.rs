@@ -43,8 +43,8 @@
 //! can make a thread wait for another one:
 //!
 //! - A batch for which a shard's rack has no place, which takes more than 128 of them, lies in a
-//!   [`crossbeam_queue::SegQueue`]. A thread that is stopped in the middle of a push or pop there can make another one, at
-//!   the same queue, wait until it runs again.
+//!   [`crossbeam_queue::SegQueue`], and so does every item that isn't private in a pool without private slots. A thread
+//!   that is stopped in the middle of a push or pop there can make another one, at the same queue, wait until it runs again.
 //! - A thread's first use of any pool, and its end, hold a lock for a few instructions, to take and give back a number;
 //!   and a pool's first use holds the janitor's, to be added to its list.
 //! - The global allocator, where an item, an array or a queue's next block has to be made.
