@@ -177,6 +177,8 @@ macro_rules! guard {
         }
     };
 }
+#[cfg(feature = "bounded")]
+pub(crate) use guard;
 
 guard! { ['pool, T: Send, R: Recycle<T>] Pooled<'pool, T, R> }
 guard! { [T: Send, R: Recycle<T>] OwnedPooled<T, R> }

@@ -6,6 +6,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "bounded")]
+use crate::bounded::Places;
 use crate::item::{Payload, discard, keep_first, raise};
 use crate::store::Store;
 use crate::sweep::{Condemned, Purpose, Sweep, Swept};
@@ -13,12 +15,19 @@ use crate::sync::fence;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, Weak, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
 
-/// Tells the janitor about a store that is to be swept every so many nanoseconds.
+/// Tells the janitor about a pool that is to be swept every so many nanoseconds.
 #[derive(Debug)]
-pub struct Registrar<T: Send>(pub(crate) fn(&Arc<Store<T>>, u64));
+pub struct Registrar<T: Send>(pub(crate) fn(Heap<'_, T>, u64));
 
 impl<T: Send + 'static> Registrar<T> {
     pub(crate) const NEW: Self = Self(register);
+}
+
+/// The heap part of a pool of either kind.
+pub(crate) enum Heap<'a, T: Send> {
+    Pool(&'a Arc<Store<T>>),
+    #[cfg(feature = "bounded")]
+    Bounded(&'a Arc<Places<T>>),
 }
 
 struct Registry {
@@ -62,10 +71,17 @@ fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn register<T: Send + 'static>(heap: Heap<'_, T>, every: u64) {
+    match heap {
+        Heap::Pool(store) => add(store.clone(), every),
+        #[cfg(feature = "bounded")]
+        Heap::Bounded(places) => add(places.clone(), every),
+    }
+}
+
 /// Adds a store, and starts the thread if it doesn't run. If it can't be started, the next pool tries again; until then
 /// nothing is swept but by `advance`.
-fn register<T: Send + 'static>(store: &Arc<Store<T>>, every: u64) {
-    let store: Arc<dyn Sweepable> = store.clone();
+fn add(store: Arc<dyn Sweepable>, every: u64) {
     let key = Arc::as_ptr(&store).addr();
     let entry = Entry { key, store: Arc::downgrade(&store), every, due: next(now(), every) };
 
@@ -251,5 +267,36 @@ impl<T: Send + 'static> Pass for Sweep<T, Arc<Store<T>>> {
 impl<T: 'static> DropItems for Condemned<T> {
     fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>) {
         (*self).drop_items()
+    }
+}
+
+/// A bounded pool needs no barrier, and closes nothing before it: its sweep is one step, under a lock of the pool's own. That
+/// also drops the items, whose places are not free before; so it comes last.
+#[cfg(feature = "bounded")]
+mod bounded {
+    use super::*;
+
+    impl<T: Send + 'static> Sweepable for Places<T> {
+        fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>> {
+            Some(Box::new(self))
+        }
+    }
+
+    impl<T: Send + 'static> Pass for Arc<Places<T>> {
+        fn close(&mut self) -> bool {
+            false
+        }
+
+        fn collect(&mut self, _: bool) {}
+
+        fn finish(self: Box<Self>) -> Box<dyn DropItems> {
+            self
+        }
+    }
+
+    impl<T: Send + 'static> DropItems for Arc<Places<T>> {
+        fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>) {
+            self.sweep(Purpose::Advance)
+        }
     }
 }

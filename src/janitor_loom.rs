@@ -1,19 +1,29 @@
 //! No janitor under loom, which would explore every schedule of a thread that never ends: models call `advance`.
 
+#[cfg(feature = "bounded")]
+use crate::bounded::Places;
 use crate::pool::Pool;
 use crate::store::Store;
 use crate::sweep::{Purpose, Sweep, Swept};
 use crate::sync::{Arc, fence};
 
-/// Tells the janitor about a store that is to be swept every so many nanoseconds.
+/// Tells the janitor about a pool that is to be swept every so many nanoseconds.
 #[derive(Debug)]
-pub struct Registrar<T: Send>(pub(crate) fn(&Arc<Store<T>>, u64));
+pub struct Registrar<T: Send>(pub(crate) fn(Heap<'_, T>, u64));
+
+/// The heap part of a pool of either kind.
+#[expect(dead_code, reason = "nobody is told about it here")]
+pub(crate) enum Heap<'a, T: Send> {
+    Pool(&'a Arc<Store<T>>),
+    #[cfg(feature = "bounded")]
+    Bounded(&'a Arc<Places<T>>),
+}
 
 impl<T: Send + 'static> Registrar<T> {
     pub(crate) const NEW: Self = Self(register);
 }
 
-fn register<T: Send + 'static>(_: &Arc<Store<T>>, _: u64) {}
+fn register<T: Send + 'static>(_: Heap<'_, T>, _: u64) {}
 
 pub(crate) fn forget<T>(_: *const T) {}
 

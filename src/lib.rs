@@ -27,6 +27,7 @@
 //! | your own way of making, resetting or refusing items | [`Recycle`] with [`Pool::with_recycle`] |
 //! | your own epochs, limits or number of private slots | [`Settings`] with [`Pool::with_settings`] |
 //! | guards without a lifetime | [`Pool::get_owned`] |
+//! | a limit on how many exist, and a `get` that waits | `BoundedPool`, with the feature `bounded` |
 //!
 //! # What happens to an item
 //!
@@ -64,6 +65,8 @@
 
 mod array;
 mod batch;
+#[cfg(feature = "bounded")]
+pub mod bounded;
 mod guard;
 mod item;
 #[cfg_attr(all(loom, not(loom_is_shuttle)), path = "janitor_loom.rs")]
@@ -79,6 +82,8 @@ mod store;
 mod sweep;
 mod sync;
 
+#[cfg(feature = "bounded")]
+pub use bounded::BoundedPool;
 pub use guard::{OwnedPooled, Pooled};
 pub use janitor::advance_all;
 #[cfg(all(loom, not(loom_is_shuttle)))]
@@ -90,6 +95,10 @@ pub use settings::{Manual, Settings, SettingsError, Timed};
 pub use stats::Stats;
 pub use sweep::Swept;
 
-#[cfg(doctest)]
+#[cfg(all(feature = "bounded", doctest))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(feature = "bounded", any(doc, doctest)))]
+#[doc = include_str!("../docs/which-pool.md")]
+pub mod which_pool {}

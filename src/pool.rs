@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::array::Array;
 use crate::guard::{OwnedPooled, Pooled};
 use crate::item::{Item, Payload, discard, drop_each, keep_first, raise};
-use crate::janitor::{self, Registrar};
+use crate::janitor::{self, Heap, Registrar};
 use crate::recycle::{Clear, DefaultRecycle, Recycle};
 use crate::settings::{Manual, Settings, SettingsError, Timed};
 use crate::stats::Stats;
@@ -491,7 +491,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
         if made {
             if let (Some(Registrar(register)), Some(store)) = (&self.register, self.store.share()) {
-                register(&store, every);
+                register(Heap::Pool(&store), every);
             }
         }
         store

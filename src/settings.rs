@@ -66,7 +66,13 @@ pub struct Settings<E = Timed> {
 pub(crate) const MAX_PRIVATE_SLOTS: usize = 4096;
 
 /// The shortest time between two sweeps.
-const MIN_EVERY: Duration = Duration::from_millis(1);
+pub(crate) const MIN_EVERY: Duration = Duration::from_millis(1);
+
+/// A time in nanoseconds, or as many as fit.
+pub(crate) const fn nanos(time: Duration) -> u64 {
+    let nanos = time.as_nanos();
+    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+}
 
 impl Settings {
     /// The defaults: 32 private slots per thread, a sweep every 30 seconds, no limit on idle items.
@@ -130,9 +136,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
-        let nanos = time.as_nanos();
-        let every = if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 };
-        Settings { every, ..self.with_epoch() }
+        Settings { every: nanos(time), ..self.with_epoch() }
     }
 
     /// No janitor: epochs come when [`Pool::advance`](crate::Pool::advance) is called. Items need not be `'static` then.

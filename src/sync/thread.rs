@@ -6,6 +6,12 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(loom_is_shuttle)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+#[cfg(all(loom, not(loom_is_shuttle), feature = "bounded"))]
+pub(crate) use {
+    loom::sync::{Condvar, Mutex, MutexGuard},
+    std::sync::PoisonError,
+};
+
 /// How many threads can run at once; asked of the system once.
 pub(crate) fn cpus() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,411 @@
+//! The ways to get: one item or several, at once or after a wait, on a thread or in a task.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::places::Held;
+use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
+use crate::item::Item;
+
+impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
+    /// An idle item, or a new one where there is room; waits for as long as there is neither. It goes back when the
+    /// guard is dropped.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(2);
+    /// let mut buffer = pool.get()?;
+    /// buffer.extend_from_slice(b"hello");
+    /// assert_eq!(buffer.len(), 5);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if no item can be made.
+    ///
+    /// # Panics
+    ///
+    /// If [`try_create`](TryRecycle::try_create) does; the place is free again.
+    #[inline]
+    pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
+        Ok(Pooled::new(self.one(|| None, || self.recycler.try_create())?, self))
+    }
+
+    /// As [`get`](Self::get), but waits no longer than this. With zero it doesn't wait at all, and with a time that no
+    /// clock can tell it waits for as long as it takes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// let only = pool.get_timeout(Duration::ZERO)?;
+    /// assert_eq!(pool.get_timeout(Duration::from_millis(5)).unwrap_err(), GetError::Timeout);
+    /// # drop(only);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Timeout`] if the time is up, and those of `get`.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
+        let deadline = || Instant::now().checked_add(timeout);
+        Ok(Pooled::new(self.one(deadline, || self.recycler.try_create())?, self))
+    }
+
+    /// As [`get`](Self::get), but waits no longer than until then.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// let only = pool.get_deadline(deadline)?;
+    /// assert_eq!(pool.get_deadline(deadline).unwrap_err(), GetError::Timeout);
+    /// # drop(only);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_timeout`](Self::get_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_deadline(&self, deadline: Instant) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
+        Ok(Pooled::new(self.one(|| Some(deadline), || self.recycler.try_create())?, self))
+    }
+
+    /// As [`get`](Self::get), for a task of any async runtime. It joins the line when it is first polled. Dropping it
+    /// gives up its place there, and loses neither an item nor a turn of anybody else's.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// static PAGES: BoundedPool<Vec<u8>> = BoundedPool::new(64);
+    ///
+    /// async fn handle(request: &[u8]) -> Result<usize, GetError> {
+    ///     let mut page = PAGES.get_async().await?;
+    ///     page.extend_from_slice(request);
+    ///     Ok(page.len())
+    /// }
+    /// # assert_eq!(smol::block_on(handle(b"hello")), Ok(5));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_async(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
+        let held = self.places().wait(1).await?;
+        Ok(Pooled::new(self.item(held)?, self))
+    }
+
+    /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(2);
+    /// let expected = 1500;
+    /// let packet = pool.get_with(|| Vec::with_capacity(expected))?;
+    /// assert!(packet.capacity() >= 1500);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Closed`] if the pool is closed.
+    ///
+    /// # Panics
+    ///
+    /// If `create` does; the place is free again.
+    pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
+        Ok(Pooled::new(self.one(|| None, || Ok::<_, Infallible>(create()))?, self))
+    }
+
+    /// As [`get_async`](Self::get_async), but a new item is made by a future, which may fail: a connection's, say.
+    /// Dropping it while the item is being made gives the place free.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// # struct Connection;
+    /// # async fn connect(host: &str) -> std::io::Result<Connection> { Ok(Connection) }
+    /// # async fn example(pool: &BoundedPool<Connection, fn() -> Connection>) -> Result<(), GetError<std::io::Error>> {
+    /// let connection = pool.get_async_with(|| connect("db.internal")).await?;
+    /// # drop(connection);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if the future fails; the place is free again.
+    ///
+    /// # Panics
+    ///
+    /// If `create` or its future does; the place is free again.
+    pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut held = self.places().wait(1).await?;
+        let item = match held.idle() {
+            Some(item) => item,
+            None => {
+                let made = create().await.map_err(GetError::Create)?;
+                held.occupy(Item::new(made))
+            }
+        };
+        Ok(Pooled::new(item, self))
+    }
+
+    /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(2));
+    /// let mut buffer = pool.get_owned()?;
+    /// std::thread::spawn(move || buffer.push(1)).join().unwrap();
+    /// assert_eq!(pool.idle(), 1);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_owned(self: &Arc<Self>) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
+        let item = self.one(|| None, || self.recycler.try_create())?;
+        Ok(OwnedPooled::new(item, Arc::clone(self)))
+    }
+
+    /// As [`get_async`](Self::get_async), with a guard and a future that hold the pool instead of borrowing it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(2));
+    /// let getting = pool.get_owned_async();
+    /// # let task = smol::spawn(async move {
+    /// let buffer = getting.await?;
+    /// # drop(buffer);
+    /// # Ok::<(), GetError>(())
+    /// # });
+    /// # smol::block_on(task)?;
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_owned_async(
+        self: &Arc<Self>,
+    ) -> impl Future<Output = Result<OwnedPooled<T, R>, GetError<R::Error>>> + use<T, R> {
+        let pool = Arc::clone(self);
+        async move {
+            let held = pool.places().wait(1).await?;
+            let item = pool.item(held)?;
+            Ok(OwnedPooled::new(item, pool))
+        }
+    }
+
+    /// Takes `n` items at once, or waits until there are as many: it never holds a part of them.
+    ///
+    /// If one of them can't be made, those that were go back.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// let [mut left, right] = <[_; 2]>::try_from(pool.get_many(2)?).expect("two");
+    /// left.extend_from_slice(&right);
+    /// # drop((left, right));
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::OverCapacity`] if `n` is more than the capacity, or comes to be by a [`resize`](Self::resize); and
+    /// those of [`get`](Self::get).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        self.fill_all(self.places().take_by(n, || None)?)
+    }
+
+    /// As [`get_many`](Self::get_many), but waits no longer than this, as [`get_timeout`](Self::get_timeout) does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// let one = pool.get()?;
+    /// assert_eq!(pool.get_many_timeout(4, Duration::from_millis(5)).unwrap_err(), GetError::Timeout);
+    /// # drop(one);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Timeout`] if the time is up, and those of `get_many`.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many_timeout(&self, n: usize, timeout: Duration) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        self.fill_all(self.places().take_by(n, || Instant::now().checked_add(timeout))?)
+    }
+
+    /// As [`get_many`](Self::get_many), but waits no longer than until then.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// let deadline = Instant::now() + Duration::from_secs(1);
+    /// assert_eq!(pool.get_many_deadline(4, deadline)?.len(), 4);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many_timeout`](Self::get_many_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many_deadline(&self, n: usize, deadline: Instant) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        self.fill_all(self.places().take_by(n, || Some(deadline))?)
+    }
+
+    /// As [`get_many`](Self::get_many), for a task of any async runtime, as [`get_async`](Self::get_async) is.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// # async fn example() -> Result<(), GetError> {
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// assert_eq!(pool.get_many_async(4).await?.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// # smol::block_on(example())?;
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        self.fill_all(self.places().wait(n).await?)
+    }
+
+    /// One item, after a wait if need be; `create` makes it if there is only a place.
+    #[inline]
+    fn one<E>(
+        &self,
+        deadline: impl FnOnce() -> Option<Instant>,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Item<T>, GetError<E>> {
+        match self.places().take_one() {
+            Ok(item) => Ok(item),
+            Err(place) => self.one_slow(place, deadline, create),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn one_slow<'a, E>(
+        &'a self,
+        place: Option<Held<'a, T>>,
+        deadline: impl FnOnce() -> Option<Instant>,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Item<T>, GetError<E>> {
+        let mut held = match place {
+            Some(held) => held,
+            None => self.places().take_by(1, deadline)?,
+        };
+        held.next(create).map_err(GetError::Create)
+    }
+
+    /// An item for one place.
+    fn item(&self, mut held: Held<'_, T>) -> Result<Item<T>, GetError<R::Error>> {
+        held.next(|| self.recycler.try_create()).map_err(GetError::Create)
+    }
+
+    /// An item for each place.
+    fn fill_all(&self, mut held: Held<'_, T>) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        let mut items = Vec::with_capacity(held.len());
+        while held.len() > 0 {
+            let item = held.next(|| self.recycler.try_create()).map_err(GetError::Create)?;
+            items.push(Pooled::new(item, self));
+        }
+        Ok(items)
+    }
+}
+
+/// Creation can't fail here, so that there is nothing to tell but whether there was one.
+impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
+    /// As [`get`](Self::get), but doesn't wait: `None` if no place is free, if others wait for it already, or if the pool
+    /// is closed.
+    ///
+    /// Where creation may fail, [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`] says which it was.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// let only = pool.get()?;
+    /// assert!(pool.try_get().is_none());
+    /// drop(only);
+    /// assert!(pool.try_get().is_some());
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    #[inline]
+    pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
+        let item = match self.places().take_one() {
+            Ok(item) => item,
+            Err(place) => {
+                let Ok(item) = place?.next(|| self.recycler.try_create());
+                item
+            }
+        };
+        Some(Pooled::new(item, self))
+    }
+}

@@ -1,0 +1,442 @@
+//! The places of a bounded pool: who has them, what lies on them, and who waits for them. No user code runs under the
+//! lock here, but for the allocator.
+//!
+//! A *place* is an item's right to exist, and there are `capacity` of them. A place is *taken* from the moment it is
+//! given to somebody until the item that was made on it is idle or gone; on the others lies an idle item each, or
+//! nothing. So `taken + idle <= capacity`, but for a while after `resize` made it smaller.
+//!
+//! An item that is to be dropped keeps its place until its `Drop` has run: else a new one could exist beside it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::task::{Poll, Waker};
+
+use super::error::Refused;
+use super::line::{Line, Ticket};
+use crate::item::{Item, Payload, drop_each, keep_first, raise};
+use crate::stats::Stats;
+use crate::sweep::{Purpose, Swept};
+use crate::sync::Counter;
+use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
+
+/// The heap part of a bounded pool: everything but the recycler.
+pub(crate) struct Places<T> {
+    state: Mutex<State<T>>,
+    pub(super) created: Counter,
+    pub(super) refused: Counter,
+}
+
+struct State<T> {
+    capacity: usize,
+    min_idle: usize,
+    taken: usize,
+    /// Of those taken, the ones whose item is being dropped.
+    doomed: usize,
+    /// The one put last at the back, so that what isn't needed gets old at the front.
+    idle: VecDeque<Idle<T>>,
+    line: Line<T>,
+    /// How many sweeps there were.
+    epoch: usize,
+    closed: bool,
+    sweeps: usize,
+    dropped: usize,
+    rejected: usize,
+}
+
+struct Idle<T> {
+    item: Item<T>,
+    /// The epoch in which it was put.
+    stamp: usize,
+}
+
+/// Places that were taken together, with the items that lay on them; the rest of the places are room for new ones.
+pub(super) struct Lot<T> {
+    places: usize,
+    items: Vec<Item<T>>,
+}
+
+/// What is left to do when the lock has been released.
+#[must_use]
+struct After<T> {
+    wakers: Vec<Waker>,
+    /// To be dropped, each on a place of its own.
+    doomed: Vec<Item<T>>,
+}
+
+/// Numbers that are read by people.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Snapshot {
+    pub(super) capacity: usize,
+    pub(super) in_use: usize,
+    pub(super) waiting: usize,
+    pub(super) closed: bool,
+    pub(super) stats: Stats,
+}
+
+impl Snapshot {
+    pub(super) fn unused(capacity: usize) -> Self {
+        Self { capacity, in_use: 0, waiting: 0, closed: false, stats: Stats::default() }
+    }
+}
+
+impl<T> State<T> {
+    /// Takes `n` places at once, if they are free and nobody waits for them.
+    fn take(&mut self, n: usize) -> Result<Lot<T>, Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        if n > self.capacity {
+            return Err(Refused::OverCapacity { asked: n, capacity: self.capacity });
+        }
+        if n > 0 && !(self.line.is_empty() && self.has_room(n)) {
+            return Err(Refused::Busy);
+        }
+        Ok(self.hand_out(n))
+    }
+
+    fn has_room(&self, n: usize) -> bool {
+        self.taken + n <= self.capacity
+    }
+
+    fn hand_out(&mut self, n: usize) -> Lot<T> {
+        self.taken += n;
+        let rest = self.idle.len().saturating_sub(n);
+        Lot { places: n, items: self.idle.drain(rest..).map(|idle| idle.item).collect() }
+    }
+
+    /// Takes a lot back. Its items become idle, as far as they may stay.
+    fn put(&mut self, lot: Lot<T>) -> After<T> {
+        let mut doomed = Vec::new();
+        self.taken -= lot.places;
+        for item in lot.items {
+            if self.may_keep() {
+                self.idle.push_back(Idle { item, stamp: self.epoch });
+            } else {
+                self.rejected += 1;
+                doomed.push(item);
+            }
+        }
+        self.doom(doomed)
+    }
+
+    /// Whether one more item may be idle.
+    fn may_keep(&self) -> bool {
+        !self.closed && self.taken - self.doomed + self.idle.len() < self.capacity
+    }
+
+    /// As `take`, for one place, with the item that lies there if one does.
+    #[inline]
+    fn take_one(&mut self) -> Option<Option<Item<T>>> {
+        let free = !self.closed && self.line.is_empty() && self.has_room(1);
+        free.then(|| {
+            self.taken += 1;
+            self.idle.pop_back().map(|idle| idle.item)
+        })
+    }
+
+    /// As `put`, for one item, if it may stay and nobody waits for it.
+    #[inline]
+    fn put_one(&mut self, item: Item<T>) -> Result<(), Item<T>> {
+        self.taken -= 1;
+        if self.may_keep() && self.line.is_empty() {
+            self.idle.push_back(Idle { item, stamp: self.epoch });
+            Ok(())
+        } else {
+            self.taken += 1;
+            Err(item)
+        }
+    }
+
+    /// Keeps the places of these items taken until they have been dropped.
+    fn doom(&mut self, doomed: Vec<Item<T>>) -> After<T> {
+        self.taken += doomed.len();
+        self.doomed += doomed.len();
+        After { wakers: self.serve(), doomed }
+    }
+
+    /// Gives places to those who wait, in their order, as far as they go round.
+    fn serve(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(n) = self.line.first().filter(|&n| self.has_room(n)) {
+            let lot = self.hand_out(n);
+            wakers.extend(self.line.serve_first(Ok(lot)));
+        }
+        wakers
+    }
+
+    /// Takes the `n` items that have been idle longest.
+    fn oldest(&mut self, n: usize) -> Vec<Item<T>> {
+        self.idle.drain(..n).map(|idle| idle.item).collect()
+    }
+
+    fn sweep(&mut self, purpose: Purpose) -> (Swept, After<T>) {
+        let n = match purpose {
+            Purpose::Clear => self.idle.len(),
+            Purpose::Advance => {
+                // Sorted by stamp, as items are put and taken at the back alone.
+                let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
+                self.epoch = self.epoch.wrapping_add(1);
+                old.min(self.idle.len().saturating_sub(self.min_idle))
+            }
+        };
+        let doomed = self.oldest(n);
+        self.sweeps += 1;
+        self.dropped += n;
+        (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))
+    }
+}
+
+impl<T> Places<T> {
+    pub(super) fn new(capacity: usize, min_idle: usize) -> Self {
+        let state = State {
+            capacity,
+            min_idle,
+            taken: 0,
+            doomed: 0,
+            idle: VecDeque::new(),
+            line: Line::new(),
+            epoch: 0,
+            closed: false,
+            sweeps: 0,
+            dropped: 0,
+            rejected: 0,
+        };
+        Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes `n` places at once, if they are free and nobody waits for them.
+    pub(super) fn take(&self, n: usize) -> Result<Held<'_, T>, Refused> {
+        let lot = self.lock().take(n)?;
+        Ok(Held { places: self, lot })
+    }
+
+    /// The idle item of one place, if there is one and nobody waits for it: what most gets find. A place without an item
+    /// comes as an error.
+    #[inline]
+    pub(super) fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
+        let taken = self.lock().take_one();
+        match taken {
+            Some(Some(item)) => Ok(item),
+            Some(None) => Err(Some(Held { places: self, lot: Lot { places: 1, items: Vec::new() } })),
+            None => Err(None),
+        }
+    }
+
+    /// As `take`, but joins the line if it must, or looks whether its turn has come.
+    pub(super) fn poll(
+        &self,
+        ticket: &mut Option<Ticket>,
+        n: usize,
+        waker: Waker,
+    ) -> Poll<Result<Held<'_, T>, Refused>> {
+        let mut state = self.lock();
+        // What is unused is dropped without the lock: a waker's clone, wake and drop are user code.
+        let (answer, _unused) = match *ticket {
+            None => match state.take(n) {
+                Err(Refused::Busy) => {
+                    *ticket = Some(state.line.join(n, waker));
+                    (None, None)
+                }
+                answer => (Some(answer), Some(waker)),
+            },
+            Some(held) => {
+                let (answer, unused) = state.line.ask(held, waker);
+                (answer, Some(unused))
+            }
+        };
+        drop(state);
+        let Some(answer) = answer else { return Poll::Pending };
+        *ticket = None;
+        Poll::Ready(answer.map(|lot| Held { places: self, lot }))
+    }
+
+    /// Gives up a place in the line, and what was served there already.
+    pub(super) fn leave(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        let (served, waker) = state.line.leave(ticket);
+        let after = match served {
+            Some(Ok(lot)) => state.put(lot),
+            Some(Err(_)) | None => After { wakers: state.serve(), doomed: Vec::new() },
+        };
+        drop(state);
+        self.settle_or_raise(after);
+        // User code, like the wakers of the others.
+        drop(waker);
+    }
+
+    /// Takes a place on which to make an idle item, if one is free and nobody waits for it.
+    pub(super) fn reserve(&self) -> Option<Held<'_, T>> {
+        let mut state = self.lock();
+        let free = !state.closed && state.line.is_empty() && state.taken + state.idle.len() < state.capacity;
+        state.taken += usize::from(free);
+        // Lazily: what isn't free must not be given back.
+        free.then(|| Held { places: self, lot: Lot { places: 1, items: Vec::new() } })
+    }
+
+    /// Takes back an item and its place.
+    #[inline]
+    pub(super) fn give_back(&self, item: Item<T>) {
+        let left = self.lock().put_one(item);
+        if let Err(item) = left {
+            self.put(Lot { places: 1, items: vec![item] });
+        }
+    }
+
+    /// Takes back a place without its item.
+    pub(super) fn free_place(&self) {
+        self.put(Lot { places: 1, items: Vec::new() });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put(&self, lot: Lot<T>) {
+        let after = self.lock().put(lot);
+        self.settle_or_raise(after);
+    }
+
+    /// Ages the idle items or takes them all, and drops what is to go; returns the first panic.
+    pub(crate) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
+        let (swept, after) = self.lock().sweep(purpose);
+        (swept, self.settle(after))
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let n = state.idle.len();
+        let doomed = state.oldest(n);
+        let mut wakers = state.line.refuse(|_| Some(Refused::Closed));
+        state.dropped += n;
+        let mut after = state.doom(doomed);
+        drop(state);
+        after.wakers.append(&mut wakers);
+        self.settle_or_raise(after);
+    }
+
+    pub(super) fn resize(&self, capacity: usize) {
+        let mut state = self.lock();
+        state.capacity = capacity;
+        let mut wakers = state.line.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
+        let surplus = (state.taken - state.doomed + state.idle.len()).saturating_sub(capacity).min(state.idle.len());
+        let doomed = state.oldest(surplus);
+        state.rejected += surplus;
+        let mut after = state.doom(doomed);
+        drop(state);
+        after.wakers.append(&mut wakers);
+        self.settle_or_raise(after);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let state = self.lock();
+        let State { sweeps, dropped, rejected, .. } = *state;
+        let (created, refused) = (self.created.get(), self.refused.get());
+        let stats = Stats { created, refused, rejected, sweeps, dropped, idle: state.idle.len(), ..Stats::default() };
+        let State { capacity, taken, doomed, closed, .. } = *state;
+        Snapshot { capacity, in_use: taken - doomed, waiting: state.line.len(), closed, stats }
+    }
+
+    /// Wakes those who were served, drops what was doomed, and gives its places free. Returns the first panic.
+    fn settle(&self, after: After<T>) -> Option<Payload> {
+        let mut first = wake_each(after.wakers);
+        let n = after.doomed.len();
+        if n > 0 {
+            let panics = [drop_each(after.doomed), self.gone(n)];
+            panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
+        }
+        first
+    }
+
+    fn settle_or_raise(&self, after: After<T>) {
+        if let Some(panic) = self.settle(after) {
+            raise(panic);
+        }
+    }
+
+    /// Gives the places of `n` items free that have been dropped.
+    fn gone(&self, n: usize) -> Option<Payload> {
+        let mut state = self.lock();
+        state.taken -= n;
+        state.doomed -= n;
+        let wakers = state.serve();
+        drop(state);
+        wake_each(wakers)
+    }
+}
+
+/// Wakes everybody, whatever the others' wakers do; returns the first panic.
+fn wake_each(wakers: Vec<Waker>) -> Option<Payload> {
+    let mut first = None;
+    for waker in wakers {
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            keep_first(&mut first, panic);
+        }
+    }
+    first
+}
+
+impl<T> Drop for Places<T> {
+    /// Drops every idle item, each caught.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(panic) = drop_each(state.idle.drain(..).map(|idle| idle.item)) {
+            crate::item::discard(panic);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Places<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.snapshot().fmt(f)
+    }
+}
+
+/// A lot in somebody's hands: what isn't used of it goes back when this is dropped.
+pub(super) struct Held<'a, T> {
+    places: &'a Places<T>,
+    lot: Lot<T>,
+}
+
+impl<T> Held<'_, T> {
+    pub(super) fn len(&self) -> usize {
+        self.lot.places
+    }
+
+    /// Parts with one place: with the item that lies there, or else with the one that `create` makes. If that fails or
+    /// panics the place stays in here.
+    pub(super) fn next<E>(&mut self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, E> {
+        let item = match self.idle() {
+            Some(item) => return Ok(item),
+            None => Item::new(create()?),
+        };
+        Ok(self.occupy(item))
+    }
+
+    /// Parts with one place and the item that lies there, if there is any left.
+    pub(super) fn idle(&mut self) -> Option<Item<T>> {
+        let item = self.lot.items.pop()?;
+        self.lot.places -= 1;
+        Some(item)
+    }
+
+    /// Parts with one place, for this new item.
+    pub(super) fn occupy(&mut self, item: Item<T>) -> Item<T> {
+        self.places.created.add(1);
+        self.lot.places -= 1;
+        item
+    }
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        if self.lot.places > 0 {
+            let nothing = Lot { places: 0, items: Vec::new() };
+            self.places.put(std::mem::replace(&mut self.lot, nothing));
+        }
+    }
+}
