@@ -4,7 +4,8 @@
 //! A program's first line is `//~ E0277 some words`: the error's code, and words of its message, its notes or its
 //! labels. Its twin is what is left when lines that end in `//~ remove` are removed and those that end in
 //! `//~ instead: code` are replaced by that code. Some errors have no code: `//~ error some words`.
-//! A program that must compile starts with `//~ ok`.
+//! A program that must compile starts with `//~ ok`. Those in `compile_fail_bounded/` are about the feature `bounded`, and
+//! compiled with it alone.
 
 use std::env;
 use std::fs;
@@ -17,6 +18,11 @@ use std::time::SystemTime;
 /// A program that every build of the library for users can compile, and its build for loom can't: there `new` is no
 /// `const fn`.
 const PROBE: &str = "pub static POOL: ebbtide::Pool<Vec<u8>> = ebbtide::Pool::new();";
+
+/// The same for one that has the feature `bounded`.
+const PROBE_BOUNDED: &str = "pub static POOL: ebbtide::BoundedPool<Vec<u8>> = ebbtide::BoundedPool::new(1);";
+
+const BOUNDED: bool = cfg!(feature = "bounded");
 
 /// A library to compile against, and where its dependencies lie.
 struct Library {
@@ -44,7 +50,7 @@ impl Library {
         let libraries = found.into_iter().rev().map(|(_, rlib)| Self { rlib, deps: deps.clone(), out: out.clone() });
         let mut errors = String::new();
         for library in libraries {
-            match library.compile("probe", PROBE) {
+            match library.compile("probe", if BOUNDED { PROBE_BOUNDED } else { PROBE }) {
                 Ok(()) => return library,
                 Err(error) => errors += &error,
             }
@@ -131,9 +137,12 @@ impl Case {
 #[test]
 fn what_must_not_compile_does_not() {
     let library = Library::find();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile_fail");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("the programs").map(|entry| entry.expect("an entry").path()).collect();
+    let folders = ["compile_fail", "compile_fail_bounded"];
+    let folders = folders[..if BOUNDED { 2 } else { 1 }].iter().map(|name| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+        fs::read_dir(folder).expect("the programs")
+    });
+    let mut paths: Vec<PathBuf> = folders.flatten().map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     let cases: Vec<Case> = paths.iter().map(|path| Case::read(path)).collect();
     assert!(cases.len() >= 20, "only {} programs were found", cases.len());

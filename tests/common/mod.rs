@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod polled;
+
 use std::any::Any;
 use std::io::Read;
 use std::panic::{self, AssertUnwindSafe};

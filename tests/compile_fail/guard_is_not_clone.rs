@@ -1,4 +1,4 @@
-//~ E0599 no method named `clone` found for struct `Pooled
+//~ E0599 no method named `clone` found for struct
 pub fn copy(pool: &ebbtide::Pool<Item>) {
     let guard = pool.get();
     let _twin = guard.clone(); //~ instead: let _twin = &guard;

@@ -1,0 +1,408 @@
+//! `BoundedPool`: at most `capacity` items exist, whatever becomes of them, and no place is lost.
+#![cfg(feature = "bounded")]
+
+mod common;
+
+use std::io;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use common::polled::Polled;
+use common::{Count, Counted, Dice, Ledger, Maker, lock, until};
+use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
+use ebbtide::{BoundedPool, Recycle};
+
+type CountedPool = BoundedPool<Counted, Maker>;
+
+fn counted(capacity: usize) -> (Arc<CountedPool>, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    (Arc::new(BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(capacity).manual())), ledger)
+}
+
+/// Threads that get and give back in every way, while items age out, are cleared, refused and made ahead: never are
+/// there more than the capacity, and no two have the same.
+#[test]
+fn never_more_than_the_capacity() {
+    struct Picky(Arc<Ledger>, Count);
+    impl Recycle<Counted> for Picky {
+        fn create(&self) -> Counted {
+            self.0.item()
+        }
+
+        fn recycle(&self, _: &mut Counted) -> bool {
+            self.1.bump() % 10 != 0
+        }
+    }
+    const CAPACITY: usize = 5;
+    let ledger = Ledger::new();
+    let recycler = Picky(Arc::clone(&ledger), Count::new());
+    let pool = BoundedPool::with_settings(recycler, Settings::new(CAPACITY).manual());
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || {
+                let mut dice = Dice::new(seed);
+                for _ in 0..4000 {
+                    let items = match dice.below(8) {
+                        0 => pool.get_many(1 + dice.below(CAPACITY)).unwrap(),
+                        1 => Vec::from_iter(pool.try_get()),
+                        2 => Vec::from_iter(pool.get_timeout(Duration::from_micros(10))),
+                        3 => pool.get_many_timeout(2, Duration::from_micros(10)).unwrap_or_default(),
+                        _ => vec![pool.get().unwrap()],
+                    };
+                    items.iter().for_each(|item| item.own());
+                    thread::yield_now();
+                    items.iter().for_each(|item| item.disown());
+                    drop(items);
+                    match dice.below(40) {
+                        0 => {
+                            pool.clear();
+                        }
+                        1 => {
+                            pool.advance();
+                        }
+                        2 => {
+                            let Ok(_) = pool.prefill(CAPACITY);
+                        }
+                        _ => {}
+                    }
+                }
+            });
+        }
+    });
+    assert!(ledger.peak() <= CAPACITY, "{} existed at once", ledger.peak());
+    assert_eq!((pool.in_use(), pool.waiting(), pool.idle()), (0, 0, ledger.live()));
+    assert_eq!(pool.stats().created, ledger.made());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
+/// An item whose `Drop` says when it starts, and ends when it is told to.
+struct Slow {
+    #[expect(dead_code, reason = "counts when it is dropped")]
+    counted: Counted,
+    started: mpsc::Sender<()>,
+    may_end: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.started.send(()).unwrap();
+        // When the test has failed, nobody tells it any more.
+        let _ = lock(&self.may_end).recv();
+    }
+}
+
+/// Makes slow items, and refuses them all when they come back, or none.
+struct SlowMaker {
+    ledger: Arc<Ledger>,
+    refuses: bool,
+    started: mpsc::Sender<()>,
+    may_end: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Recycle<Slow> for SlowMaker {
+    fn create(&self) -> Slow {
+        Slow { counted: self.ledger.item(), started: self.started.clone(), may_end: Arc::clone(&self.may_end) }
+    }
+
+    fn recycle(&self, _: &mut Slow) -> bool {
+        !self.refuses
+    }
+}
+
+/// `end` ends the one item of a pool; its place must not be free before the item's `Drop` has run.
+fn a_place_is_kept_until(
+    refuses: bool,
+    end: impl FnOnce(&BoundedPool<Slow, SlowMaker>, Pooled<Slow, SlowMaker>) + Send,
+) {
+    let (started, start) = mpsc::channel();
+    let (let_end, may_end) = mpsc::channel();
+    let ledger = Ledger::new();
+    let may_end = Arc::new(Mutex::new(may_end));
+    let recycler = SlowMaker { ledger: Arc::clone(&ledger), refuses, started, may_end };
+    let pool = BoundedPool::with_settings(recycler, Settings::new(1).manual());
+    thread::scope(|scope| {
+        let (pool, let_end) = (&pool, let_end);
+        let ending = scope.spawn(move || end(pool, pool.get().unwrap()));
+        start.recv().unwrap();
+        // Forgotten, as its drop would wait for this thread.
+        let second = pool.try_get().map(|second| std::mem::forget(Pooled::detach(second)));
+        assert!(second.is_none(), "one exists, and is being dropped");
+        assert_eq!(pool.prefill(1), Ok(0));
+        assert_eq!((pool.in_use(), pool.idle()), (usize::from(refuses), 0));
+        let waiting = Polled::waiting(pool.get_async());
+        let_end.send(()).unwrap();
+        ending.join().unwrap();
+        let next = waiting.ready().unwrap();
+        assert_eq!((ledger.peak(), ledger.made()), (1, 2));
+        let_end.send(()).unwrap();
+        let_end.send(()).unwrap();
+        drop(next);
+    });
+}
+
+/// An item that is dropped, for whatever reason, has its place until its `Drop` has run.
+#[test]
+fn an_item_has_its_place_until_it_is_gone() {
+    a_place_is_kept_until(true, |_, item| drop(item));
+    a_place_is_kept_until(false, |pool, item| {
+        drop(item);
+        pool.clear();
+    });
+    a_place_is_kept_until(false, |pool, item| {
+        drop(item);
+        pool.advance();
+        pool.advance();
+    });
+}
+
+/// With a smaller capacity idle items go first, the oldest of them, and then those in use when they come back.
+#[test]
+fn less_capacity_takes_effect_as_items_come_back() {
+    let (pool, ledger) = counted(6);
+    let mut items = pool.get_many(6).unwrap();
+    let ids: Vec<_> = items.iter().map(|item| item.id).collect();
+    items.drain(..3).for_each(drop);
+    pool.resize(5).unwrap();
+    assert_eq!(ledger.drop_order(), ids[..1], "the one idle longest");
+    pool.resize(2).unwrap();
+    assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (0, 3, 3));
+    assert!(pool.try_get().is_none());
+    items.pop();
+    assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (0, 2, 2));
+    assert!(pool.try_get().is_none());
+    items.pop();
+    assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (1, 1, 2));
+    drop(pool.try_get().unwrap());
+    items.clear();
+    assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (2, 0, 2));
+    assert_eq!((pool.stats().rejected, pool.stats().idle), (4, 2));
+
+    pool.resize(3).unwrap();
+    assert_eq!(pool.get_many(3).unwrap().len(), 3);
+    assert_eq!(ledger.made(), 7);
+}
+
+/// The capacity goes up and down under threads that use the pool: when it stands still nothing is lost, and there are
+/// never more items than the largest.
+#[test]
+fn capacity_that_changes_all_the_time() {
+    let (pool, ledger) = counted(4);
+    let served = Count::new();
+    thread::scope(|scope| {
+        for seed in 0..3 {
+            let (pool, served) = (&pool, &served);
+            scope.spawn(move || {
+                let mut dice = Dice::new(seed);
+                while served.get() < 5000 {
+                    match pool.get_many(1 + dice.below(4)) {
+                        Ok(items) => {
+                            items.iter().for_each(|item| item.own());
+                            thread::yield_now();
+                            items.iter().for_each(|item| item.disown());
+                            served.bump();
+                        }
+                        Err(error) => assert!(matches!(error, GetError::OverCapacity { .. }), "{error}"),
+                    }
+                }
+            });
+        }
+        let mut dice = Dice::new(9);
+        while served.get() < 5000 {
+            pool.resize(1 + dice.below(8)).unwrap();
+            thread::yield_now();
+        }
+        pool.resize(4).unwrap();
+    });
+    assert!(ledger.peak() <= 8);
+    assert_eq!((pool.in_use(), pool.waiting(), pool.idle()), (0, 0, ledger.live()));
+    assert_eq!(pool.get_many(4).unwrap().len(), 4);
+    assert_eq!(ledger.live(), 4);
+}
+
+/// What is detached is none of the pool's any more: its place is free, and goes to the next.
+#[test]
+fn detach_gives_the_place_free() {
+    let (pool, ledger) = counted(1);
+    let borrowed = pool.get().unwrap();
+    let waiting = Polled::waiting(pool.get_async());
+    let mine = Pooled::detach(borrowed);
+    let next = waiting.ready().unwrap();
+    assert_ne!(mine.id, next.id);
+    drop(next);
+
+    let owned = pool.get_owned().unwrap();
+    let waiting = Polled::waiting(pool.get_owned_async());
+    let mine_too = OwnedPooled::detach(owned);
+    let next = waiting.ready().unwrap();
+    assert!(Arc::strong_count(&pool) == 2, "the detached item holds no pool");
+    drop(next);
+    assert_eq!((ledger.live(), pool.idle()), (3, 1));
+    drop((mine, mine_too));
+}
+
+/// A guard that is forgotten takes its place with it; nothing else is lost.
+#[test]
+fn a_forgotten_guard_takes_its_place_with_it() {
+    let (pool, ledger) = counted(2);
+    std::mem::forget(pool.get().unwrap());
+    let one = pool.get().unwrap();
+    assert!(pool.try_get().is_none());
+    drop(one);
+    assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 1, 2));
+}
+
+/// Idle items come first, the one put back last before the others; new ones are made for the rest.
+#[test]
+fn many_take_what_is_idle_and_make_the_rest() {
+    let (pool, ledger) = counted(5);
+    assert_eq!(pool.prefill(2), Ok(2));
+    let items = pool.get_many(4).unwrap();
+    assert_eq!((ledger.made(), pool.idle(), pool.in_use()), (4, 0, 4));
+    let ids: Vec<_> = items.iter().map(|item| item.id).collect();
+    drop(items);
+    assert_eq!(pool.get().unwrap().id, ids[3]);
+    assert_eq!(ledger.made(), 4);
+}
+
+/// `prefill` makes as many as there is room for beside those in use, and says how many.
+#[test]
+fn prefill_makes_what_there_is_room_for() {
+    let (pool, ledger) = counted(5);
+    let one = pool.get().unwrap();
+    assert_eq!(pool.prefill(2), Ok(2));
+    assert_eq!(pool.prefill(0), Ok(0));
+    assert_eq!(pool.prefill(usize::MAX), Ok(2));
+    assert_eq!(pool.prefill(1), Ok(0));
+    assert_eq!((pool.idle(), pool.in_use(), ledger.made()), (4, 1, 5));
+    drop(one);
+    assert_eq!((pool.idle(), pool.stats().created), (5, 5));
+}
+
+/// A recycler that fails once it has made so many more.
+#[derive(Clone)]
+struct Fallible {
+    ledger: Arc<Ledger>,
+    left: Arc<Mutex<usize>>,
+}
+
+impl TryRecycle<Counted> for Fallible {
+    type Error = io::ErrorKind;
+
+    fn try_create(&self) -> Result<Counted, io::ErrorKind> {
+        let mut left = lock(&self.left);
+        *left = left.checked_sub(1).ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok(self.ledger.item())
+    }
+
+    fn recycle(&self, _: &mut Counted) -> bool {
+        true
+    }
+}
+
+/// An item that can't be made is the maker's own error, by every way to get; the place is free, and goes to the next.
+#[test]
+fn a_failed_create_frees_its_place() {
+    const REFUSED: io::ErrorKind = io::ErrorKind::ConnectionRefused;
+    let ledger = Ledger::new();
+    let recycler = Fallible { ledger: Arc::clone(&ledger), left: Arc::default() };
+    let pool = Arc::new(BoundedPool::with_settings(recycler.clone(), Settings::new(3).manual()));
+    let allow = |n| *lock(&recycler.left) = n;
+    assert_eq!(pool.get().unwrap_err(), GetError::Create(REFUSED));
+    assert_eq!(pool.get_timeout(Duration::ZERO).unwrap_err(), GetError::Create(REFUSED));
+    assert_eq!(pool.get_owned().unwrap_err(), GetError::Create(REFUSED));
+    assert_eq!(pool.prefill(2), Err(REFUSED));
+    assert_eq!((pool.in_use(), pool.idle(), pool.stats().created), (0, 0, 0));
+
+    // Two of three are made; all or nothing, so they go back.
+    allow(2);
+    assert_eq!(pool.get_many(3).unwrap_err(), GetError::Create(REFUSED));
+    assert_eq!((pool.in_use(), pool.idle(), ledger.made()), (0, 2, 2));
+    // What was made ahead is kept.
+    pool.clear();
+    allow(1);
+    assert_eq!(pool.prefill(2), Err(REFUSED));
+    assert_eq!((pool.in_use(), pool.idle()), (0, 1));
+
+    // Of three who wait, two find no item and fail; each leaves its place to the next.
+    allow(2);
+    let all = pool.get_many(3).unwrap();
+    let line: Vec<_> = (0..3).map(|_| Polled::waiting(pool.get_async())).collect();
+    let mine: Vec<_> = all.into_iter().map(Pooled::detach).collect();
+    for waiting in line {
+        assert_eq!(waiting.ready().unwrap_err(), GetError::Create(REFUSED));
+    }
+    assert_eq!((pool.in_use(), pool.idle(), mine.len()), (0, 0, 3));
+    let error = GetError::Create(io::Error::from(REFUSED));
+    assert_eq!(error.to_string(), "no item could be made: connection refused");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+/// An item made by a future: used if there is none, not even started if there is one, and its place is free when it fails
+/// or is dropped half way.
+#[test]
+fn items_made_by_a_future() {
+    let (pool, ledger) = counted(1);
+    let started = Count::new();
+    let connect = |fails: bool| {
+        let (ledger, started) = (&ledger, &started);
+        move || async move {
+            started.bump();
+            let mut first = true;
+            std::future::poll_fn(|_| {
+                if std::mem::take(&mut first) { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+            })
+            .await;
+            if fails { Err(io::ErrorKind::TimedOut) } else { Ok(ledger.item()) }
+        }
+    };
+    let mut failing = Polled::waiting(pool.get_async_with(connect(true)));
+    assert_eq!((pool.in_use(), started.get()), (1, 1));
+    let behind = Polled::waiting(pool.get_async_with(connect(false)));
+    assert_eq!(failing.poll().unwrap().unwrap_err(), GetError::Create(io::ErrorKind::TimedOut));
+    assert_eq!(behind.wakes(), 1);
+    drop(behind);
+
+    let half_way = Polled::waiting(pool.get_async_with(connect(false)));
+    assert_eq!((pool.in_use(), started.get()), (1, 2));
+    drop(half_way);
+    assert_eq!((pool.in_use(), ledger.made()), (0, 0));
+
+    let mut whole = Polled::waiting(pool.get_async_with(connect(false)));
+    let item = whole.poll().unwrap().unwrap();
+    drop(item);
+    assert_eq!((started.get(), pool.idle(), pool.stats().created), (3, 1, 1));
+    let reused = smol::block_on(pool.get_async_with(connect(true))).unwrap();
+    assert_eq!((started.get(), reused.id), (3, 0));
+}
+
+/// `get_with` makes an item its own way, and only if none is idle.
+#[test]
+fn get_with_makes_only_what_is_missing() {
+    let (pool, ledger) = counted(2);
+    drop(pool.get_with(|| ledger.item()).unwrap());
+    drop(pool.get_with(|| unreachable!("one is idle")).unwrap());
+    assert_eq!(ledger.made(), 1);
+}
+
+/// Nobody is lost when one thread gives back what another waits for, over and over.
+#[test]
+fn ping_pong() {
+    let (pool, ledger) = counted(1);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let item = pool.get().unwrap();
+                    item.own();
+                    thread::yield_now();
+                    item.disown();
+                }
+            });
+        }
+    });
+    until("all is idle", || pool.idle() == 1);
+    assert_eq!((ledger.made(), pool.waiting()), (1, 0));
+}

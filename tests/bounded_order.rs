@@ -1,0 +1,388 @@
+//! `BoundedPool`: who waits is served in order, nobody overtakes, and one who gives up loses nothing for the others.
+#![cfg(feature = "bounded")]
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::polled::Polled;
+use common::{Counted, Ledger, Maker, lock, until};
+use ebbtide::BoundedPool;
+use ebbtide::bounded::{GetError, Pooled, Settings};
+
+type CountedPool = BoundedPool<Counted, Maker>;
+
+fn counted(capacity: usize) -> (CountedPool, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(capacity).manual()), ledger)
+}
+
+/// Each item that comes back goes to the one that has waited longest, and nobody else is woken.
+#[test]
+fn first_come_first_served() {
+    let (pool, ledger) = counted(1);
+    let mut held = pool.get().unwrap();
+    let mut line: Vec<_> = (0..5).map(|_| Polled::waiting(pool.get_async())).collect();
+    assert_eq!((pool.waiting(), pool.in_use()), (5, 1));
+    while !line.is_empty() {
+        drop(held);
+        assert!(line[1..].iter_mut().all(|later| later.wakes() == 0 && later.poll().is_none()));
+        held = line.remove(0).ready().unwrap();
+        assert_eq!(pool.waiting(), line.len());
+    }
+    drop(held);
+    assert_eq!((ledger.made(), pool.idle()), (1, 1));
+}
+
+/// While one waits, others get nothing, by no way to get: neither before it was served nor between that and its next poll.
+#[test]
+fn nobody_overtakes() {
+    let (pool, _ledger) = counted(2);
+    let nothing_for_others = |pool: &CountedPool| {
+        assert!(pool.try_get().is_none());
+        assert_eq!(pool.get_timeout(Duration::ZERO).unwrap_err(), GetError::Timeout);
+        assert_eq!(pool.get_deadline(Instant::now()).unwrap_err(), GetError::Timeout);
+        assert_eq!(pool.get_many_timeout(1, Duration::ZERO).unwrap_err(), GetError::Timeout);
+        assert_eq!(pool.prefill(1), Ok(0));
+        drop(Polled::waiting(pool.get_async()));
+    };
+    let one = pool.get().unwrap();
+    // One place is free, but this comes first.
+    let many = Polled::waiting(pool.get_many_async(2));
+    nothing_for_others(&pool);
+    drop(one);
+    nothing_for_others(&pool);
+    assert_eq!(many.ready().unwrap().len(), 2);
+    assert!(pool.try_get().is_some());
+}
+
+/// One that waits for many holds the line until its places are together, and those behind come after it.
+#[test]
+fn many_at_the_head_hold_the_line() {
+    let (pool, ledger) = counted(3);
+    let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
+    let mut many = Polled::waiting(pool.get_many_async(3));
+    let (mut first, mut second) = (Polled::waiting(pool.get_async()), Polled::waiting(pool.get_many_async(2)));
+    drop(one);
+    assert!(many.poll().is_none() && first.poll().is_none() && second.poll().is_none());
+    drop(two);
+    assert_eq!((first.wakes(), second.wakes(), pool.in_use()), (0, 0, 3));
+    let all = many.ready().unwrap();
+    assert_eq!(all.len(), 3);
+    drop(all);
+    assert_eq!(pool.in_use(), 3);
+    assert_eq!((first.ready().is_ok(), second.ready().unwrap().len()), (true, 2));
+    assert_eq!(ledger.peak(), 3);
+}
+
+/// When one that waits for many gives up, the places that it held up go to those behind it.
+#[test]
+fn a_head_that_gives_up_lets_the_others_pass() {
+    let (pool, _ledger) = counted(3);
+    let one = pool.get().unwrap();
+    let many = Polled::waiting(pool.get_many_async(3));
+    let (first, second) = (Polled::waiting(pool.get_async()), Polled::waiting(pool.get_async()));
+    let mut third = Polled::waiting(pool.get_async());
+    drop(many);
+    let (first, second) = (first.ready().unwrap(), second.ready().unwrap());
+    assert!(third.poll().is_none());
+    drop(first);
+    let third = third.ready().unwrap();
+    drop((one, second, third));
+    assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, 3));
+}
+
+/// One in the middle of the line that gives up changes nothing for the others.
+#[test]
+fn one_in_the_middle_gives_up() {
+    let (pool, _ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let first = Polled::waiting(pool.get_async());
+    let second = Polled::waiting(pool.get_async());
+    let third = Polled::waiting(pool.get_async());
+    drop(second);
+    assert_eq!((pool.waiting(), first.wakes(), third.wakes()), (2, 0, 0));
+    drop(held);
+    drop(first.ready().unwrap());
+    drop(third.ready().unwrap());
+    assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, 1));
+}
+
+/// One that was served and gives up before it looks: the next is served with the same item.
+#[test]
+fn one_that_was_served_gives_up() {
+    let (pool, ledger) = counted(2);
+    let mut held: Vec<_> = pool.get_many(2).unwrap();
+    let first = Polled::waiting(pool.get_many_async(2));
+    let second = Polled::waiting(pool.get_async());
+    let third = Polled::waiting(pool.get_async());
+    held.clear();
+    assert_eq!((first.wakes(), second.wakes(), third.wakes()), (1, 0, 0));
+    drop(first);
+    let (second, third) = (second.ready().unwrap(), third.ready().unwrap());
+    assert_ne!(second.id, third.id);
+    assert_eq!(ledger.made(), 2);
+
+    // With nobody behind it, the item is idle again.
+    let last = Polled::waiting(pool.get_async());
+    drop(second);
+    assert_eq!(last.wakes(), 1);
+    drop(last);
+    assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (1, 1, 2));
+}
+
+/// A wait that is dropped before its first poll never was in the line.
+#[test]
+fn the_line_is_joined_at_the_first_poll() {
+    let (pool, _ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let unpolled = pool.get_async();
+    assert_eq!(pool.waiting(), 0);
+    let first = Polled::waiting(pool.get_async());
+    let second = Polled::waiting(unpolled);
+    drop(held);
+    assert_eq!((first.wakes(), second.wakes()), (1, 0));
+}
+
+/// The waker of the last poll is the one that is woken.
+#[test]
+fn a_future_may_move_to_another_task() {
+    let (pool, _ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let mut moved = Polled::waiting(pool.get_async());
+    assert!(moved.move_to_another_task().is_none());
+    assert_eq!(pool.waiting(), 1);
+    drop(held);
+    assert!(moved.ready().is_ok());
+}
+
+/// Threads and tasks wait in one line.
+#[test]
+fn threads_and_tasks_wait_in_one_line() {
+    let (pool, ledger) = counted(1);
+    let order = Mutex::new(Vec::new());
+    let held = pool.get().unwrap();
+    thread::scope(|scope| {
+        let mut tasks = Vec::new();
+        for n in 0..10 {
+            if n % 3 == 0 {
+                tasks.push((n, Polled::waiting(pool.get_async())));
+            } else {
+                let (pool, order) = (&pool, &order);
+                scope.spawn(move || {
+                    let item = match n % 3 {
+                        1 => pool.get().unwrap(),
+                        _ => pool.get_timeout(Duration::from_secs(3600)).unwrap(),
+                    };
+                    lock(order).push(n);
+                    drop(item);
+                });
+                until("the thread waits", || pool.waiting() == n + 1);
+            }
+        }
+        drop(held);
+        for (n, task) in tasks {
+            until("the task is woken", || task.wakes() > 0);
+            let item = task.ready().unwrap();
+            lock(&order).push(n);
+            drop(item);
+        }
+    });
+    assert_eq!(*lock(&order), Vec::from_iter(0..10));
+    assert_eq!((ledger.made(), pool.idle()), (1, 1));
+}
+
+/// A thread whose time is up leaves the line, and the places go to the next.
+#[test]
+fn a_thread_whose_time_is_up_leaves_the_line() {
+    let (pool, _ledger) = counted(2);
+    let one = pool.get().unwrap();
+    assert_eq!(pool.get_many_timeout(2, Duration::from_millis(2)).unwrap_err(), GetError::Timeout);
+    let soon = Instant::now() + Duration::from_millis(2);
+    assert_eq!(pool.get_many_deadline(2, soon).unwrap_err(), GetError::Timeout);
+    assert!(Instant::now() >= soon);
+    assert_eq!(pool.waiting(), 0);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| pool.get_many_timeout(2, Duration::from_millis(100)).map(|items| items.len()));
+        until("the thread waits or has given up", || pool.waiting() == 1 || waiting.is_finished());
+        let behind = pool.get().unwrap();
+        assert_eq!(waiting.join().unwrap(), Err(GetError::Timeout));
+        drop(behind);
+    });
+    drop(one);
+    assert_eq!((pool.in_use(), pool.idle()), (0, 2));
+}
+
+/// Zero is no wait at all, and finds what is free; a time that overflows is a wait without end; a deadline that has passed
+/// is zero.
+#[test]
+fn times_at_the_ends() {
+    let (pool, _ledger) = counted(1);
+    drop(pool.get_timeout(Duration::ZERO).unwrap());
+    drop(pool.get_deadline(Instant::now()).unwrap());
+    drop(pool.get_many_timeout(1, Duration::ZERO).unwrap());
+    let held = pool.get_timeout(Duration::MAX).unwrap();
+    assert_eq!(pool.get_timeout(Duration::ZERO).unwrap_err(), GetError::Timeout);
+    assert_eq!(pool.get_timeout(Duration::from_nanos(1)).unwrap_err(), GetError::Timeout);
+    thread::scope(|scope| {
+        let one = scope.spawn(|| pool.get_timeout(Duration::MAX).map(|item| item.id));
+        let many = scope.spawn(|| pool.get_many_timeout(1, Duration::MAX).map(|items| items.len()));
+        until("both wait", || pool.waiting() == 2);
+        drop(held);
+        assert_eq!((one.join().unwrap(), many.join().unwrap()), (Ok(0), Ok(1)));
+    });
+}
+
+/// More than the capacity is an error at once, and nothing is nothing at once, whoever waits.
+#[test]
+fn too_many_and_none() {
+    let (pool, ledger) = counted(2);
+    let over = |asked, capacity| format!("{asked} items were asked for, but the pool's capacity is {capacity}");
+    assert_eq!(pool.get_many(3).unwrap_err().to_string(), over(3, 2));
+    assert!(matches!(
+        pool.get_many_timeout(usize::MAX, Duration::ZERO),
+        Err(GetError::OverCapacity { asked: usize::MAX, capacity: 2, .. })
+    ));
+    let all = pool.get_many(2).unwrap();
+    let waiting = Polled::waiting(pool.get_async());
+    assert!(pool.get_many(0).unwrap().is_empty());
+    assert_eq!(pool.get_many(3).unwrap_err().to_string(), over(3, 2));
+    drop(waiting);
+    drop(all);
+    assert_eq!(ledger.made(), 2);
+    pool.close();
+    assert_eq!(pool.get_many(0).unwrap_err(), GetError::Closed);
+    assert_eq!(pool.get_many(3).unwrap_err(), GetError::Closed);
+}
+
+/// Everybody who waits when the pool is closed is told so, and everybody who comes later.
+#[test]
+fn close_tells_all_who_wait() {
+    let (pool, ledger) = counted(2);
+    let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
+    drop(two);
+    assert_eq!((pool.idle(), pool.is_closed()), (1, false));
+    let many = Polled::waiting(pool.get_many_async(2));
+    let task = Polled::waiting(pool.get_async());
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| pool.get().map(Pooled::detach));
+        until("the thread waits", || pool.waiting() == 3);
+        pool.close();
+        assert_eq!(thread.join().unwrap().unwrap_err(), GetError::Closed);
+    });
+    assert_eq!(many.ready().unwrap_err(), GetError::Closed);
+    assert_eq!(task.ready().unwrap_err(), GetError::Closed);
+    assert_eq!(pool.get().unwrap_err(), GetError::Closed);
+    assert_eq!(pool.get_timeout(Duration::MAX).unwrap_err(), GetError::Closed);
+    assert!(pool.try_get().is_none());
+    assert_eq!(pool.prefill(2), Ok(0));
+    // The idle one is gone, and the other one goes when it comes back.
+    assert_eq!((pool.waiting(), pool.is_closed(), ledger.live()), (0, true, 1));
+    drop(one);
+    assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
+    pool.close();
+    ledger.assert_all_dropped_once();
+}
+
+/// One that was served before the pool was closed has its item, which is dropped when it comes back.
+#[test]
+fn one_served_before_close_keeps_its_item() {
+    let (pool, ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let served = Polled::waiting(pool.get_async());
+    let late = Polled::waiting(pool.get_async());
+    drop(held);
+    pool.close();
+    assert_eq!(late.ready().unwrap_err(), GetError::Closed);
+    let item = served.ready().unwrap();
+    assert_eq!(ledger.live(), 1);
+    drop(item);
+    assert_eq!((ledger.live(), pool.in_use()), (0, 0));
+}
+
+/// A pool that is closed while an item is being made: its maker gets it, and it isn't kept.
+#[test]
+fn close_while_an_item_is_being_made() {
+    let (at_work, started) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let (ledger, may_go_on) = (Ledger::new(), Mutex::new(may_go_on));
+    let make = {
+        let ledger = Arc::clone(&ledger);
+        move || {
+            at_work.send(()).unwrap();
+            lock(&may_go_on).recv().unwrap();
+            ledger.item()
+        }
+    };
+    let pool = BoundedPool::with(make, 1);
+    thread::scope(|scope| {
+        let maker = scope.spawn(|| {
+            let item = pool.get().unwrap();
+            assert_eq!((item.id, ledger.live()), (0, 1));
+        });
+        started.recv().unwrap();
+        let waiting = Polled::waiting(pool.get_async());
+        pool.close();
+        assert_eq!(waiting.ready().unwrap_err(), GetError::Closed);
+        go_on.send(()).unwrap();
+        maker.join().unwrap();
+    });
+    assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
+}
+
+/// A larger capacity serves those who wait, in their order and as far as it goes.
+#[test]
+fn more_capacity_serves_the_line() {
+    let (pool, ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let first = Polled::waiting(pool.get_async());
+    let second = Polled::waiting(pool.get_async());
+    let mut third = Polled::waiting(pool.get_async());
+    pool.resize(3).unwrap();
+    let (first, second) = (first.ready().unwrap(), second.ready().unwrap());
+    assert!(third.poll().is_none());
+    assert_eq!((pool.capacity(), pool.in_use(), ledger.live()), (3, 3, 3));
+    assert_eq!(pool.get_many_timeout(3, Duration::ZERO).unwrap_err(), GetError::Timeout);
+    drop((held, first, second));
+}
+
+/// A smaller capacity refuses those who wait for more than it, wherever they are in the line, and lets the rest pass as
+/// far as there is room.
+#[test]
+fn less_capacity_refuses_what_no_longer_fits() {
+    let (pool, ledger) = counted(4);
+    let one = pool.get().unwrap();
+    let four = Polled::waiting(pool.get_many_async(4));
+    let mut two = Polled::waiting(pool.get_many_async(2));
+    let three = Polled::waiting(pool.get_many_async(3));
+    let mut last = Polled::waiting(pool.get_async());
+    pool.resize(2).unwrap();
+    for (refused, n) in [(four, 4), (three, 3)] {
+        assert!(
+            matches!(refused.ready(), Err(GetError::OverCapacity { asked, capacity: 2, .. }) if asked == n),
+            "{n} fit no longer"
+        );
+    }
+    // One is in use, so two don't fit yet; they come first all the same.
+    assert!(two.poll().is_none() && last.poll().is_none());
+    drop(one);
+    let pair = two.ready().unwrap();
+    assert!(last.poll().is_none());
+    drop(pair);
+    assert!(last.ready().is_ok());
+    assert_eq!(ledger.peak(), 2);
+}
+
+/// When the head no longer fits, the one behind it is served at once.
+#[test]
+fn less_capacity_serves_the_one_behind_a_refused_head() {
+    let (pool, _ledger) = counted(3);
+    let one = pool.get().unwrap();
+    let three = Polled::waiting(pool.get_many_async(3));
+    let behind = Polled::waiting(pool.get_async());
+    pool.resize(2).unwrap();
+    assert!(three.ready().is_err());
+    drop((one, behind.ready().unwrap()));
+}

@@ -1,0 +1,244 @@
+//! `BoundedPool`: a panic in create, in recycle, in an item's `Drop` or in a waker loses at most that item, and no place.
+#![cfg(feature = "bounded")]
+
+mod common;
+
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use common::polled::Polled;
+use common::{Count, Counted, Ledger, alone, panic_of};
+use ebbtide::bounded::{Pooled, Settings};
+use ebbtide::{BoundedPool, Recycle, advance_all};
+
+/// Makes items, and panics when it is told to: in create on the call with this number, in recycle always or never.
+struct Clumsy {
+    ledger: Arc<Ledger>,
+    calls: Count,
+    trips_at: Count,
+    drops_it: Count,
+}
+
+impl Clumsy {
+    fn new(ledger: &Arc<Ledger>) -> Arc<Self> {
+        let clumsy =
+            Self { ledger: Arc::clone(ledger), calls: Count::new(), trips_at: Count::new(), drops_it: Count::new() };
+        clumsy.trips_at.set(usize::MAX);
+        Arc::new(clumsy)
+    }
+
+    /// The n-th create from now on panics, counted from 0.
+    fn trip_at(&self, n: usize) {
+        self.trips_at.set(self.calls.get() + n);
+    }
+}
+
+struct Shared(Arc<Clumsy>);
+
+impl Recycle<Counted> for Shared {
+    fn create(&self) -> Counted {
+        if self.0.calls.bump() == self.0.trips_at.get() {
+            panic!("tripped");
+        }
+        self.0.ledger.item()
+    }
+
+    fn recycle(&self, _: &mut Counted) -> bool {
+        assert_eq!(self.0.drops_it.get(), 0, "dropped it");
+        true
+    }
+}
+
+type ClumsyPool = BoundedPool<Counted, Shared>;
+
+fn clumsy(capacity: usize) -> (Arc<ClumsyPool>, Arc<Clumsy>, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    let clumsy = Clumsy::new(&ledger);
+    let pool = BoundedPool::with_settings(Shared(Arc::clone(&clumsy)), Settings::new(capacity).manual());
+    (Arc::new(pool), clumsy, ledger)
+}
+
+/// A panic in create goes to the caller of whichever way to get, and the place is free.
+#[test]
+fn a_panic_in_create_frees_the_place() {
+    let (pool, clumsy, ledger) = clumsy(1);
+    let ways: [&dyn Fn(); 8] = [
+        &|| drop(pool.get()),
+        &|| drop(pool.try_get()),
+        &|| drop(pool.get_many(1)),
+        &|| drop(pool.get_owned()),
+        &|| {
+            let Ok(_) = pool.prefill(1);
+        },
+        &|| drop(smol::block_on(pool.get_async())),
+        &|| drop(smol::block_on(pool.get_owned_async())),
+        &|| drop(smol::block_on(pool.get_many_async(1))),
+    ];
+    for way in ways {
+        clumsy.trip_at(0);
+        assert_eq!(panic_of(way), "tripped");
+        assert_eq!((pool.in_use(), pool.idle()), (0, 0));
+    }
+    assert_eq!(panic_of(|| drop(pool.get_with(|| panic!("with this")))), "with this");
+    let future = pool.get_async_with(|| async { panic!("in a future") as Result<Counted, ()> });
+    assert_eq!(panic_of(|| drop(smol::block_on(future))), "in a future");
+    assert_eq!((pool.in_use(), pool.stats().created, ledger.made()), (0, 0, 0));
+    assert!(pool.get().is_ok());
+}
+
+/// One who waited and can't make its item leaves the place to the next.
+#[test]
+fn a_panic_in_create_serves_the_next() {
+    let (pool, clumsy, _ledger) = clumsy(1);
+    let held = pool.get().unwrap();
+    let first = Polled::waiting(pool.get_async());
+    let second = Polled::waiting(pool.get_async());
+    drop(Pooled::detach(held));
+    clumsy.trip_at(0);
+    assert_eq!(panic_of(|| drop(first.ready())), "tripped");
+    assert!(second.ready().is_ok());
+}
+
+/// Of several, those that were made before the panic go back.
+#[test]
+fn a_panic_half_way_through_many_gives_the_others_back() {
+    let (pool, clumsy, ledger) = clumsy(4);
+    clumsy.trip_at(2);
+    assert_eq!(panic_of(|| drop(pool.get_many(4))), "tripped");
+    assert_eq!((pool.in_use(), pool.idle(), ledger.made()), (0, 2, 2));
+    clumsy.trip_at(1);
+    assert_eq!(panic_of(|| pool.prefill(2)), "tripped");
+    assert_eq!((pool.in_use(), pool.idle(), ledger.made()), (0, 3, 3));
+    assert_eq!(pool.get_many(4).unwrap().len(), 4);
+}
+
+/// A recycler's panic goes to whoever gives back; the item is dropped, and its place goes to the next.
+#[test]
+fn a_panic_in_recycle_frees_the_place() {
+    let (pool, clumsy, ledger) = clumsy(1);
+    let held = pool.get().unwrap();
+    let next = Polled::waiting(pool.get_async());
+    clumsy.drops_it.set(1);
+    assert!(panic_of(|| drop(held)).contains("dropped it"));
+    assert_eq!((ledger.live(), pool.stats().refused), (0, 1));
+    let item = next.ready().unwrap();
+    assert_eq!((item.id, ledger.live()), (1, 1));
+    let owned = panic::catch_unwind(AssertUnwindSafe(|| drop(item)));
+    assert!(owned.is_err());
+    assert!(panic_of(|| drop(pool.get_owned().unwrap())).contains("dropped it"));
+    assert_eq!((pool.in_use(), ledger.live()), (0, 0));
+    ledger.assert_all_dropped_once();
+}
+
+/// The same while the thread unwinds: the panic under way is the one that is seen, and the process goes on.
+#[test]
+fn a_panic_in_recycle_while_unwinding() {
+    if !alone("a_panic_in_recycle_while_unwinding") {
+        return;
+    }
+    let (pool, clumsy, ledger) = clumsy(2);
+    clumsy.drops_it.set(1);
+    let outcome = panic_of(|| {
+        let _items = pool.get_many(2).unwrap();
+        panic!("the first");
+    });
+    assert_eq!(outcome, "the first");
+    assert_eq!((pool.in_use(), ledger.live(), pool.stats().refused), (0, 0, 2));
+}
+
+/// Bombs in the pool: every other item is dropped all the same, each place is free, and the first panic is raised.
+#[test]
+fn a_panic_in_an_items_drop_frees_the_place() {
+    let ledger = Ledger::new();
+    let make = |n: usize| if n % 2 == 1 { ledger.bomb() } else { ledger.item() };
+    let calls = Count::new();
+    let pool = BoundedPool::with_settings(|| make(calls.bump()), Settings::new(4).manual());
+    let ends: [&dyn Fn(); 3] = [
+        &|| {
+            pool.clear();
+        },
+        &|| {
+            pool.advance();
+            pool.advance();
+        },
+        &|| pool.resize(4).and(pool.resize(1)).unwrap(),
+    ];
+    for end in ends {
+        pool.resize(4).unwrap();
+        pool.clear();
+        calls.set(0);
+        drop(pool.get_many(4).unwrap());
+        let before = ledger.live();
+        assert!(panic_of(end).starts_with("bomb "));
+        assert_eq!((ledger.live(), pool.in_use()), (before - 4 + pool.idle(), 0));
+        // Out with what is left, which may be a bomb.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| pool.clear()));
+    }
+    pool.resize(4).unwrap();
+    calls.set(0);
+    let items = pool.get_many(4).unwrap();
+    pool.close();
+    // All at once: the second bomb goes off while the first unwinds.
+    assert!(panic_of(|| drop(items)).starts_with("bomb "));
+    assert_eq!((pool.in_use(), pool.stats().rejected), (0, 4 + 3));
+    ledger.assert_all_dropped_once();
+}
+
+/// A pool that is dropped with bombs in it raises nothing and drops all.
+#[test]
+fn a_pool_full_of_bombs_can_be_dropped() {
+    let ledger = Ledger::new();
+    let pool = BoundedPool::with_settings(|| ledger.bomb(), Settings::new(5).manual());
+    assert_eq!(pool.prefill(5), Ok(5));
+    drop(pool);
+    assert_eq!(ledger.dropped(), 5);
+    ledger.assert_all_dropped_once();
+}
+
+/// A bomb doesn't keep the janitor from sweeping this pool and others again.
+#[test]
+fn bombs_in_a_pool_that_the_janitor_sweeps() {
+    let ledger = Ledger::new();
+    let make = {
+        let ledger = Arc::clone(&ledger);
+        move || ledger.bomb()
+    };
+    let pool = BoundedPool::with_settings(make, Settings::new(3).every(Duration::from_secs(3600)));
+    drop(pool.get_many(3).unwrap());
+    advance_all();
+    assert!(panic_of(advance_all).starts_with("bomb "));
+    assert_eq!((ledger.live(), pool.in_use(), pool.idle()), (0, 0, 0));
+    assert_eq!(pool.prefill(3), Ok(3));
+    std::mem::forget(pool.get_many(3).unwrap());
+}
+
+/// A task whose waker panics.
+struct Grumpy;
+
+impl Wake for Grumpy {
+    fn wake(self: Arc<Self>) {
+        panic!("let me sleep");
+    }
+}
+
+/// A waker that panics keeps nobody else from being woken, and the place of its own wait isn't lost.
+#[test]
+fn a_panic_in_a_waker_keeps_nobody_waiting() {
+    let (pool, _clumsy, ledger) = clumsy(3);
+    let mut held = pool.get_many(3).unwrap();
+    let many = Polled::waiting(pool.get_many_async(3));
+    let mut grumpy = Box::pin(pool.get_async());
+    let waker = Waker::from(Arc::new(Grumpy));
+    assert!(matches!(grumpy.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending));
+    let behind = Polled::waiting(pool.get_async());
+    // Not one of the many comes first, so that both behind it are served by one call.
+    held.drain(..).for_each(drop);
+    assert_eq!(panic_of(|| drop(many)), "let me sleep");
+    assert!(behind.ready().is_ok());
+    assert_eq!(pool.in_use(), 1);
+    drop(grumpy);
+    assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 3, 3));
+}
