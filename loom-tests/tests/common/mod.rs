@@ -236,9 +236,14 @@ impl World {
         self.assert_empty();
     }
 
+    /// From now on items may be dropped by others than sweeps.
+    pub(crate) fn expect_drops(&self) {
+        self.0.closing.store(true, Ordering::Relaxed);
+    }
+
     /// Drops a pool, and every item unless a sweep shares them.
     pub(crate) fn drop_pool(&self, pool: TrackedPool) {
-        self.0.closing.store(true, Ordering::Relaxed);
+        self.expect_drops();
         drop(pool);
     }
 
@@ -309,7 +314,7 @@ impl Tracked {
     }
 
     /// To be called by whoever got it from the pool.
-    fn taken_out(&self) {
+    pub(crate) fn taken_out(&self) {
         self.replace(State::InUse, |before| assert_ne!(before, State::InUse, "an item in use was handed out"));
     }
 }
