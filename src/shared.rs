@@ -76,8 +76,9 @@ impl<T> Shared<T> {
     /// Puts a batch into the queue of its generation; what there is no room for comes back.
     #[inline]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
-        let granted = self.room.reserve(batch.len());
-        let rejected = batch.split_off(granted);
+        let offered = batch.len();
+        let granted = self.room.reserve(offered);
+        let rejected = if granted < offered { batch.split_off(granted) } else { None };
         if granted > 0 {
             self.put_back(home, batch);
         }
