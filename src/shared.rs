@@ -74,7 +74,7 @@ impl<T> Shared<T> {
     }
 
     /// Puts a batch into the queue of its generation; what there is no room for comes back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
         let granted = self.room.reserve(offered);
@@ -86,7 +86,7 @@ impl<T> Shared<T> {
     }
 
     /// Puts in what counts as held already, as it was taken from here or there was room reserved for it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
         let (shard, generation) = (self.index(home), batch.stamp & 1);
         let bit = 1 << shard;

@@ -235,7 +235,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Moves a batch from the private slots to the own shard.
-    #[inline]
+    #[inline(always)]
     fn share(&self, set: &SlotSet<T>, Spilled { items, victims }: Spilled<T>) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
@@ -257,7 +257,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Puts a batch into the shared queues; counts what there is no room for.
-    #[inline]
+    #[inline(always)]
     fn offer(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let rejected = self.push(set, home, batch)?;
         self.events.rejected.add(rejected.len());
@@ -265,7 +265,7 @@ impl<T: Send> Store<T> {
     }
 
     /// Every batch that becomes shared goes through here. What there is no room for comes back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
         let rejected = self.shared().push(home, batch);
