@@ -477,13 +477,13 @@ impl<T> Slots<'_, T> {
 
     /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out. If there was none loaded, all
     /// else stays.
-    fn rotate(&mut self, item: Item<T>, empty: Array<T>) -> Option<Spilled<T>> {
+    fn rotate(&mut self, item: Item<T>, mut empty: Array<T>) -> Option<Spilled<T>> {
         let victims = self.set.victims.get() > 0;
-        let full = self.replace_loaded(Some(empty));
-        let out = full.and_then(|full| self.replace_spare(Some(full)));
-        let pushed = self.push_either(item);
+        let pushed = empty.push(item);
         debug_assert!(pushed.is_ok(), "an empty array has room");
         mem::forget(pushed);
+        let full = self.replace_loaded(Some(empty));
+        let out = full.and_then(|full| self.replace_spare(Some(full)));
         out.map(|items| Spilled { items, victims })
     }
 
