@@ -110,8 +110,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_async(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        let held = self.places().wait(1).await?;
-        Ok(Pooled::new(self.item(held)?, self))
+        Ok(Pooled::new(self.one_async().await?, self))
     }
 
     /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
@@ -228,8 +227,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ) -> impl Future<Output = Result<OwnedPooled<T, R>, GetError<R::Error>>> + use<T, R> {
         let pool = Arc::clone(self);
         async move {
-            let held = pool.places().wait(1).await?;
-            let item = pool.item(held)?;
+            let item = pool.one_async().await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
@@ -360,8 +358,13 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         held.next(create).map_err(GetError::Create)
     }
 
-    /// An item for one place.
-    fn item(&self, mut held: Held<'_, T>) -> Result<Item<T>, GetError<R::Error>> {
+    /// As `one`, for a task.
+    async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
+        let mut held = match self.places().take_one() {
+            Ok(item) => return Ok(item),
+            Err(Some(held)) => held,
+            Err(None) => self.places().wait(1).await?,
+        };
         held.next(|| self.recycler.try_create()).map_err(GetError::Create)
     }
 
