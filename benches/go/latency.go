@@ -48,6 +48,15 @@ func (t *times) quantile(part float64) float64 {
 	panic("more than all")
 }
 
+// Adds the numbers that are shown of times.
+func (t *times) show(s sample) {
+	s["p50_ns"] = t.quantile(0.5)
+	s["p99_ns"] = t.quantile(0.99)
+	s["p999_ns"] = t.quantile(0.999)
+	s["max_ns"] = float64(t.max)
+	s["clock_ns"] = ofNothing()
+}
+
 // What two looks at the clock have between them when there is nothing between them: the median.
 func ofNothing() float64 {
 	var t times
@@ -109,10 +118,6 @@ func latency(size, threads int, sweeps bool, p plan) sample {
 		all.add(t)
 	}
 	s := w.sample(threads)
-	s["p50_ns"] = all.quantile(0.5)
-	s["p99_ns"] = all.quantile(0.99)
-	s["p999_ns"] = all.quantile(0.999)
-	s["max_ns"] = float64(all.max)
-	s["clock_ns"] = ofNothing()
+	all.show(s)
 	return s
 }

@@ -1,4 +1,4 @@
-// Measures sync.Pool in one workload and prints one line, as `ebbtide-benches --sample` does.
+// Measures sync.Pool, and channels where there is a limit, in one workload and prints one line, as `ebbtide-benches --sample` does.
 //
 //	ebbtide-benches-go -help
 //
@@ -66,6 +66,12 @@ func main() {
 		s = weight(p)
 	case "after-burst":
 		s = afterBurst(*size, p)
+	case "bounded-pairs":
+		s = boundedPairs(*size, *threads, p)
+	case "bounded-waits":
+		s = boundedWaits(*size, *threads, false, p)
+	case "bounded-given-up":
+		s = boundedWaits(*size, *threads, true, p)
 	default:
 		fmt.Fprintln(os.Stderr, "error: unknown shape "+*shape)
 		os.Exit(2)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::contender::{self, Entry};
 use crate::instructions::{self, Task};
 use crate::lineup::Entrant;
+use crate::report;
 use crate::workload::{self, Workload};
 
 /// What the user wants.
@@ -42,7 +43,7 @@ pub(crate) fn help() -> String {
         \x20 --quick            fewer workloads, {QUICK_ROUNDS} rounds: less than five minutes\n\
         \x20 --rounds N         so many samples of each contender in each workload  [default: {ROUNDS}]\n\
         \x20 --only A,B         only these contenders\n\
-        \x20 --workload A,B     only these workloads\n\
+        \x20 --workload A,B     only these workloads, or all of a chart's\n\
         \x20 --charts DIR       where the charts go  [default: {CHARTS}]\n\
         \x20 --help             this text\n\n\
         With `instructions` it counts the instructions of a pair, which needs valgrind, and prints that table.\n\n\
@@ -104,13 +105,17 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         }
         entrants.retain(|entrant| wanted.contains(&entrant.name()));
     }
-    let workloads = match workloads {
+    let workloads: Vec<_> = match workloads {
         None => workload::ALL.iter().filter(|workload| workload.quick || quick.is_none()).collect(),
         Some(names) => {
-            let wanted = names.split(',').map(workload).collect::<Result<Vec<_>, _>>()?;
-            workload::ALL.iter().filter(|workload| wanted.iter().any(|other| other.name == workload.name)).collect()
+            let wanted: Vec<_> = names.split(',').collect();
+            if let Some(unknown) = wanted.iter().find(|name| !workload::ALL.iter().any(|workload| is(workload, name))) {
+                return Err(no_workload(unknown));
+            }
+            workload::ALL.iter().filter(|workload| wanted.iter().any(|name| is(workload, name))).collect()
         }
     };
+    entrants.retain(|entrant| workloads.iter().any(|workload| entrant.runs(workload)));
     let rounds = rounds.unwrap_or(if quick.is_some() { QUICK_ROUNDS } else { ROUNDS });
     let charts = charts.unwrap_or_else(|| CHARTS.into());
     Ok(Command::Compare(Comparison { entrants, workloads, rounds, charts }))
@@ -134,11 +139,17 @@ fn no_contender(name: &str) -> String {
 }
 
 fn workload(name: &str) -> Result<&'static Workload, String> {
-    let found = workload::ALL.iter().find(|workload| workload.name == name);
-    found.ok_or_else(|| {
-        let known: Vec<_> = workload::ALL.iter().map(|workload| workload.name).collect();
-        format!("no workload `{name}`: there are {}", known.join(", "))
-    })
+    workload::ALL.iter().find(|workload| workload.name == name).ok_or_else(|| no_workload(name))
+}
+
+fn no_workload(name: &str) -> String {
+    let known: Vec<_> = workload::ALL.iter().map(|workload| workload.name).collect();
+    format!("no workload `{name}`: there are {}", known.join(", "))
+}
+
+/// Whether `name` is that of a workload, or of its group.
+fn is(workload: &Workload, name: &str) -> bool {
+    workload.name == name || report::titles(workload.group).1 == name
 }
 
 fn names() -> Vec<&'static str> {
@@ -187,6 +198,17 @@ mod tests {
         assert_eq!(names, ["ebbtide", "go"]);
         assert_eq!(workloads(&some), ["pair", "burst-16"]);
         assert_eq!((some.rounds, some.charts), (3, "somewhere".into()));
+    }
+
+    #[test]
+    fn a_chart_s_name_means_all_its_workloads_and_who_runs_them() {
+        let some = comparison("--workload bounded,pair --only opool,ebbtide,deadpool,mimalloc --rounds 1");
+        let bounded = workload::ALL.iter().filter(|workload| workload.is_bounded()).count();
+        assert_eq!(some.workloads.len(), bounded + 1);
+        assert_eq!(some.entrants.len(), 4);
+        let some = comparison("--workload bounded --only opool,ebbtide,deadpool,mimalloc,go");
+        let names: Vec<_> = some.entrants.iter().map(|entrant| entrant.name()).collect();
+        assert_eq!(names, ["ebbtide", "deadpool", "go"]);
     }
 
     #[test]

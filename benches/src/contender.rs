@@ -1,9 +1,14 @@
 //! What is compared.
 
 use std::fmt;
+use std::future::Future;
 use std::ops::DerefMut;
+use std::sync::Mutex;
 
-use crate::contenders;
+use crossbeam_queue::ArrayQueue;
+use futures_lite::future::block_on;
+
+use crate::contenders::{self, allocate::Owned, bounded::ebbtide::Limited, ebbtide::Ebbtide};
 use crate::instructions;
 use crate::item::{Buffer, Item};
 use crate::sample::Sample;
@@ -56,9 +61,46 @@ pub(crate) trait Contender: Sync + Sized + 'static {
     }
 }
 
+/// One way to share a number of items of which there are no more: who finds none waits for one.
+///
+/// Items are handed out empty, as by a [`Contender`].
+pub(crate) trait Bounded: Send + Sync + Sized + 'static {
+    /// Its name on the command line and in the tables.
+    const NAME: &'static str;
+
+    /// Whether a newcomer may get the item that somebody waits for.
+    const OVERTAKES: bool;
+
+    /// An item in use: a guard, or a box.
+    type Guard<'p>: DerefMut<Target = Buffer> + Send;
+
+    /// A pool of so many items.
+    fn new(items: usize) -> Self;
+
+    /// Takes an item if it needn't wait for it.
+    fn try_get(&self) -> Option<Self::Guard<'_>>;
+
+    /// Takes an item; the thread sleeps until there is one.
+    #[inline]
+    fn get(&self) -> Self::Guard<'_> {
+        self.try_get().unwrap_or_else(|| block_on(self.get_async()))
+    }
+
+    /// Takes an item; the task sleeps until there is one. Not called unless `ASYNC`.
+    fn get_async(&self) -> impl Future<Output = Self::Guard<'_>> + Send;
+
+    /// Whether tasks can use it.
+    const ASYNC: bool = true;
+
+    /// Gives an item back.
+    fn put<'p>(&'p self, item: Self::Guard<'p>);
+}
+
 /// A contender whose type has been erased: one line of the list.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
+    /// Whether a newcomer may get the item that somebody waits for, where there is a limit.
+    pub(crate) overtakes: bool,
     pub(crate) runs: fn(&Workload) -> bool,
     pub(crate) sample: fn(&Workload, Plan) -> Sample,
     /// Does so many pairs, and nothing else that is worth counting.
@@ -74,15 +116,40 @@ impl fmt::Debug for Entry {
 const fn entry<C: Contender<Item = Buffer>>() -> Entry {
     Entry {
         name: C::NAME,
-        runs: |workload| (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload),
+        overtakes: false,
+        runs: runs::<C>,
         sample: workload::run::<C>,
         work: instructions::work::<C>,
     }
 }
 
+fn runs<C: Contender>(workload: &Workload) -> bool {
+    !workload.is_bounded() && (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload)
+}
+
+const fn bounded<B: Bounded>() -> Entry {
+    Entry {
+        name: B::NAME,
+        overtakes: B::OVERTAKES,
+        runs: workload::runs_bounded::<B>,
+        sample: workload::run_bounded::<B>,
+        work: |_, _| unreachable!("without a limit it has no items"),
+    }
+}
+
 /// Every contender that is written in Rust, in the order of the tables.
-pub(crate) static ALL: [Entry; 14] = [
-    entry::<contenders::ebbtide::Ebbtide<Buffer>>(),
+pub(crate) static ALL: [Entry; 19] = [
+    Entry {
+        runs: |workload| match workload.is_bounded() {
+            true => workload::runs_bounded::<Limited>(workload),
+            false => runs::<Ebbtide<Buffer>>(workload),
+        },
+        sample: |workload, plan| match workload.is_bounded() {
+            true => workload::run_bounded::<Limited>(workload, plan),
+            false => workload::run::<Ebbtide<Buffer>>(workload, plan),
+        },
+        ..entry::<Ebbtide<Buffer>>()
+    },
     entry::<contenders::thread_local::LocalCell<Buffer>>(),
     entry::<contenders::thread_local::LocalVec<Buffer>>(),
     entry::<contenders::allocate::Allocate<Buffer>>(),
@@ -96,4 +163,9 @@ pub(crate) static ALL: [Entry; 14] = [
     entry::<contenders::seg_queue::Queue<Buffer>>(),
     entry::<contenders::mutex_vec::Std<Buffer>>(),
     entry::<contenders::mutex_vec::ParkingLot<Buffer>>(),
+    bounded::<contenders::bounded::deadpool::Unmanaged>(),
+    bounded::<contenders::bounded::semaphore::Guarded<Mutex<Vec<Owned<Buffer>>>>>(),
+    bounded::<contenders::bounded::semaphore::Guarded<ArrayQueue<Owned<Buffer>>>>(),
+    bounded::<contenders::bounded::async_channel::Channel>(),
+    bounded::<contenders::bounded::mutex_condvar::MutexCondvar>(),
 ];

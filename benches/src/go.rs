@@ -1,11 +1,11 @@
-//! Go's `sync.Pool`, from the program in `go/`.
+//! Go's `sync.Pool`, and its channels where there is a limit, from the program in `go/`.
 
 use std::env;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::workload::{Channel, Kind, Plan, Shape, Workload};
+use crate::workload::{Channel, Kind, Plan, Shape, Usage, Workload};
 
 /// The contender's name on the command line and in the tables.
 pub(crate) const NAME: &str = "go";
@@ -59,6 +59,11 @@ impl Program {
             Shape::Latency { size, sweeps: true } => ("latency-sweeps", size),
             Shape::Weight => ("weight", 1),
             Shape::AfterBurst(size) => ("after-burst", size),
+            Shape::Bounded(items, Usage::Pairs) => ("bounded-pairs", items),
+            Shape::Bounded(items, Usage::Tasks) => ("bounded-waits", items),
+            Shape::Bounded(items, Usage::GivingUp) => ("bounded-given-up", items),
+            // A goroutine is a task, and has but one way to receive.
+            Shape::Bounded(_, Usage::AsyncPairs | Usage::Threads) => return None,
             // A pool has a part for each of the few threads that run goroutines, not for goroutines; and a collection
             // is far more than a sweep.
             Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,

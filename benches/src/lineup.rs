@@ -37,15 +37,21 @@ impl Entrant {
         }
     }
 
+    /// Whether `workload` makes sense for it, as far as can be told before it is built.
+    pub(crate) fn runs(self, workload: &Workload) -> bool {
+        match self {
+            Entrant::Here(entry) => (entry.runs)(workload),
+            Entrant::Allocator(_) => (system().runs)(workload),
+            Entrant::Go => true,
+        }
+    }
+
     /// Builds what it runs in, if that isn't this program. The error says why it can't be measured.
     pub(crate) fn runner(self) -> Result<Runner, String> {
         let this = env::current_exe().map_err(|error| error.to_string());
         let runs_in = match self {
             Entrant::Here(entry) => RunsIn::Rust(this?, entry),
-            Entrant::Allocator(name) => {
-                let entry = contender::ALL.iter().find(|entry| entry.name == SYSTEM).expect("it is in the list");
-                RunsIn::Rust(allocators::build(name)?, entry)
-            }
+            Entrant::Allocator(name) => RunsIn::Rust(allocators::build(name)?, system()),
             Entrant::Go => RunsIn::Go(go::Program::build()?),
         };
         Ok(Runner { name: self.name(), runs_in })
@@ -53,6 +59,11 @@ impl Entrant {
 }
 
 const SYSTEM: &str = Allocate::<Buffer>::NAME;
+
+/// What every allocator runs.
+fn system() -> &'static Entry {
+    contender::ALL.iter().find(|entry| entry.name == SYSTEM).expect("it is in the list")
+}
 
 /// An entrant that can be started.
 #[derive(Debug)]
@@ -81,6 +92,11 @@ impl Runner {
             RunsIn::Rust(..) => None,
             RunsIn::Go(program) => program.sample(workload, Plan::SAMPLE),
         }
+    }
+
+    /// Whether a newcomer may get the item that somebody waits for. Go's channels let nobody overtake.
+    pub(crate) fn overtakes(&self) -> bool {
+        matches!(self.runs_in, RunsIn::Rust(_, entry) if entry.overtakes)
     }
 
     /// What `go version` says, if this is Go.

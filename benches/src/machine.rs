@@ -36,7 +36,7 @@ fn peers(tree: &str) -> String {
     let peer = |line: &str| {
         let mut words = line.split_whitespace();
         let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
-        (!["ebbtide", "hdrhistogram", "plotters"].contains(&name)).then(|| format!("{name} {version}"))
+        (!["ebbtide", "futures-lite", "hdrhistogram", "plotters"].contains(&name)).then(|| format!("{name} {version}"))
     };
     tree.lines().skip(1).filter_map(peer).collect::<Vec<_>>().join(", ")
 }

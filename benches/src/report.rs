@@ -13,7 +13,7 @@ use crate::{go, machine};
 const CONTROLS: [&str; 2] = ["thread-local-cell", "thread-local-vec"];
 
 /// What a group is called, on the page and in the name of its chart.
-fn titles(group: Group) -> (&'static str, &'static str) {
+pub(crate) fn titles(group: Group) -> (&'static str, &'static str) {
     match group {
         Group::Targets => ("Get and put", "get-and-put"),
         Group::Go => ("Go's own benchmarks", "go"),
@@ -21,6 +21,7 @@ fn titles(group: Group) -> (&'static str, &'static str) {
         Group::Scale => ("Many pools, many threads", "scale"),
         Group::Latency => ("Latency", "latency"),
         Group::Memory => ("Memory", "memory"),
+        Group::Bounded => ("With a limit", "bounded"),
     }
 }
 
@@ -87,6 +88,11 @@ fn targets(results: &Results) -> Option<String> {
             let (against, divisor) = match against {
                 Against::Go => ("× Go".into(), results.row(go::NAME).and_then(|go| go.median(at, key))),
                 Against::Own(other) => (format!("× {other}"), results.place(other).and_then(|at| ours.median(at, key))),
+                Against::Fair => {
+                    let fair = results.rows.iter().filter(|row| row.name != OURS && !row.overtakes);
+                    let least = fair.filter_map(|row| row.median(at, key)).min_by(f64::total_cmp);
+                    ("× the fastest that is fair".into(), least)
+                }
                 Against::Nothing => (String::new(), Some(1.0)),
             };
             if let (Some(median), Some(divisor)) = (ours.median(at, key), divisor) {
@@ -120,7 +126,7 @@ fn faster(results: &Results) -> Option<String> {
         });
         let wins: Vec<_> = wins.collect();
         if !wins.is_empty() {
-            lines += &format!("- {}: {}\n", row.name, wins.join(", "));
+            lines += &format!("- {}: {}\n", row.title(), wins.join(", "));
         }
     }
     if lines.is_empty() {
@@ -144,8 +150,12 @@ fn groups(results: &Results) -> Option<String> {
         };
         let workloads = results.workloads.iter().filter(|workload| workload.group == group);
         let legend: String = workloads.map(|Workload { name, about, .. }| format!("- {name}: {about}\n")).collect();
+        let overtaking = match group {
+            Group::Bounded => " † A newcomer may get the item that somebody waits for.",
+            _ => "",
+        };
         let times_go = if go.is_some() { " (× Go's)" } else { "" };
-        format!("## {title}\n\nMedians{times_go}.\n\n{}\n{legend}", in_group(results, group, cells))
+        format!("## {title}\n\nMedians{times_go}.{overtaking}\n\n{}\n{legend}", in_group(results, group, cells))
     });
     Some(sections.collect::<Vec<_>>().join("\n"))
 }
@@ -156,9 +166,10 @@ fn made(results: &Results) -> Option<String> {
         .collect();
     let name = |&at: &usize| results.workloads[at].name.to_owned();
     let head: Vec<_> = [String::new()].into_iter().chain(places.iter().map(name)).collect();
-    let lines = results.rows.iter().map(|row| {
+    let rows = results.rows.iter().filter(|row| places.iter().any(|&at| row.median(at, MADE).is_some()));
+    let lines = rows.map(|row| {
         let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(number)));
-        [row.name.to_owned()].into_iter().chain(cells).collect()
+        [row.title()].into_iter().chain(cells).collect()
     });
     let text = "## Made\n\nItems made per million handed out, once warm: medians. A pool that loses items shows here.";
     (!places.is_empty()).then(|| format!("{text}\n\n{}", table(&head, lines)))
@@ -186,7 +197,7 @@ fn in_group(results: &Results, group: Group, cells: impl Fn(Figure, &Row) -> Opt
     let rows = results.rows.iter().filter(|row| figures.iter().any(|figure| row.figure(*figure).is_some()));
     let lines = rows.map(|row| {
         let cells = figures.iter().map(|&figure| cell(cells(figure, row)));
-        [row.name.to_owned()].into_iter().chain(cells).collect()
+        [row.title()].into_iter().chain(cells).collect()
     });
     table(&head, lines)
 }
@@ -255,7 +266,7 @@ mod tests {
         let sample = |&ns: &f64| vec![Sample::default().with("ns", ns).with(MADE, 0.0); 3];
         let mut samples: Vec<_> = nanoseconds.iter().map(sample).collect();
         samples.resize(workloads, vec![]);
-        Row { name, samples }
+        Row { name, overtakes: false, samples }
     }
 
     /// The workloads are pair, pair-2t and burst-16.
@@ -295,6 +306,24 @@ mod tests {
         assert!(page.contains("\n| pair-2t, a pair | 0.50 | 0.30 | 0.20 | × Go | misses |\n"), "{page}");
         assert!(page.contains("\n| pair-2t, a pair | 1.00 | 1.05 | 1.00 | × pair | goal |\n"), "{page}");
         assert!(page.contains("\n- pair: "), "{page}");
+    }
+
+    /// `opool` is the fastest and not fair, `go` the fastest that is.
+    #[test]
+    fn who_overtakes_is_marked_and_no_bar() {
+        let mut results = results(&[(OURS, &[]), ("opool", &[]), (go::NAME, &[])]);
+        results.workloads = workload::ALL.iter().filter(|workload| workload.is_bounded()).take(1).collect();
+        for (row, ns) in results.rows.iter_mut().zip([3.0, 1.0, 2.0]) {
+            row.samples = vec![vec![Sample::default().with("ns", ns)]];
+            row.overtakes = row.name == "opool";
+        }
+        let page = markdown(&results, &[]);
+        assert!(page.contains("\n| opool † | 1.0 (0.50) |\n"), "{page}");
+        assert!(
+            page.contains("\n| bounded-pair, a pair | 1.50 | 1.20 | 1.00 | × the fastest that is fair | misses |\n"),
+            "{page}"
+        );
+        assert!(page.contains("\n- opool †: bounded-pair (0.33 ×)\n- go: "), "{page}");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Results {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Whether a newcomer may get the item that somebody waits for.
+    pub(crate) overtakes: bool,
     pub(crate) samples: Vec<Vec<Sample>>,
 }
 
@@ -71,6 +73,11 @@ impl Results {
 }
 
 impl Row {
+    /// Its name in the tables: with a mark if it overtakes.
+    pub(crate) fn title(&self) -> String {
+        format!("{}{}", self.name, if self.overtakes { " †" } else { "" })
+    }
+
     /// The numbers of one name in a workload; nothing if it has none.
     pub(crate) fn spread(&self, workload: usize, key: &str) -> Option<Spread> {
         Spread::of(self.samples[workload].iter().filter_map(|sample| sample.get(key)))

@@ -26,7 +26,11 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
         return Err("nobody is left to be measured".into());
     }
 
-    let row = |runner: &Runner| Row { name: runner.name, samples: vec![Vec::new(); workloads.len()] };
+    let row = |runner: &Runner| Row {
+        name: runner.name,
+        overtakes: runner.overtakes(),
+        samples: vec![Vec::new(); workloads.len()],
+    };
     let mut rows: Vec<Row> = runners.iter().map(row).collect();
     let command = |place: usize, workload| runners[place].sample(workload, counting.as_deref());
     let a_round = workloads.iter().map(|workload| (0..rows.len()).filter_map(|place| command(place, workload)).count());
@@ -39,7 +43,7 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
                 let Some(mut command) = command(place, workload) else {
                     continue;
                 };
-                let Row { name, samples } = &mut rows[place];
+                let Row { name, samples, .. } = &mut rows[place];
                 progress.begin(&format!("{} {name}", workload.name));
                 let sample = go::stdout(&mut command).and_then(|line| line.parse());
                 samples[at].push(sample.map_err(|error| format!("{name} in {}: {error}", workload.name))?);

@@ -10,6 +10,7 @@ use crate::workload::Workload;
 pub(crate) struct Allocate<I>(PhantomData<fn() -> I>);
 
 /// An item that is nobody's but its user's.
+#[derive(Default)]
 pub(crate) struct Owned<I>(I);
 
 impl<I> Deref for Owned<I> {

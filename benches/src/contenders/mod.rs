@@ -2,6 +2,7 @@
 
 pub(crate) mod allocate;
 pub(crate) mod array_queue;
+pub(crate) mod bounded;
 pub(crate) mod concurrent_pool;
 pub(crate) mod ebbtide;
 pub(crate) mod lockfree_object_pool;

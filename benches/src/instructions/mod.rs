@@ -15,7 +15,7 @@ use std::mem;
 use std::process::Command;
 use std::sync::Arc;
 
-use ebbtide::{Pool, Pooled};
+use ebbtide::{BoundedPool, Pool, Pooled};
 
 use crate::contender::{self, Contender, Entry};
 use crate::go;
@@ -88,6 +88,7 @@ fn rows() -> Vec<Row> {
         Row { name: "ebbtide-owned", runs: only_pairs, work: |_, pairs| owned(pairs) },
         Row { name: "ebbtide-detached", runs: only_pairs, work: |_, pairs| detached(pairs) },
         Row { name: "ebbtide-miss", runs: only_pairs, work: |_, pairs| misses(pairs) },
+        Row { name: "ebbtide-bounded", runs: only_pairs, work: |_, pairs| bounded(pairs) },
         Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
     ];
     contenders.chain(others).collect()
@@ -155,6 +156,15 @@ fn misses(pairs: usize) {
         let mut item = pool.get();
         item.write();
         drop(Pooled::detach(item));
+    }
+}
+
+/// The pool with a limit, while it isn't reached.
+fn bounded(pairs: usize) {
+    let pool = BoundedPool::<Buffer>::new(4);
+    for _ in 0..pairs {
+        let mut item = pool.get().expect("nobody closes it");
+        item.write();
     }
 }
 

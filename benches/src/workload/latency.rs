@@ -37,8 +37,26 @@ impl Times {
         self.0.saturating_record(nanoseconds);
     }
 
+    pub(super) fn add(&mut self, other: &Self) {
+        self.0 += &other.0;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The sample with the numbers that are shown of times.
+    pub(super) fn show(&self, sample: Sample) -> Sample {
+        sample
+            .with("p50_ns", self.quantile(0.5))
+            .with("p99_ns", self.quantile(0.99))
+            .with("p999_ns", self.quantile(0.999))
+            .with("max_ns", self.0.max() as f64)
+            .with("clock_ns", Self::of_nothing())
     }
 
     pub(super) fn quantile(&self, part: f64) -> f64 {
@@ -98,15 +116,8 @@ pub(super) fn latency<C: Contender>(size: usize, threads: usize, sweeps: bool, p
         for worker in joined {
             let (tally, times) = worker.expect("a worker panicked");
             tallies.push(tally);
-            all.0 += times.0;
+            all.add(&times);
         }
-        clock
-            .work(tallies)
-            .sample(threads)
-            .with("p50_ns", all.quantile(0.5))
-            .with("p99_ns", all.quantile(0.99))
-            .with("p999_ns", all.quantile(0.999))
-            .with("max_ns", all.0.max() as f64)
-            .with("clock_ns", Times::of_nothing())
+        all.show(clock.work(tallies).sample(threads))
     })
 }

@@ -1,6 +1,6 @@
 //! Every workload, in the order of the tables.
 
-use super::{Against, Channel, Column, Group, Kind, Shape, Target, Workload};
+use super::{Against, Channel, Column, Group, Kind, Shape, Target, Usage, Workload};
 
 const fn column(key: &'static str, title: &'static str, unit: &'static str) -> Column {
     Column { key, title, unit, aside: false }
@@ -29,6 +29,16 @@ const LATENCY: &[Column] = &[
     column("max_ns", "max", "ns"),
     CLOCK,
 ];
+const USE: &[Column] = &[NS];
+const WAITS: &[Column] = &[
+    column("ns", "an item", "ns"),
+    column("p50_ns", "p50 of the wait", "ns"),
+    column("p99_ns", "p99", "ns"),
+    column("p999_ns", "p99.9", "ns"),
+    column("max_ns", "max", "ns"),
+    CLOCK,
+];
+const GIVEN_UP: &[Column] = &[column("ns", "an item", "ns"), aside("given_up_per_item", "given up for each item", "")];
 const WEIGHT: &[Column] = &[
     column("unused_bytes", "unused", "B"),
     column("used_bytes", "used once", "B"),
@@ -45,6 +55,9 @@ const fn times_go(bar: f64, goal: f64) -> Target {
 const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
     Target { key, against: Against::Nothing, bar, goal }
 }
+
+/// As fast as any pool with a limit that lets nobody overtake.
+const AS_FAST_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 1.20, goal: 1.0 };
 
 /// A second thread makes nothing slower.
 const fn as_with_one(workload: &'static str) -> Target {
@@ -71,7 +84,7 @@ const BASE: Workload = Workload {
     quick: true,
 };
 
-pub(crate) static ALL: [Workload; 40] = [
+pub(crate) static ALL: [Workload; 49] = [
     Workload {
         name: "pair",
         group: Group::Targets,
@@ -414,6 +427,97 @@ pub(crate) static ALL: [Workload; 40] = [
         item: Kind::Large,
         columns: AFTER_BURST,
         targets: &[plain("held", 0.0, 0.0)],
+        ..BASE
+    },
+    Workload {
+        name: "bounded-pair",
+        group: Group::Bounded,
+        about: "one pair after another, 4 items",
+        shape: Shape::Bounded(4, Usage::Pairs),
+        columns: USE,
+        targets: &[AS_FAST_AS_FAIR],
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-pair-async",
+        group: Group::Bounded,
+        about: "the same in a task that never waits",
+        shape: Shape::Bounded(4, Usage::AsyncPairs),
+        columns: USE,
+        targets: &[AS_FAST_AS_FAIR],
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-pair-2t",
+        group: Group::Bounded,
+        about: "pairs in 2 threads, 2 items",
+        shape: Shape::Bounded(2, Usage::Pairs),
+        threads: 2,
+        columns: USE,
+        targets: &[AS_FAST_AS_FAIR],
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-wait-1",
+        group: Group::Bounded,
+        about: "2 threads, 1 item, each wait timed",
+        shape: Shape::Bounded(1, Usage::Threads),
+        threads: 2,
+        columns: WAITS,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-wait-2",
+        group: Group::Bounded,
+        about: "3 threads, 1 item, each wait timed",
+        shape: Shape::Bounded(1, Usage::Threads),
+        threads: 3,
+        columns: WAITS,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-wait-64",
+        group: Group::Bounded,
+        about: "66 threads, 2 items, each wait timed",
+        shape: Shape::Bounded(2, Usage::Threads),
+        threads: 66,
+        columns: WAITS,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-wait-2-tasks",
+        group: Group::Bounded,
+        about: "3 tasks, 1 item, each wait timed",
+        shape: Shape::Bounded(1, Usage::Tasks),
+        threads: 3,
+        columns: WAITS,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-wait-64-tasks",
+        group: Group::Bounded,
+        about: "66 tasks, 2 items, each wait timed",
+        shape: Shape::Bounded(2, Usage::Tasks),
+        threads: 66,
+        columns: WAITS,
+        quick: false,
+        ..BASE
+    },
+    Workload {
+        name: "bounded-given-up",
+        group: Group::Bounded,
+        about: "64 tasks, 2 items, and waits given up at random",
+        shape: Shape::Bounded(2, Usage::GivingUp),
+        threads: 64,
+        columns: GIVEN_UP,
+        quick: false,
         ..BASE
     },
 ];

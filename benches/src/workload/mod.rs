@@ -12,10 +12,12 @@
 //! | `cold` | cold caches |
 //! | `latency` | the time of single operations |
 //! | `memory` | what a pool weighs, and what is left after a burst |
+//! | `bounded` | pools with a limit, and those who wait there |
 //!
 //! Most of them count pairs: one item got, written to, and given back. Nothing looks at a clock, a lock or another
 //! thread within a chunk of some thousand pairs, but what the contender itself does.
 
+mod bounded;
 mod clock;
 mod cold;
 mod go_own;
@@ -29,6 +31,7 @@ mod threads;
 
 use std::time::Duration;
 
+pub(crate) use bounded::{run as run_bounded, runs as runs_bounded};
 pub(crate) use list::ALL;
 
 use crate::contender::Contender;
@@ -67,6 +70,8 @@ pub(crate) enum Group {
     Scale,
     Latency,
     Memory,
+    /// Pools with a limit.
+    Bounded,
 }
 
 /// A number in the samples of a workload.
@@ -100,6 +105,8 @@ pub(crate) enum Against {
     Go,
     /// The contender's own same number in the workload of that name.
     Own(&'static str),
+    /// The least of the others that let nobody overtake.
+    Fair,
     /// Nothing: it is looked at as it is.
     Nothing,
 }
@@ -151,6 +158,23 @@ pub(crate) enum Shape {
     Weight,
     /// What a pool holds when so many items have been used at once, and then no more.
     AfterBurst(usize),
+    /// So many items, of which there are no more.
+    Bounded(usize, Usage),
+}
+
+/// How a pool with a limit is used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Usage {
+    /// Pairs, each thread with an item of its own.
+    Pairs,
+    /// Pairs in one task.
+    AsyncPairs,
+    /// Threads that wait for each other.
+    Threads,
+    /// Tasks that wait for each other.
+    Tasks,
+    /// Tasks some of which give up.
+    GivingUp,
 }
 
 /// How messages travel.
@@ -179,8 +203,14 @@ impl Workload {
             | Shape::BesideThreads(_)
             | Shape::SweepThreads(_)
             | Shape::Churn(_)
-            | Shape::Cold(_) => 1,
+            | Shape::Cold(_)
+            | Shape::Bounded(..) => 1,
         }
+    }
+
+    /// Whether it is about pools with a limit.
+    pub(crate) fn is_bounded(&self) -> bool {
+        matches!(self.shape, Shape::Bounded(..))
     }
 
     /// Whether it is nothing without epochs.
@@ -289,6 +319,7 @@ fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
         Shape::Latency { size, sweeps } => latency::latency::<C>(size, threads, sweeps, plan),
         Shape::Weight => memory::weight::<C>(plan),
         Shape::Work(_) | Shape::AfterBurst(_) => unreachable!("no {:?} with buffers", workload.shape),
+        Shape::Bounded(..) => unreachable!("{} is for pools with a limit", workload.name),
     }
 }
 

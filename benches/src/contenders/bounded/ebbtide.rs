@@ -1,0 +1,38 @@
+//! ebbtide's `BoundedPool` as it comes: the janitor on.
+
+use ::ebbtide::bounded::Pooled;
+use ::ebbtide::{BoundedPool, DefaultRecycle};
+
+use crate::contender::Bounded;
+use crate::item::Buffer;
+
+pub(crate) struct Limited(BoundedPool<Buffer>);
+
+impl Bounded for Limited {
+    const NAME: &'static str = "ebbtide";
+    const OVERTAKES: bool = false;
+    type Guard<'p> = Pooled<'p, Buffer, DefaultRecycle>;
+
+    fn new(items: usize) -> Self {
+        Self(BoundedPool::new(items))
+    }
+
+    fn try_get(&self) -> Option<Self::Guard<'_>> {
+        self.0.try_get()
+    }
+
+    #[inline]
+    fn get(&self) -> Self::Guard<'_> {
+        self.0.get().expect("nobody closes it")
+    }
+
+    #[inline]
+    async fn get_async(&self) -> Self::Guard<'_> {
+        self.0.get_async().await.expect("nobody closes it")
+    }
+
+    #[inline]
+    fn put<'p>(&'p self, item: Self::Guard<'p>) {
+        drop(item);
+    }
+}

@@ -1,0 +1,233 @@
+//! Pools with a limit: with an item for everybody, with fewer, and with users who give up.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use futures_lite::future::{block_on, or};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+use super::clock::side_by_side;
+use super::latency::{Times, nanoseconds};
+use super::{Plan, Shape, Usage, Workload};
+use crate::contender::Bounded;
+use crate::item::Item;
+use crate::sample::Sample;
+
+pub(crate) fn runs<B: Bounded>(workload: &Workload) -> bool {
+    match workload.shape {
+        Shape::Bounded(_, Usage::Pairs | Usage::Threads) => true,
+        Shape::Bounded(_, Usage::AsyncPairs | Usage::Tasks | Usage::GivingUp) => B::ASYNC,
+        _ => false,
+    }
+}
+
+/// Runs `workload` once with a new pool. Afterwards every item must be there.
+pub(crate) fn run<B: Bounded>(workload: &Workload, plan: Plan) -> Sample {
+    let Shape::Bounded(items, usage) = workload.shape else { unreachable!("{} has no limit", workload.name) };
+    let pool = Arc::new(B::new(items));
+    let sample = match usage {
+        Usage::Pairs => pairs(&*pool, workload.threads, plan),
+        Usage::AsyncPairs => async_pairs(&*pool, plan),
+        Usage::Threads => threads(&*pool, workload.threads, plan),
+        Usage::Tasks => tasks(&pool, workload.threads, plan, false),
+        Usage::GivingUp => tasks(&pool, workload.threads, plan, true),
+    };
+    let there: Vec<_> = (0..=items).map_while(|_| pool.try_get()).collect();
+    assert_eq!(there.len(), items, "items of {} after {}", B::NAME, workload.name);
+    sample
+}
+
+fn pairs<B: Bounded>(pool: &B, threads: usize, plan: Plan) -> Sample {
+    let work = side_by_side(threads, plan, || {
+        || {
+            for _ in 0..plan.chunk() {
+                let mut item = pool.get();
+                item.write();
+                pool.put(item);
+            }
+            plan.chunk()
+        }
+    });
+    Sample::default().with("ns", work.ns(threads))
+}
+
+fn async_pairs<B: Bounded>(pool: &B, plan: Plan) -> Sample {
+    let work = side_by_side(1, plan, || {
+        || {
+            block_on(async {
+                for _ in 0..plan.chunk() {
+                    let mut item = pool.get_async().await;
+                    item.write();
+                    pool.put(item);
+                }
+            });
+            plan.chunk()
+        }
+    });
+    Sample::default().with("ns", work.ns(1))
+}
+
+/// What one user got, or all together, in the part of the time that counts.
+struct Tally {
+    begin: Instant,
+    end: Instant,
+    /// How long each item was waited for.
+    waits: Times,
+    given_up: u64,
+}
+
+impl Tally {
+    fn new(begin: Instant, plan: Plan) -> Self {
+        Self { begin, end: begin + plan.measured, waits: Times::new(), given_up: 0 }
+    }
+
+    /// Notes how a wait ended, and says whether it was the last.
+    fn note(&mut self, start: Instant, served: bool) -> bool {
+        let now = Instant::now();
+        if now >= self.begin {
+            match served {
+                true => self.waits.record(nanoseconds(now - start)),
+                false => self.given_up += 1,
+            }
+        }
+        let last = now >= self.end;
+        self.end = self.end.max(now);
+        last
+    }
+
+    fn sample(users: impl IntoIterator<Item = Self>) -> Sample {
+        let together = users.into_iter().reduce(|mut all, one| {
+            all.end = all.end.max(one.end);
+            all.waits.add(&one.waits);
+            all.given_up += one.given_up;
+            all
+        });
+        let Self { begin, end, waits, given_up } = together.expect("there are users");
+        let served = waits.count() as f64;
+        let sample = Sample::default()
+            .with("ns", (end - begin).as_nanos() as f64 / served)
+            .with("given_up_per_item", given_up as f64 / served);
+        waits.show(sample)
+    }
+}
+
+/// Threads that wait for an item, write to it, let others run while they have it, and give it back.
+fn threads<B: Bounded>(pool: &B, users: usize, plan: Plan) -> Sample {
+    let begin = Instant::now() + plan.warm_up;
+    let user = || {
+        let mut tally = Tally::new(begin, plan);
+        loop {
+            let start = Instant::now();
+            let mut item = pool.get();
+            let last = tally.note(start, true);
+            item.write();
+            thread::yield_now();
+            pool.put(item);
+            if last {
+                return tally;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let users: Vec<_> = (0..users).map(|_| scope.spawn(user)).collect();
+        Tally::sample(users.into_iter().map(|user| user.join().expect("a user panicked")))
+    })
+}
+
+/// The same with tasks.
+///
+/// With `giving_up` one more task tells the others to give up waiting, at random, one each time it runs.
+fn tasks<B: Bounded>(pool: &Arc<B>, users: usize, plan: Plan, giving_up: bool) -> Sample {
+    let begin = Instant::now() + plan.warm_up;
+    let told: Arc<[Notify]> = (0..users).map(|_| Notify::new()).collect();
+    let runtime = Runtime::new().expect("there can be a runtime");
+    let users = (0..users).map(|number| {
+        let told = giving_up.then(|| (Arc::clone(&told), number));
+        runtime.spawn(user(Arc::clone(pool), told, Tally::new(begin, plan)))
+    });
+    let users: Vec<_> = users.collect();
+    if giving_up {
+        runtime.spawn(tell(told, begin + plan.measured));
+    }
+    Tally::sample(users.into_iter().map(|user| runtime.block_on(user).expect("a user panicked")))
+}
+
+/// `told` is where it is told to give up, if it is.
+async fn user<B: Bounded>(pool: Arc<B>, told: Option<(Arc<[Notify]>, usize)>, mut tally: Tally) -> Tally {
+    loop {
+        let start = Instant::now();
+        let item = match &told {
+            None => Some(pool.get_async().await),
+            Some((told, number)) => {
+                let give_up = async {
+                    told[*number].notified().await;
+                    None
+                };
+                or(async { Some(pool.get_async().await) }, give_up).await
+            }
+        };
+        let last = tally.note(start, item.is_some());
+        if let Some(mut item) = item {
+            item.write();
+            yield_now().await;
+            pool.put(item);
+        }
+        if last {
+            return tally;
+        }
+    }
+}
+
+/// The order is the same each time.
+async fn tell(told: Arc<[Notify]>, end: Instant) {
+    let mut random = 1_u64;
+    while Instant::now() < end {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        told[(random >> 33) as usize % told.len()].notify_one();
+        yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ALL;
+    use super::*;
+    use crate::contenders::allocate::Owned;
+    use crate::contenders::bounded::mutex_condvar::MutexCondvar;
+    use crate::item::Buffer;
+
+    /// Has one item less than it should.
+    struct Loser(MutexCondvar);
+
+    impl Bounded for Loser {
+        const NAME: &'static str = "loser";
+        const OVERTAKES: bool = true;
+        type Guard<'p> = Owned<Buffer>;
+
+        fn new(items: usize) -> Self {
+            Self(MutexCondvar::new(items - 1))
+        }
+
+        fn try_get(&self) -> Option<Owned<Buffer>> {
+            self.0.try_get()
+        }
+
+        async fn get_async(&self) -> Owned<Buffer> {
+            self.try_get().expect("nobody else is there")
+        }
+
+        fn put(&self, item: Owned<Buffer>) {
+            self.0.put(item);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "items of loser after bounded-pair")]
+    fn a_lost_item_is_an_error() {
+        let pairs = ALL.iter().find(|workload| workload.name == "bounded-pair").expect("it is in the list");
+        run::<Loser>(pairs, Plan::TINY);
+    }
+}
