@@ -33,7 +33,7 @@ func (pool bounded) check() {
 func boundedPairs(items, threads int, p plan) sample {
 	pool := newBounded(items)
 	defer pool.check()
-	return sideBySide(threads, p, func() func() int {
+	w := sideBySide(threads, p, func() func() int {
 		return func() int {
 			for range p.chunk() {
 				b := <-pool
@@ -42,7 +42,8 @@ func boundedPairs(items, threads int, p plan) sample {
 			}
 			return p.chunk()
 		}
-	}).sample(threads)
+	})
+	return sample{"ns": w.ns(threads)}
 }
 
 // Goroutines that wait for each other, and that let others run while they have an item. With givingUp one more tells the
@@ -59,11 +60,8 @@ func boundedWaits(items, users int, givingUp bool, p plan) sample {
 	var givenUp int64
 	last := end
 	for range users {
-		var giveUp chan struct{}
-		if givingUp {
-			giveUp = make(chan struct{}, 1)
-			told = append(told, giveUp)
-		}
+		giveUp := make(chan struct{}, 1)
+		told = append(told, giveUp)
 		done.Add(1)
 		go func() {
 			defer done.Done()

@@ -71,7 +71,7 @@ pub(crate) trait Bounded: Send + Sync + Sized + 'static {
     /// Whether a newcomer may get the item that somebody waits for.
     const OVERTAKES: bool;
 
-    /// An item in use: a guard, or a box.
+    /// An item in use: a guard, or the item alone.
     type Guard<'p>: DerefMut<Target = Buffer> + Send;
 
     /// A pool of so many items.

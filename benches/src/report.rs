@@ -169,7 +169,7 @@ fn made(results: &Results) -> Option<String> {
     let rows = results.rows.iter().filter(|row| places.iter().any(|&at| row.median(at, MADE).is_some()));
     let lines = rows.map(|row| {
         let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(number)));
-        [row.title()].into_iter().chain(cells).collect()
+        [row.name.to_owned()].into_iter().chain(cells).collect()
     });
     let text = "## Made\n\nItems made per million handed out, once warm: medians. A pool that loses items shows here.";
     (!places.is_empty()).then(|| format!("{text}\n\n{}", table(&head, lines)))

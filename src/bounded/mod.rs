@@ -72,7 +72,7 @@ use places::Snapshot;
 /// # Costs
 ///
 /// A `get` and the guard's drop take the pool's one lock each, for a few instructions: no user code runs under it, but
-/// for a global allocator, which therefore can't use a bounded pool itself. A wait costs an allocation or two besides.
+/// for a global allocator, which therefore can't use a bounded pool itself. A wait costs a few small allocations besides.
 /// Items are boxed, as in `Pool`. An unused pool has no heap; a used one keeps room for as many idle items as there ever
 /// were.
 ///

@@ -142,31 +142,29 @@ fn threads<B: Bounded>(pool: &B, users: usize, plan: Plan) -> Sample {
 /// With `giving_up` one more task tells the others to give up waiting, at random, one each time it runs.
 fn tasks<B: Bounded>(pool: &Arc<B>, users: usize, plan: Plan, giving_up: bool) -> Sample {
     let begin = Instant::now() + plan.warm_up;
-    let told: Arc<[Notify]> = (0..users).map(|_| Notify::new()).collect();
+    let told: Vec<_> = (0..users).map(|_| Arc::new(Notify::new())).collect();
     let runtime = Runtime::new().expect("there can be a runtime");
-    let users = (0..users).map(|number| {
-        let told = giving_up.then(|| (Arc::clone(&told), number));
-        runtime.spawn(user(Arc::clone(pool), told, Tally::new(begin, plan)))
-    });
-    let users: Vec<_> = users.collect();
+    let user =
+        |told| runtime.spawn(user(Arc::clone(pool), Tally::new(begin, plan), giving_up.then(|| Arc::clone(told))));
+    let users: Vec<_> = told.iter().map(user).collect();
     if giving_up {
         runtime.spawn(tell(told, begin + plan.measured));
     }
     Tally::sample(users.into_iter().map(|user| runtime.block_on(user).expect("a user panicked")))
 }
 
-/// `told` is where it is told to give up, if it is.
-async fn user<B: Bounded>(pool: Arc<B>, told: Option<(Arc<[Notify]>, usize)>, mut tally: Tally) -> Tally {
+async fn user<B: Bounded>(pool: Arc<B>, mut tally: Tally, give_up: Option<Arc<Notify>>) -> Tally {
     loop {
         let start = Instant::now();
-        let item = match &told {
-            None => Some(pool.get_async().await),
-            Some((told, number)) => {
-                let give_up = async {
-                    told[*number].notified().await;
+        let get = async { Some(pool.get_async().await) };
+        let item = match &give_up {
+            None => get.await,
+            Some(told) => {
+                let told = async {
+                    told.notified().await;
                     None
                 };
-                or(async { Some(pool.get_async().await) }, give_up).await
+                or(get, told).await
             }
         };
         let last = tally.note(start, item.is_some());
@@ -182,7 +180,7 @@ async fn user<B: Bounded>(pool: Arc<B>, told: Option<(Arc<[Notify]>, usize)>, mu
 }
 
 /// The order is the same each time.
-async fn tell(told: Arc<[Notify]>, end: Instant) {
+async fn tell(told: Vec<Arc<Notify>>, end: Instant) {
     let mut random = 1_u64;
     while Instant::now() < end {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

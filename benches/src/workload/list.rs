@@ -84,6 +84,8 @@ const BASE: Workload = Workload {
     quick: true,
 };
 
+const BOUNDED: Workload = Workload { group: Group::Bounded, columns: WAITS, quick: false, ..BASE };
+
 pub(crate) static ALL: [Workload; 49] = [
     Workload {
         name: "pair",
@@ -431,93 +433,70 @@ pub(crate) static ALL: [Workload; 49] = [
     },
     Workload {
         name: "bounded-pair",
-        group: Group::Bounded,
         about: "one pair after another, 4 items",
         shape: Shape::Bounded(4, Usage::Pairs),
         columns: USE,
         targets: &[AS_FAST_AS_FAIR],
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-pair-async",
-        group: Group::Bounded,
         about: "the same in a task that never waits",
         shape: Shape::Bounded(4, Usage::AsyncPairs),
         columns: USE,
         targets: &[AS_FAST_AS_FAIR],
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-pair-2t",
-        group: Group::Bounded,
         about: "pairs in 2 threads, 2 items",
         shape: Shape::Bounded(2, Usage::Pairs),
         threads: 2,
         columns: USE,
         targets: &[AS_FAST_AS_FAIR],
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-wait-1",
-        group: Group::Bounded,
         about: "2 threads, 1 item, each wait timed",
         shape: Shape::Bounded(1, Usage::Threads),
         threads: 2,
-        columns: WAITS,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-wait-2",
-        group: Group::Bounded,
         about: "3 threads, 1 item, each wait timed",
         shape: Shape::Bounded(1, Usage::Threads),
         threads: 3,
-        columns: WAITS,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-wait-64",
-        group: Group::Bounded,
         about: "66 threads, 2 items, each wait timed",
         shape: Shape::Bounded(2, Usage::Threads),
         threads: 66,
-        columns: WAITS,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-wait-2-tasks",
-        group: Group::Bounded,
         about: "3 tasks, 1 item, each wait timed",
         shape: Shape::Bounded(1, Usage::Tasks),
         threads: 3,
-        columns: WAITS,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-wait-64-tasks",
-        group: Group::Bounded,
         about: "66 tasks, 2 items, each wait timed",
         shape: Shape::Bounded(2, Usage::Tasks),
         threads: 66,
-        columns: WAITS,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
     Workload {
         name: "bounded-given-up",
-        group: Group::Bounded,
         about: "64 tasks, 2 items, and waits given up at random",
         shape: Shape::Bounded(2, Usage::GivingUp),
         threads: 64,
         columns: GIVEN_UP,
-        quick: false,
-        ..BASE
+        ..BOUNDED
     },
 ];
