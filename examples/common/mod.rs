@@ -1,0 +1,193 @@
+//! What several examples share: arguments, errors, medians, and an allocator that counts.
+
+#![allow(dead_code, reason = "each example uses a part of it")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{env, error, fs, process};
+
+// ---- Arguments ------------------------------------------------------------------------------------------------------
+
+/// One argument of an example: `--flag VALUE`.
+pub(crate) struct Flag<'a> {
+    name: &'static str,
+    help: &'static str,
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    Number(&'a mut usize, RangeInclusive<usize>),
+    Path(&'a mut PathBuf),
+}
+
+impl<'a> Flag<'a> {
+    /// A whole number, whose default is what it is now.
+    pub(crate) fn number(
+        name: &'static str,
+        help: &'static str,
+        value: &'a mut usize,
+        limits: RangeInclusive<usize>,
+    ) -> Self {
+        Self { name, help, value: Value::Number(value, limits) }
+    }
+
+    /// A path, whose default is what it is now.
+    pub(crate) fn path(name: &'static str, help: &'static str, value: &'a mut PathBuf) -> Self {
+        Self { name, help, value: Value::Path(value) }
+    }
+
+    fn set(&mut self, given: &OsString) -> Result<(), Failure> {
+        match &mut self.value {
+            Value::Path(path) => **path = given.into(),
+            Value::Number(number, limits) => {
+                let given = given.to_string_lossy();
+                let parsed = given.parse().ok().filter(|parsed| limits.contains(parsed));
+                **number = parsed.ok_or_else(|| {
+                    let (low, high) = (limits.start(), limits.end());
+                    Failure::usage(format!("{} '{given}': expected a whole number from {low} to {high}", self.name))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn help_line(&self) -> String {
+        let (value, help) = match &self.value {
+            Value::Number(number, limits) => {
+                let limits = format!("{}, {} to {}", self.help, limits.start(), limits.end());
+                ("N", format!("{limits:47} [default: {number}]"))
+            }
+            Value::Path(path) => ("PATH", format!("{:47} [default: {}]", self.help, path.display())),
+        };
+        format!("  {:18}{help}\n", format!("{} {value}", self.name))
+    }
+}
+
+/// Reads the command line. With `--help` it prints what there is and ends the process.
+pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> {
+    let lines: String = flags.iter().map(Flag::help_line).collect();
+    let mut args = env::args_os().skip(1);
+    while let Some(arg) = args.next() {
+        let arg = arg.to_string_lossy();
+        if arg == "--help" || arg == "-h" {
+            print!("{about}\n\n{lines}  --help            print this\n");
+            process::exit(0);
+        }
+        let flag = flags.iter_mut().find(|flag| flag.name == arg);
+        let flag = flag.ok_or_else(|| Failure::usage(format!("unknown argument {arg} (try --help)")))?;
+        flag.set(&args.next().ok_or_else(|| Failure::usage(format!("{arg} needs a value")))?)?;
+    }
+    Ok(())
+}
+
+// ---- Files and errors -----------------------------------------------------------------------------------------------
+
+/// Writes a file, and makes the folder it is to be in.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = folder.and_then(|()| fs::write(path, text));
+    written.map_err(|error| Failure { message: format!("cannot write '{}': {error}", path.display()), status: 1 })
+}
+
+/// What to print before giving up, and the exit status.
+pub(crate) struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: String) -> Self {
+        Self { message, status: 2 }
+    }
+}
+
+impl<E: Into<Box<dyn error::Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { message: error.into().to_string(), status: 1 }
+    }
+}
+
+/// The end of every example.
+pub(crate) fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, status }) => {
+            eprintln!("{name}: {message}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+// ---- Numbers --------------------------------------------------------------------------------------------------------
+
+/// The middle one of several samples.
+pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+/// The nth number of a random sequence (SplitMix64).
+pub(crate) fn random(nth: u64) -> u64 {
+    let mut z = (nth + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+// ---- Allocations ----------------------------------------------------------------------------------------------------
+
+/// The system's allocator, with a count of allocations and reallocations while [`allocations`] is at work. Otherwise
+/// it costs the look at a flag, so that what is timed is not slowed down by the counting.
+pub(crate) struct Counting;
+
+static COUNTED: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many allocations there are in all threads while this runs.
+pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
+    // ORDERING: Relaxed, here and below: a counter and its switch, which order nothing. Threads that `run` starts and
+    // joins are ordered by that.
+    COUNTED.store(true, Ordering::Relaxed);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let result = run();
+    COUNTED.store(false, Ordering::Relaxed);
+    (ALLOCATIONS.load(Ordering::Relaxed) - before, result)
+}
+
+impl Counting {
+    fn count() {
+        if COUNTED.load(Ordering::Relaxed) {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+// SAFETY: everything is done by `System`.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::count();
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
