@@ -111,6 +111,9 @@ where
     Ok(seconds)
 }
 
+/// One way to come by batches.
+type Way = fn(u64, usize) -> Result<f64, Failure>;
+
 fn pooled(items: u64, in_flight: usize) -> Result<f64, Failure> {
     send_all(items, in_flight, || BATCHES.get())
 }
@@ -130,7 +133,7 @@ fn run() -> Result<(), Failure> {
     common::parse("Hands items from one thread to another in pooled batches of 100.", &mut flags)?;
     let items = items as u64;
 
-    let ways: [(&str, fn(u64, usize) -> Result<f64, Failure>); 2] = [("pooled", pooled), ("a fresh Vec", fresh)];
+    let ways: [(&str, Way); 2] = [("pooled", pooled), ("a fresh Vec", fresh)];
     let mut seconds = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
         for ((_, send), seconds) in ways.iter().zip(&mut seconds) {
