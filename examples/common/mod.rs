@@ -140,22 +140,25 @@ pub(crate) fn random(nth: u64) -> u64 {
 
 // ---- Allocations ----------------------------------------------------------------------------------------------------
 
-/// The system's allocator, with a count of allocations and reallocations while [`allocations`] is at work. Otherwise
-/// it costs the look at a flag, so that what is timed is not slowed down by the counting.
+/// The system's allocator, with a count of allocations and reallocations where that is asked for. Where it isn't, it costs
+/// the look at a flag, so that what is timed is not slowed down by counting.
 pub(crate) struct Counting;
 
 static COUNTED: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+/// Says whether to count from now on; returns how many were counted so far, in all threads.
+pub(crate) fn count_allocations(on: bool) -> usize {
+    // ORDERING: Relaxed, as all in this part: a counter and its switch, which order nothing.
+    COUNTED.store(on, Ordering::Relaxed);
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
 /// How many allocations there are in all threads while this runs.
 pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
-    // ORDERING: Relaxed, here and below: a counter and its switch, which order nothing. Threads that `run` starts and
-    // joins are ordered by that.
-    COUNTED.store(true, Ordering::Relaxed);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = count_allocations(true);
     let result = run();
-    COUNTED.store(false, Ordering::Relaxed);
-    (ALLOCATIONS.load(Ordering::Relaxed) - before, result)
+    (count_allocations(false) - before, result)
 }
 
 impl Counting {

@@ -1,0 +1,112 @@
+//! The example `server`: nothing of one request can be seen by the next, though both are answered in the same memory.
+
+mod common;
+#[path = "../examples/server/context.rs"]
+mod context;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{iter, panic};
+
+use common::Dice;
+use context::{Context, Fresh, FromPools, Reply, Reused, Step, Supply, Tally, Word};
+use hyper::body::Buf;
+use hyper::header::{HeaderName, HeaderValue};
+
+struct Request {
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn any(dice: &mut Dice) -> Request {
+        let user = HeaderValue::from_str(&format!("user-{}", dice.below(1000))).unwrap();
+        let mut headers = vec![(HeaderName::from_static("x-user"), user)];
+        headers.truncate(dice.below(2));
+        for number in 0..dice.below(5) {
+            headers.push((format!("x-{number}").parse().unwrap(), HeaderValue::from_static("secret")));
+        }
+        let words = dice.below(300);
+        let mut body: Vec<u8> = (0..words)
+            .flat_map(|_| format!("w{}{}", dice.below(100), [" ", ", ", "\n"][dice.below(3)]).into_bytes())
+            .collect();
+        if dice.below(10) == 0 {
+            body.push(0xff); // not UTF-8
+        }
+        Request { path: format!("/{}", dice.below(1000)), headers, body }
+    }
+
+    fn answer<S: Supply>(&self) -> S::Context {
+        let mut context = S::context();
+        context.headers.extend(self.headers.iter().cloned());
+        context.body.extend_from_slice(&self.body);
+        context.answer(&self.path);
+        context
+    }
+}
+
+/// Takes out all that is idle in a pool. Each item must be as a new one.
+fn assert_idle_as_new<T: Reused>() {
+    let idle: Vec<_> = iter::from_fn(|| T::pool().try_get()).collect();
+    assert!(!idle.is_empty(), "there is nothing that could have been left");
+    for item in &idle {
+        assert_eq!(format!("{item:?}"), format!("{:?}", T::default()));
+    }
+}
+
+fn assert_nothing_left() {
+    assert_idle_as_new::<Context<FromPools>>();
+    assert_idle_as_new::<Word>();
+    assert_idle_as_new::<Tally>();
+    assert_idle_as_new::<Step>();
+}
+
+/// The pools are `static`: while one test uses them, the others wait.
+fn alone() -> MutexGuard<'static, ()> {
+    static POOLS: Mutex<()> = Mutex::new(());
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn answers_are_those_of_fresh_contexts() {
+    let _alone = alone();
+    let mut dice = Dice::new(1);
+    for _ in 0..500 {
+        let request = Request::any(&mut dice);
+        assert_eq!(request.answer::<FromPools>().reply, request.answer::<Fresh>().reply);
+    }
+}
+
+#[test]
+fn nothing_is_left_after_a_request() {
+    let _alone = alone();
+    let mut dice = Dice::new(2);
+    for _ in 0..100 {
+        drop(Request::any(&mut dice).answer::<FromPools>());
+        assert_nothing_left();
+    }
+}
+
+#[test]
+fn nothing_is_left_after_a_panic() {
+    let _alone = alone();
+    let panicked = panic::catch_unwind(|| {
+        let _context = Request::any(&mut Dice::new(3)).answer::<FromPools>();
+        panic!("in the middle of a request");
+    });
+    assert!(panicked.is_err());
+    assert_nothing_left();
+}
+
+#[test]
+fn nothing_is_left_after_half_a_reply() {
+    let _alone = alone();
+    let context = Request::any(&mut Dice::new(4)).answer::<FromPools>();
+    let length = context.reply.len();
+    let mut reply = Reply::<FromPools>::new(context);
+    reply.advance(length / 2);
+    assert_eq!(reply.chunk().len(), length - length / 2);
+    drop(reply); // the client is gone
+    assert_nothing_left();
+    assert_eq!(Reply::<FromPools>::new(FromPools::context()).remaining(), 0);
+}
