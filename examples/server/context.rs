@@ -97,7 +97,7 @@ impl<S: Supply> Context<S> {
     /// Answers a request whose headers and body are here already: who asked, the ten words that are there most often with
     /// the first line of each, and the steps it took.
     pub(crate) fn answer(&mut self, path: &str) {
-        let text = str::from_utf8(&self.body).unwrap_or_default();
+        let text = std::str::from_utf8(&self.body).unwrap_or_default();
         for (number, line) in text.lines().enumerate() {
             for word in line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
                 let mut next = S::supply::<Word>();
