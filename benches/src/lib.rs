@@ -95,3 +95,8 @@ fn compare(comparison: &Comparison, arguments: &[String]) -> Result<(), String> 
     }
     Ok(())
 }
+
+/// The page on migrating is tested here, where the other pools are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating.md")]
+struct Migrating;
