@@ -17,8 +17,8 @@
 //!
 //! Each page is compressed and searched with what is in the pools, and with what is made for it, in turn, and the rounds
 //! are compared by pairs. Both must give the same; what was compressed must come out again as it was, and the search
-//! must find what was written. Allocations are counted in rounds of their own, which are not timed; those are Rust's, as zstd is
-//! written in C and makes its tables with `malloc`.
+//! must find what was written. Allocations are counted in rounds of their own, which are not timed. Those are Rust's: zstd
+//! is written in C and makes its tables with `malloc`.
 
 mod common;
 

@@ -56,6 +56,14 @@
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`].
 //!
+//! # Features
+//!
+//! All are off by default.
+//!
+//! - `bounded`: `BoundedPool`.
+//! - `metrics`: `Stats::publish` hands a pool's numbers to the recorder of the `metrics` crate.
+//! - `tracing`: each sweep is an event, at debug level.
+//!
 //! # Under loom
 //!
 //! Built with `RUSTFLAGS="--cfg loom"` the whole pool runs on [loom](https://docs.rs/loom)'s atomics, so that a program
@@ -98,6 +106,10 @@ pub use sweep::Swept;
 #[cfg(all(feature = "bounded", doctest))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(feature = "metrics", doctest))]
+#[doc = include_str!("../docs/observing.md")]
+struct Observing;
 
 #[cfg(all(feature = "bounded", any(doc, doctest)))]
 #[doc = include_str!("../docs/which-pool.md")]

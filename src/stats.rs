@@ -47,6 +47,56 @@ pub struct Stats {
     pub idle: usize,
 }
 
+#[cfg(feature = "metrics")]
+impl Stats {
+    /// Hands these numbers to the recorder of the `metrics` crate, labelled with the pool's name: `ebbtide_idle` as a gauge, the
+    /// others as counters, `ebbtide_<field>_total`. To be called every so often; nothing is handed over by itself. Needs the
+    /// feature `metrics`.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// static BUFFERS: Pool<Vec<u8>> = Pool::new();
+    ///
+    /// drop(BUFFERS.get());
+    /// BUFFERS.stats().publish("buffers"); // ebbtide_created_total{pool="buffers"} 1, and so on
+    /// ```
+    pub fn publish(&self, pool: impl Into<std::borrow::Cow<'static, str>>) {
+        // All by name, so that none can be forgotten.
+        let Self {
+            refills,
+            steals,
+            rescues,
+            created,
+            spills,
+            refused,
+            rejected,
+            sweeps,
+            dropped,
+            left_busy,
+            failed_barriers,
+            idle,
+        } = *self;
+        let pool = metrics::SharedString::from(pool.into());
+        for (name, count) in [
+            ("ebbtide_refills_total", refills),
+            ("ebbtide_steals_total", steals),
+            ("ebbtide_rescues_total", rescues),
+            ("ebbtide_created_total", created),
+            ("ebbtide_spills_total", spills),
+            ("ebbtide_refused_total", refused),
+            ("ebbtide_rejected_total", rejected),
+            ("ebbtide_sweeps_total", sweeps),
+            ("ebbtide_dropped_total", dropped),
+            ("ebbtide_left_busy_total", left_busy),
+            ("ebbtide_failed_barriers_total", failed_barriers),
+        ] {
+            metrics::counter!(name, "pool" => pool.clone()).absolute(count as u64);
+        }
+        metrics::gauge!("ebbtide_idle", "pool" => pool).set(idle as f64);
+    }
+}
+
 /// One thread's counts, in its slot set. Only the thread that owns the slot set writes them, with plain loads and
 /// stores; so they cost no shared cache line.
 #[derive(Debug, Default)]

@@ -12,6 +12,9 @@
 //! What a sweep from epoch `e` to `e + 1` drops is stamped `e - 1` or earlier, so it was put before the last sweep. What it
 //! collects from private slots was put before it advances the epoch, and is stamped `e`: the next sweep may drop it.
 
+mod watch;
+
+use std::any::type_name;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -22,6 +25,7 @@ pub(crate) use crate::private::Purpose;
 use crate::private::{SlotSet, Taken};
 use crate::store::Store;
 use crate::sync::fence;
+pub(crate) use watch::Watch;
 
 /// What a sweep did; from [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear).
 ///
@@ -58,6 +62,7 @@ pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
     /// What was taken, with the home of its slot set.
     collected: Vec<(u16, Taken<T>)>,
     left_busy: usize,
+    watch: Watch,
 }
 
 /// What a sweep decided to drop.
@@ -66,6 +71,7 @@ pub(crate) struct Condemned<T> {
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
     swept: Swept,
+    watch: Watch,
 }
 
 /// One whole sweep; `None` if another one has the token.
@@ -85,7 +91,8 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
         let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
         let collected = Vec::with_capacity(sets.len());
-        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0 })
+        let watch = Watch::begin(purpose, store.epoch());
+        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, watch })
     }
 
     /// Closes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
@@ -159,7 +166,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: condemned, empties, stashes, swept }
+        Condemned { batches: condemned, empties, stashes, swept, watch: self.watch }
     }
 }
 
@@ -183,7 +190,7 @@ fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, wanted: usize
 }
 
 impl<T> Condemned<T> {
-    /// Drops every item; returns the first panic of an item's `Drop`.
+    /// Drops every item and tells of it; returns the first panic, of an item's `Drop` or of who was told.
     pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
         let mut first = None;
         for mut batch in self.batches {
@@ -192,6 +199,9 @@ impl<T> Condemned<T> {
             }
         }
         drop((self.empties, self.stashes));
+        if let Some(panic) = self.watch.end(type_name::<T>(), self.swept) {
+            keep_first(&mut first, panic);
+        }
         (self.swept, first)
     }
 }

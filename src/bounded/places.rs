@@ -7,6 +7,7 @@
 //!
 //! An item that is to be dropped keeps its place until its `Drop` has run: else a new one could exist beside it.
 
+use std::any::type_name;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +17,7 @@ use super::error::Refused;
 use super::line::{Line, Ticket};
 use crate::item::{Item, Payload, drop_each, keep_first, raise};
 use crate::stats::Stats;
-use crate::sweep::{Purpose, Swept};
+use crate::sweep::{Purpose, Swept, Watch};
 use crate::sync::Counter;
 use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 
@@ -300,10 +301,17 @@ impl<T> Places<T> {
         self.settle_or_raise(after);
     }
 
-    /// Ages the idle items or takes them all, and drops what is to go; returns the first panic.
+    /// Ages the idle items or takes them all, drops what is to go, and tells of it; returns the first panic.
     pub(crate) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
-        let (swept, after) = self.lock().sweep(purpose);
-        (swept, self.settle(after))
+        let mut state = self.lock();
+        let watch = Watch::begin(purpose, state.epoch);
+        let (swept, after) = state.sweep(purpose);
+        drop(state);
+        let mut first = self.settle(after);
+        if let Some(panic) = watch.end(type_name::<T>(), swept) {
+            keep_first(&mut first, panic);
+        }
+        (swept, first)
     }
 
     pub(super) fn close(&self) {

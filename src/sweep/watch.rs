@@ -1,0 +1,39 @@
+//! What a sweep tells to `tracing`. Without the feature, and under loom, nothing: the type is empty then.
+
+use super::{Purpose, Swept};
+use crate::item::Payload;
+
+/// A sweep that is being watched, since it began.
+pub(crate) struct Watch {
+    #[cfg(all(feature = "tracing", not(loom)))]
+    begun: (Purpose, usize, std::time::Instant),
+}
+
+#[cfg(all(feature = "tracing", not(loom)))]
+impl Watch {
+    pub(crate) fn begin(purpose: Purpose, epoch: usize) -> Self {
+        Self { begun: (purpose, epoch, std::time::Instant::now()) }
+    }
+
+    /// Tells of the sweep of a pool whose items have this type. To be called when the items are dropped and nothing is held,
+    /// as a subscriber is user code and may use the pool. Returns its panic.
+    pub(crate) fn end(self, item: &'static str, swept: Swept) -> Option<Payload> {
+        let (purpose, epoch, since) = self.begun;
+        let Swept { dropped, kept, left_busy } = swept;
+        let micros = since.elapsed().as_micros() as u64;
+        let tell =
+            || tracing::debug!(target: "ebbtide", item, ?purpose, epoch, dropped, kept, left_busy, micros, "swept");
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell)).err()
+    }
+}
+
+#[cfg(not(all(feature = "tracing", not(loom))))]
+impl Watch {
+    pub(crate) fn begin(_: Purpose, _: usize) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn end(self, _: &'static str, _: Swept) -> Option<Payload> {
+        None
+    }
+}

@@ -1,0 +1,290 @@
+//! What a pool tells of itself, with the features `tracing` and `metrics`: an event for each sweep, and its numbers.
+#![cfg(all(feature = "metrics", feature = "tracing"))]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{Ledger, MANUAL, Maker, alone, lock, panic_of, until};
+use ebbtide::{DefaultRecycle, Pool, Settings, Stats};
+use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{set_global_default, with_default};
+use tracing::{Event, Level, Subscriber};
+
+// ---- tracing --------------------------------------------------------------------------------------------------------
+
+/// Writes down every event of this crate's as a line, after it did something else.
+struct Scribe<F> {
+    lines: Arc<Mutex<Vec<Line>>>,
+    first: F,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "ebbtide" && *metadata.level() == Level::DEBUG
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        (self.first)();
+        let mut line = Line::default();
+        event.record(&mut line);
+        lock(&self.lines).push(line);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// The fields and their values, but for the time.
+#[derive(Default)]
+struct Line {
+    text: String,
+    micros: u64,
+}
+
+impl Visit for Line {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "micros" => self.micros = value,
+            _ => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.text += &format!(" {}={value:?}", field.name());
+    }
+}
+
+/// What is told while `work` runs, to a subscriber that does `first` before it writes a line down.
+fn told(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
+    let lines = Arc::default();
+    with_default(Scribe { lines: Arc::clone(&lines), first }, work);
+    std::mem::take(&mut *lock(&lines))
+}
+
+fn texts(lines: &[Line]) -> Vec<&str> {
+    lines.iter().map(|line| &*line.text).collect()
+}
+
+#[test]
+fn each_sweep_is_told_of() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(ledger), MANUAL);
+    let use_it = || {
+        drop((pool.get(), pool.get()));
+        pool.advance();
+        drop(pool.get()); // one of them is young again
+        pool.advance();
+        pool.clear();
+    };
+    let item = "message=swept item=observing::common::Counted";
+    let expected = [
+        format!(" {item} purpose=Advance epoch=0 dropped=0 kept=2 left_busy=0"),
+        format!(" {item} purpose=Advance epoch=1 dropped=1 kept=1 left_busy=0"),
+        format!(" {item} purpose=Clear epoch=2 dropped=1 kept=0 left_busy=0"),
+    ];
+    assert_eq!(texts(&told(|| (), use_it)), expected);
+}
+
+#[cfg(feature = "bounded")]
+#[test]
+fn each_sweep_of_a_bounded_pool_is_told_of() {
+    let settings = ebbtide::bounded::Settings::new(4).manual();
+    let pool: ebbtide::BoundedPool<String> = ebbtide::BoundedPool::with_settings(DefaultRecycle, settings);
+    let use_it = || {
+        drop(pool.get());
+        pool.advance();
+        pool.clear();
+    };
+    let item = "message=swept item=alloc::string::String";
+    let expected = [
+        format!(" {item} purpose=Advance epoch=0 dropped=0 kept=1 left_busy=0"),
+        format!(" {item} purpose=Clear epoch=1 dropped=1 kept=0 left_busy=0"),
+    ];
+    assert_eq!(texts(&told(|| (), use_it)), expected);
+}
+
+/// Takes two milliseconds to drop.
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn the_time_is_that_of_the_whole_sweep() {
+    let pool = Pool::with_settings(|| Slow, MANUAL);
+    let start = Instant::now();
+    let lines = told(
+        || (),
+        || {
+            drop((pool.get(), pool.get()));
+            pool.clear();
+        },
+    );
+    assert!((4000..=start.elapsed().as_micros() as u64).contains(&lines[0].micros), "{} µs", lines[0].micros);
+}
+
+/// When it is told, the items are gone and the pool is free: the subscriber sweeps it itself.
+#[test]
+fn nothing_is_held_while_it_is_told() {
+    let ledger = Ledger::new();
+    let pool = Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL));
+    let again = Arc::clone(&pool);
+    let lines = told(
+        move || {
+            assert_eq!(ledger.live(), 0);
+            assert!(again.clear().is_some(), "another sweep may run");
+            drop(again.get());
+        },
+        || {
+            drop(pool.get());
+            pool.clear();
+        },
+    );
+    assert_eq!(lines.len(), 1);
+    assert_eq!(pool.idle(), 1);
+}
+
+#[test]
+fn a_panic_of_the_subscriber_goes_to_the_caller() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL);
+    drop(pool.get());
+    let panic = panic_of(|| told(|| panic!("out of ink"), || _ = pool.clear()));
+    assert_eq!(panic, "out of ink");
+    assert_eq!((ledger.live(), pool.stats().sweeps), (0, 1));
+    drop(pool.get());
+    assert!(pool.clear().is_some());
+    ledger.assert_all_dropped_once();
+}
+
+/// The janitor tells too, and survives who listens.
+#[test]
+fn the_janitor_tells_too() {
+    if !alone("the_janitor_tells_too") {
+        return;
+    }
+    static FAILED: AtomicBool = AtomicBool::new(false);
+    let lines: Arc<Mutex<Vec<Line>>> = Arc::default();
+    let fail_once = || assert!(FAILED.swap(true, Ordering::SeqCst), "out of ink");
+    set_global_default(Scribe { lines: Arc::clone(&lines), first: fail_once }).unwrap();
+    let pool = Pool::with_settings(String::new, Settings::new().every(Duration::from_millis(1)));
+    drop(pool.get());
+    until("the janitor has told of three sweeps after the one that failed", || lock(&lines).len() >= 3);
+    assert!(FAILED.load(Ordering::SeqCst));
+}
+
+// ---- metrics --------------------------------------------------------------------------------------------------------
+
+/// Numbers by metric and labels. A gauge is kept as the bits of its value, as that is how it comes.
+#[derive(Default)]
+struct Register {
+    counters: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    gauges: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+}
+
+fn name(key: &Key) -> String {
+    let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+    format!("{} {}", key.name(), labels.join(","))
+}
+
+impl Recorder for Register {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {
+        Arc::clone(lock(&self.counters).entry(name(key)).or_default()).into()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
+        Arc::clone(lock(&self.gauges).entry(name(key)).or_default()).into()
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
+        panic!("a histogram called {}", name(key))
+    }
+}
+
+impl Register {
+    /// All counters that aren't 0, and all gauges.
+    fn numbers(&self) -> Vec<String> {
+        let (counters, gauges) = (lock(&self.counters), lock(&self.gauges));
+        let counters = counters.iter().map(|(name, value)| (name, value.load(Ordering::SeqCst)));
+        let counters = counters.filter(|&(_, value)| value > 0).map(|(name, value)| format!("{name}: {value}"));
+        let gauges = gauges.iter().map(|(name, value)| (name, f64::from_bits(value.load(Ordering::SeqCst))));
+        counters.chain(gauges.map(|(name, value)| format!("{name}: {value}"))).collect()
+    }
+}
+
+#[test]
+fn every_number_is_published() {
+    let mut stats = Stats::default();
+    let counters = [
+        ("refills", &mut stats.refills),
+        ("steals", &mut stats.steals),
+        ("rescues", &mut stats.rescues),
+        ("created", &mut stats.created),
+        ("spills", &mut stats.spills),
+        ("refused", &mut stats.refused),
+        ("rejected", &mut stats.rejected),
+        ("sweeps", &mut stats.sweeps),
+        ("dropped", &mut stats.dropped),
+        ("left_busy", &mut stats.left_busy),
+        ("failed_barriers", &mut stats.failed_barriers),
+    ];
+    // Each another number, so that none can stand in for another.
+    let mut expected = Vec::new();
+    for (number, (name, counter)) in (1..).zip(counters) {
+        *counter = number;
+        expected.push(format!("ebbtide_{name}_total pool=buffers: {number}"));
+    }
+    expected.sort();
+    stats.idle = 100;
+    expected.push("ebbtide_idle pool=buffers: 100".to_owned());
+
+    let register = Register::default();
+    with_local_recorder(&register, || {
+        stats.publish("buffers");
+        stats.publish("buffers"); // the same once more changes nothing
+    });
+    assert_eq!(register.numbers(), expected);
+}
+
+#[test]
+fn pools_are_told_apart() {
+    let register = Register::default();
+    let pools = [Pool::<String>::new(), Pool::<String>::new()];
+    drop((pools[0].get(), pools[0].get()));
+    with_local_recorder(&register, || {
+        for (number, pool) in pools.iter().enumerate() {
+            pool.stats().publish(format!("pool {number}"));
+        }
+    });
+    let expected =
+        ["ebbtide_created_total pool=pool 0: 2", "ebbtide_idle pool=pool 0: 2", "ebbtide_idle pool=pool 1: 0"];
+    assert_eq!(register.numbers(), expected);
+    // What falls again is a gauge.
+    pools[0].clear();
+    with_local_recorder(&register, || pools[0].stats().publish("pool 0"));
+    assert!(register.numbers().contains(&"ebbtide_idle pool=pool 0: 0".to_owned()));
+}
