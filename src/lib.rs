@@ -27,6 +27,7 @@
 //! | your own way of making, resetting or refusing items | [`Recycle`] with [`Pool::with_recycle`] |
 //! | your own epochs, limits or number of private slots | [`Settings`] with [`Pool::with_settings`] |
 //! | guards without a lifetime | [`Pool::get_owned`] |
+//! | byte buffers of different sizes, or something to copy through them | [`BufferPool`] and [`buffers`] |
 //! | a limit on how many exist, and a `get` that waits | `BoundedPool`, with the feature `bounded` |
 //!
 //! # What happens to an item
@@ -75,6 +76,7 @@ mod array;
 mod batch;
 #[cfg(feature = "bounded")]
 pub mod bounded;
+pub mod buffers;
 mod guard;
 mod item;
 #[cfg_attr(all(loom, not(loom_is_shuttle)), path = "janitor_loom.rs")]
@@ -92,6 +94,7 @@ mod sync;
 
 #[cfg(feature = "bounded")]
 pub use bounded::BoundedPool;
+pub use buffers::BufferPool;
 pub use guard::{OwnedPooled, Pooled};
 pub use janitor::advance_all;
 #[cfg(all(loom, not(loom_is_shuttle)))]

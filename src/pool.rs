@@ -417,7 +417,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 
     #[inline(always)]
-    fn take_or(&self, create: impl FnOnce() -> T) -> Item<T> {
+    pub(crate) fn take_or(&self, create: impl FnOnce() -> T) -> Item<T> {
         match self.take() {
             Some(item) => item,
             None => self.make(create),
@@ -426,7 +426,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 
     #[cold]
     #[inline(never)]
-    fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+    pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
         let item = Item::new(create());
         self.store().count_created();
         item

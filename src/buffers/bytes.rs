@@ -1,0 +1,82 @@
+//! Buffers and the `bytes` crate: `Bytes` made of a buffer, and `BufMut` for one that is being filled.
+
+use std::ops::Deref;
+
+use bytes::buf::UninitSlice;
+use bytes::{Buf, BufMut, Bytes};
+
+use super::{BufferPool, PooledBuffer};
+
+/// The buffer's bytes, not copied. The buffer goes back into its pool when the last `Bytes` that has a part of it is
+/// dropped, on whatever thread; until then all of it is in use, however small that part.
+///
+/// Costs one allocation, of the header with which `Bytes` counts its clones. For a pool that is not in a `static`, take the
+/// buffer with [`get_owned`](BufferPool::get_owned).
+///
+/// ```
+/// use bytes::Bytes;
+/// use ebbtide::BufferPool;
+///
+/// static BUFFERS: BufferPool = BufferPool::new();
+///
+/// let mut buffer = BUFFERS.get(100);
+/// buffer.extend_from_slice(b"hello, Ada");
+/// let text = Bytes::from(buffer);
+/// let name = text.slice(7..);
+/// drop(text);
+/// assert_eq!(BUFFERS.idle_bytes(), 0);
+/// std::thread::spawn(move || assert_eq!(name, "Ada")).join().unwrap();
+/// assert_eq!(BUFFERS.idle_bytes(), 1024);
+/// ```
+impl<P: Deref<Target = BufferPool> + Send + 'static> From<PooledBuffer<P>> for Bytes {
+    fn from(buffer: PooledBuffer<P>) -> Self {
+        Bytes::from_owner(buffer)
+    }
+}
+
+/// Appends, as `Vec<u8>` does, and grows as that does.
+///
+/// ```
+/// use bytes::BufMut;
+/// use ebbtide::BufferPool;
+///
+/// let pool = BufferPool::new();
+/// let mut packet = pool.get(100);
+/// packet.put_u16(443);
+/// packet.put_slice(b"hello");
+/// assert_eq!(**packet, *b"\x01\xbbhello");
+/// ```
+// SAFETY: all of it is the `BufMut` of the `Vec` that the guard has; `chunk_mut` and `advance_mut` reach the same one, as
+// nothing but the guard's owner can swap it.
+unsafe impl<P: Deref<Target = BufferPool>> BufMut for PooledBuffer<P> {
+    #[inline]
+    fn remaining_mut(&self) -> usize {
+        (**self).remaining_mut()
+    }
+
+    #[inline]
+    unsafe fn advance_mut(&mut self, count: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { (**self).advance_mut(count) };
+    }
+
+    #[inline]
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        (**self).chunk_mut()
+    }
+
+    #[inline]
+    fn put<B: Buf>(&mut self, bytes: B) {
+        (**self).put(bytes);
+    }
+
+    #[inline]
+    fn put_slice(&mut self, bytes: &[u8]) {
+        (**self).put_slice(bytes);
+    }
+
+    #[inline]
+    fn put_bytes(&mut self, byte: u8, count: usize) {
+        (**self).put_bytes(byte, count);
+    }
+}

@@ -1,0 +1,57 @@
+//! The classes: a size for each power of two, and what happens to a buffer on its way into one.
+
+use crate::recycle::Recycle;
+
+/// The size of the first class, as a power of two.
+const FIRST: u32 = 6;
+
+/// How many sizes there are: 64 bytes to 1 GiB.
+pub(super) const COUNT: usize = 25;
+
+pub(super) const MIN_SIZE: usize = size(0);
+pub(super) const MAX_SIZE: usize = size(COUNT - 1);
+
+/// The least capacity of a class's buffers.
+#[inline]
+pub(super) const fn size(index: usize) -> usize {
+    1 << (index + FIRST as usize)
+}
+
+/// The last class whose size is at most this capacity; the first for what is less than all, and one that doesn't exist
+/// for what is too large.
+#[inline]
+pub(super) const fn index(capacity: usize) -> usize {
+    (capacity | MIN_SIZE).ilog2() as usize - FIRST as usize
+}
+
+/// The recycler of one class: its buffers come back empty and exactly as large as the class says.
+#[derive(Debug)]
+pub(super) struct Class {
+    size: u32,
+    /// The largest capacity that is kept, though not all of it: up to the next class, or its own size in the last one.
+    most: u32,
+}
+
+impl Class {
+    pub(super) const fn new(index: usize, last: bool) -> Self {
+        let size = size(index) as u32;
+        Self { size, most: if last { size } else { 2 * size - 1 } }
+    }
+}
+
+impl Recycle<Vec<u8>> for Class {
+    fn create(&self) -> Vec<u8> {
+        Vec::with_capacity(self.size as usize)
+    }
+
+    #[inline]
+    fn recycle(&self, buffer: &mut Vec<u8>) -> bool {
+        let (size, most) = (self.size as usize, self.most as usize);
+        buffer.clear();
+        if !(size..=most).contains(&buffer.capacity()) {
+            return false;
+        }
+        buffer.shrink_to(size);
+        true
+    }
+}

@@ -1,0 +1,138 @@
+//! A buffer in use, which goes back when its guard is dropped.
+
+use std::fmt;
+use std::io::{self, IoSlice, Write};
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::ptr;
+
+use super::BufferPool;
+use crate::item::Item;
+
+/// A buffer in use; from [`BufferPool::get`]. Derefs to `Vec<u8>`, and goes back into the pool when it is dropped.
+///
+/// `P` is how it holds its pool: `&BufferPool` from [`get`](BufferPool::get), or `Arc<BufferPool>` from
+/// [`get_owned`](BufferPool::get_owned). Without it, it is the guard of a pool in a `static`.
+///
+/// Two words, and an empty or a full buffer makes no difference to it: it may be grown, shrunk or swapped for another, and
+/// goes to where its capacity fits then. Forgetting it leaks the buffer and does no other harm.
+///
+/// ```
+/// use std::io::Write;
+/// use ebbtide::BufferPool;
+/// use ebbtide::buffers::PooledBuffer;
+///
+/// static BUFFERS: BufferPool = BufferPool::new();
+///
+/// fn greeting(name: &str) -> PooledBuffer {
+///     let mut buffer = BUFFERS.get(100);
+///     write!(buffer, "hello, {name}").expect("a buffer takes all");
+///     buffer
+/// }
+///
+/// assert_eq!(**greeting("Ada"), *b"hello, Ada");
+/// ```
+pub struct PooledBuffer<P: Deref<Target = BufferPool> = &'static BufferPool> {
+    buffer: ManuallyDrop<Item<Vec<u8>>>,
+    pool: P,
+}
+
+impl<P: Deref<Target = BufferPool>> PooledBuffer<P> {
+    #[inline]
+    pub(super) fn new(buffer: Item<Vec<u8>>, pool: P) -> Self {
+        Self { buffer: ManuallyDrop::new(buffer), pool }
+    }
+
+    /// Takes the buffer out of the pool's hands, as it is. Costs one deallocation, of its box.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::PooledBuffer;
+    ///
+    /// let pool = BufferPool::new();
+    /// let mut buffer = pool.get(100);
+    /// buffer.push(1);
+    /// let mine: Vec<u8> = PooledBuffer::detach(buffer);
+    /// assert_eq!(mine, [1]);
+    /// ```
+    #[must_use]
+    pub fn detach(guard: Self) -> Vec<u8> {
+        let mut guard = ManuallyDrop::new(guard);
+        // SAFETY: each field is taken once, as `guard` is never dropped.
+        let (buffer, pool) = unsafe { (ManuallyDrop::take(&mut guard.buffer), ptr::read(&guard.pool)) };
+        drop(pool);
+        buffer.into_inner()
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> Drop for PooledBuffer<P> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; nothing reads `self.buffer` after its guard's drop.
+        let buffer = unsafe { ManuallyDrop::take(&mut self.buffer) };
+        self.pool.give_back(buffer);
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> Deref for PooledBuffer<P> {
+    type Target = Vec<u8>;
+
+    #[inline]
+    fn deref(&self) -> &Vec<u8> {
+        &self.buffer
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> DerefMut for PooledBuffer<P> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> AsRef<[u8]> for PooledBuffer<P> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// Appends, as `Vec<u8>` does; never fails.
+impl<P: Deref<Target = BufferPool>> Write for PooledBuffer<P> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (**self).write(bytes)
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        (**self).write_vectored(slices)
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_all(bytes)
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> Extend<u8> for PooledBuffer<P> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        (**self).extend(bytes);
+    }
+}
+
+impl<'a, P: Deref<Target = BufferPool>> Extend<&'a u8> for PooledBuffer<P> {
+    fn extend<I: IntoIterator<Item = &'a u8>>(&mut self, bytes: I) {
+        (**self).extend(bytes);
+    }
+}
+
+impl<P: Deref<Target = BufferPool>> fmt::Debug for PooledBuffer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

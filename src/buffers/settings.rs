@@ -1,0 +1,300 @@
+//! What can be set about a buffer pool, and the limits of each setting.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::class::{self, Class, MAX_SIZE, MIN_SIZE};
+use crate::settings::{self, MIN_EVERY, Manual, Timed};
+
+/// What can be set about a [`BufferPool`](super::BufferPool). Passed to
+/// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks it.
+///
+/// A bad value in a `static` does not compile; at run time
+/// [`BufferPool::try_with_settings`](super::BufferPool::try_with_settings) returns it as an error.
+///
+/// ```
+/// use std::time::Duration;
+/// use ebbtide::BufferPool;
+/// use ebbtide::buffers::Settings;
+///
+/// static PAGES: BufferPool = BufferPool::with_settings(
+///     Settings::new().smallest(4 << 10).largest(64 << 10).max_idle_bytes(16 << 20).every(Duration::from_secs(5)),
+/// );
+///
+/// assert_eq!(PAGES.get(1).capacity(), 4 << 10);
+/// ```
+///
+/// ```compile_fail
+/// use ebbtide::BufferPool;
+/// use ebbtide::buffers::Settings;
+///
+/// // a power of two
+/// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().smallest(5000));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<E = Timed> {
+    pub(super) smallest: usize,
+    pub(super) largest: usize,
+    max_idle_bytes: usize,
+    private_bytes: usize,
+    /// What is the same for all classes.
+    every_class: settings::Settings<E>,
+}
+
+impl Settings {
+    /// The defaults: buffers of 1 KiB to 1 MiB, of which each thread keeps 2 MiB of each class for itself; a sweep every 30
+    /// seconds, no limit on idle bytes.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new());
+    /// assert_eq!(pool.get(1).capacity(), 1 << 10);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            // Below that an allocator's own cache is as good, and above copying or filling a buffer takes so long that
+            // making one doesn't matter.
+            smallest: 1 << 10,
+            largest: 1 << 20,
+            max_idle_bytes: usize::MAX,
+            // So that each of these classes has private slots.
+            private_bytes: 2 << 20,
+            every_class: settings::Settings::new(),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E: Copy> Settings<E> {
+    /// The size of the smallest class in bytes: a power of two from 64 to [`largest`](Self::largest). No buffer is made
+    /// smaller, and one that comes back smaller is dropped. The default is 1 KiB.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new().smallest(64));
+    /// assert_eq!(pool.get(65).capacity(), 128);
+    /// ```
+    #[must_use]
+    pub const fn smallest(mut self, bytes: usize) -> Self {
+        self.smallest = bytes;
+        self
+    }
+
+    /// The size of the largest class in bytes: a power of two from [`smallest`](Self::smallest) to 1 GiB. A buffer that
+    /// comes back larger is dropped. The default is 1 MiB.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new().largest(64 << 10));
+    /// assert_eq!(pool.get(65_537).capacity(), 65_537); // made, and not kept
+    /// assert_eq!(pool.idle_bytes(), 0);
+    /// ```
+    #[must_use]
+    pub const fn largest(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    /// At most this many bytes lie in the shared queues, counted in capacity. Each thread's
+    /// [`private_bytes`](Self::private_bytes) come on top. The default is no limit.
+    ///
+    /// Each class has the same share of them, rounded down to whole buffers, and what is put beyond that is dropped. So
+    /// one of which not even a single buffer fits into its share keeps none there.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// // 2 classes of 32 KiB each
+    /// let pool = BufferPool::with_settings(Settings::new().smallest(1 << 10).largest(2 << 10).max_idle_bytes(64 << 10));
+    /// assert_eq!(pool.prefill(100, 1 << 10), 32);
+    /// assert_eq!(pool.prefill(100, 2 << 10), 16);
+    /// ```
+    #[must_use]
+    pub const fn max_idle_bytes(mut self, bytes: usize) -> Self {
+        self.max_idle_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of each class a thread keeps for itself, counted in capacity: as many
+    /// [private slots](crate::Settings::private_slots) as fit, an even number up to 32. The default is 2 MiB, which is 32
+    /// buffers of up to 64 KiB and 2 of 1 MiB.
+    ///
+    /// Buffers of more than half of it are never private: every one goes through the shared queues on its own. That
+    /// takes longer, but little beside what it takes to fill such a buffer, and an idle thread keeps none from others.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new().private_bytes(0).max_idle_bytes(0));
+    /// drop(pool.get(1));
+    /// assert_eq!(pool.idle_bytes(), 0);
+    /// ```
+    #[must_use]
+    pub const fn private_bytes(mut self, bytes: usize) -> Self {
+        self.private_bytes = bytes;
+        self
+    }
+
+    /// How long an epoch is: the janitor sweeps the pool this often, and an idle buffer lives for one to two of these.
+    /// At least 1 ms. The default is 30 seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().every(Duration::from_secs(1)));
+    ///
+    /// PAGES.get(4096).push(1); // gone again in 1 to 2 seconds
+    /// ```
+    #[must_use]
+    pub const fn every(self, time: Duration) -> Settings<Timed> {
+        self.with(self.every_class.every(time))
+    }
+
+    /// No janitor: epochs come when [`BufferPool::advance`](super::BufferPool::advance) is called.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new().manual());
+    /// drop(pool.get(4096));
+    /// pool.advance();
+    /// pool.advance();
+    /// assert_eq!(pool.idle_bytes(), 0);
+    /// ```
+    #[must_use]
+    pub const fn manual(self) -> Settings<Manual> {
+        self.with(self.every_class.manual())
+    }
+
+    const fn with<F>(self, every_class: settings::Settings<F>) -> Settings<F> {
+        let Self { smallest, largest, max_idle_bytes, private_bytes, every_class: _ } = self;
+        Settings { smallest, largest, max_idle_bytes, private_bytes, every_class }
+    }
+
+    /// The recycler of one class.
+    pub(super) const fn class(&self, index: usize) -> Class {
+        Class::new(index, class::size(index) == self.largest)
+    }
+
+    /// What is set about one class: the byte counts come to counts of buffers.
+    pub(super) const fn of_class(&self, index: usize) -> settings::Settings<E> {
+        let size = class::size(index);
+        let slots = self.private_bytes / size;
+        let pool = self.every_class.private_slots(if slots < 32 { slots & !1 } else { 32 });
+        if self.max_idle_bytes == usize::MAX {
+            return pool;
+        }
+        let classes = 1 + class::index(self.largest) - class::index(self.smallest);
+        pool.max_idle(self.max_idle_bytes / classes / size)
+    }
+
+    /// Checks every setting against its limits.
+    pub(super) const fn check(&self) -> Result<(), SettingsError> {
+        let Self { smallest, largest, .. } = *self;
+        if !is_size(smallest) {
+            return Err(SettingsError::Smallest { given: smallest });
+        }
+        if !is_size(largest) {
+            return Err(SettingsError::Largest { given: largest });
+        }
+        if smallest > largest {
+            return Err(SettingsError::NoClass { smallest, largest });
+        }
+        if let Err(settings::SettingsError::Every { given, .. }) = self.every_class.check() {
+            return Err(SettingsError::Every { given });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a class can be that large.
+const fn is_size(bytes: usize) -> bool {
+    bytes.is_power_of_two() && bytes >= MIN_SIZE && bytes <= MAX_SIZE
+}
+
+/// A setting of a buffer pool that is out of its limits. Its text names the setting, the value and the limits.
+///
+/// ```
+/// use ebbtide::BufferPool;
+/// use ebbtide::buffers::Settings;
+///
+/// let error = BufferPool::try_with_settings(Settings::new().smallest(5000)).unwrap_err();
+/// assert_eq!(error.to_string(), "smallest is 5000, but must be a power of two from 64 to 1073741824");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// `smallest` is not a size that a class can have.
+    #[non_exhaustive]
+    Smallest {
+        /// The value that was given.
+        given: usize,
+    },
+    /// `largest` is not a size that a class can have.
+    #[non_exhaustive]
+    Largest {
+        /// The value that was given.
+        given: usize,
+    },
+    /// `smallest` is more than `largest`.
+    #[non_exhaustive]
+    NoClass {
+        /// The value that was given for it.
+        smallest: usize,
+        /// The limit: the value of `largest`.
+        largest: usize,
+    },
+    /// `every` is under its limit.
+    #[non_exhaustive]
+    Every {
+        /// The value that was given.
+        given: Duration,
+    },
+}
+
+impl SettingsError {
+    /// The same without the value, for a panic in a constant, which can't format one.
+    pub(super) const fn in_const(self) -> &'static str {
+        match self {
+            Self::Smallest { .. } => "smallest must be a power of two from 64 to 1073741824",
+            Self::Largest { .. } => "largest must be a power of two from 64 to 1073741824",
+            Self::NoClass { .. } => "smallest must be at most largest",
+            Self::Every { .. } => "every must be at least 1 ms",
+        }
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut size =
+            |name, given| write!(f, "{name} is {given}, but must be a power of two from {MIN_SIZE} to {MAX_SIZE}");
+        match *self {
+            Self::Smallest { given } => size("smallest", given),
+            Self::Largest { given } => size("largest", given),
+            Self::NoClass { smallest, largest } => {
+                write!(f, "smallest is {smallest}, but must be at most largest, which is {largest}")
+            }
+            Self::Every { given } => write!(f, "every is {given:?}, but must be at least {MIN_EVERY:?}"),
+        }
+    }
+}
+
+impl Error for SettingsError {}
