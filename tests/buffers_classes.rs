@@ -1,0 +1,428 @@
+//! `BufferPool`: which class a `get` looks in, where a buffer goes when it comes back, how long it stays, and how many
+//! bytes that may be.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use common::{Worker, on_thread};
+use ebbtide::BufferPool;
+use ebbtide::buffers::{PooledBuffer, Settings};
+use proptest::prelude::*;
+
+/// A pool with four classes that nobody but the test sweeps: 1, 2, 4 and 8 KiB.
+fn four() -> BufferPool {
+    BufferPool::with_settings(FOUR.manual())
+}
+
+const FOUR: Settings = Settings::new().smallest(1024).largest(8192);
+
+/// The sizes of those classes that have idle buffers, each with how many.
+fn idle(pool: &BufferPool) -> Vec<(usize, usize)> {
+    pool.stats().map(|(size, stats)| (size, stats.idle)).filter(|(_, idle)| *idle > 0).collect()
+}
+
+/// What all classes together count.
+fn sum(pool: &BufferPool, which: impl Fn(ebbtide::Stats) -> usize) -> usize {
+    pool.stats().map(|(_, stats)| which(stats)).sum()
+}
+
+#[test]
+fn get_rounds_up() {
+    let pool = four();
+    for (wanted, class) in [
+        (0, 1024),
+        (1, 1024),
+        (1023, 1024),
+        (1024, 1024),
+        (1025, 2048),
+        (2048, 2048),
+        (2049, 4096),
+        (4097, 8192),
+        (8192, 8192),
+    ] {
+        let buffer = pool.get(wanted);
+        assert_eq!((buffer.len(), buffer.capacity()), (0, class), "{wanted} bytes wanted");
+        drop(buffer);
+        assert_eq!(idle(&pool), [(class, 1)], "{wanted} bytes wanted");
+        pool.clear();
+    }
+}
+
+#[test]
+fn coming_back_rounds_down() {
+    let pool = four();
+    for (capacity, class) in [
+        (1024, 1024),
+        (1025, 1024),
+        (2047, 1024),
+        (2048, 2048),
+        (2049, 2048),
+        (4095, 2048),
+        (4096, 4096),
+        (8191, 4096),
+        (8192, 8192),
+    ] {
+        pool.put(Vec::with_capacity(capacity));
+        assert_eq!(idle(&pool), [(class, 1)], "a capacity of {capacity}");
+        assert_eq!(pool.idle_bytes(), class);
+        let buffer = pool.get(class);
+        assert_eq!((buffer.capacity(), sum(&pool, |stats| stats.created)), (class, 0), "what was over is given back");
+        drop(PooledBuffer::detach(buffer));
+    }
+}
+
+/// Neither what is too large for the largest class nor what is too small for the smallest is kept.
+#[test]
+fn over_the_largest_and_under_the_smallest_nothing_is_kept() {
+    let pool = four();
+    for wanted in [8193, 9000, 100_000] {
+        let buffer = pool.get(wanted);
+        assert_eq!((buffer.len(), buffer.capacity()), (0, wanted), "it is made, and no larger than need be");
+    }
+    for capacity in [0, 1, 1023, 8193, 16384, 100_000] {
+        pool.put(Vec::with_capacity(capacity));
+        assert_eq!(idle(&pool), [], "a capacity of {capacity}");
+    }
+    assert_eq!((sum(&pool, |stats| stats.created), sum(&pool, |stats| stats.refused)), (3, 3 + 6));
+    let (largest, stats) = pool.stats().last().unwrap();
+    assert_eq!((largest, stats.created, stats.refused), (8192, 3, 3 + 3), "counted with the largest class");
+}
+
+/// What is done to a buffer decides where it goes, and no later user comes short.
+#[test]
+fn a_buffer_goes_where_its_capacity_fits() {
+    let pool = four();
+    let idle_after = |change: fn(&mut Vec<u8>)| {
+        let mut buffer = pool.get(4096);
+        change(&mut buffer);
+        drop(buffer);
+        let idle = idle(&pool);
+        pool.clear();
+        idle
+    };
+    assert_eq!(idle_after(|buffer| buffer.extend([1; 4096])), [(4096, 1)], "filled");
+    assert_eq!(idle_after(|buffer| buffer.extend([1; 4097])), [(8192, 1)], "grown");
+    assert_eq!(idle_after(|buffer| buffer.reserve_exact(5000)), [(4096, 1)], "grown a little");
+    assert_eq!(idle_after(|buffer| buffer.reserve(9000)), [], "grown too much");
+    assert_eq!(idle_after(|buffer| buffer.shrink_to(1500)), [(1024, 1)], "shrunk");
+    assert_eq!(idle_after(|buffer| buffer.shrink_to_fit()), [], "shrunk to nothing");
+    assert_eq!(idle_after(|buffer| drop(mem::take(buffer))), [], "taken");
+    assert_eq!(idle_after(|buffer| *buffer = vec![1; 3000]), [(2048, 1)], "replaced by a smaller one");
+    assert_eq!(idle_after(|buffer| *buffer = vec![1; 8192]), [(8192, 1)], "replaced by a larger one");
+
+    let (mut one, mut other) = (pool.get(1024), pool.get(8192));
+    mem::swap(&mut *one, &mut *other);
+    drop((one, other));
+    assert_eq!(idle(&pool), [(1024, 1), (8192, 1)], "swapped");
+}
+
+#[test]
+fn buffers_come_back_empty() {
+    let pool = four();
+    for wanted in [1024, 2048, 8192] {
+        pool.get(wanted).extend_from_slice(b"for this user only");
+        pool.put(vec![7; wanted]);
+        for buffer in [pool.get(wanted), pool.get(wanted)] {
+            assert_eq!(**buffer, *b"");
+        }
+    }
+    assert_eq!(sum(&pool, |stats| stats.created), 3, "the others are the ones that were given back");
+}
+
+/// An idle buffer survives one epoch and not two, in every class.
+#[test]
+fn every_class_ages() {
+    let pool = four();
+    drop([1024, 2048, 4096, 8192].map(|size| pool.get(size)));
+    let first = pool.advance();
+    assert_eq!((first.dropped, first.kept), (0, 4));
+    assert_eq!(idle(&pool), [(1024, 1), (2048, 1), (4096, 1), (8192, 1)]);
+    let second = pool.advance();
+    assert_eq!((second.dropped, second.kept), (4, 0));
+    assert_eq!((idle(&pool), pool.idle_bytes()), (vec![], 0));
+}
+
+/// A class that is in use keeps nothing in another one young.
+#[test]
+fn classes_age_apart() {
+    let pool = four();
+    drop([pool.get(1024), pool.get(1024), pool.get(8192)]);
+    for _ in 0..5 {
+        pool.advance();
+        drop(pool.get(1024));
+    }
+    assert_eq!(idle(&pool), [(1024, 1)]);
+    assert_eq!(sum(&pool, |stats| stats.created), 3);
+}
+
+/// A buffer that grew is as young in its new class as any that comes back now.
+#[test]
+fn a_buffer_that_grew_starts_young() {
+    let pool = four();
+    drop(pool.get(1024));
+    pool.advance();
+    pool.get(1024).reserve(8192);
+    pool.advance();
+    assert_eq!(idle(&pool), [(8192, 1)]);
+    pool.advance();
+    assert_eq!(idle(&pool), []);
+}
+
+/// Buffers of a thread that only gives back are found by one that only takes, and those of an idle thread after a sweep.
+#[test]
+fn buffers_go_from_thread_to_thread() {
+    let pool = Arc::new(four());
+    let giver = Worker::new();
+    let buffers: Vec<_> = (0..100).map(|_| pool.get_owned(4096)).collect();
+    giver.run(move || drop(buffers));
+    pool.advance();
+    let buffers: Vec<_> = (0..100).map(|_| pool.get_owned(4000)).collect();
+    assert_eq!(sum(&pool, |stats| stats.created), 100);
+    drop(buffers);
+}
+
+/// Each class has the same share of the budget, in whole buffers; a class with a share of less than a buffer keeps none.
+#[test]
+fn the_budget_bounds_what_is_shared() {
+    let shared = |budget: usize| {
+        let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(budget).manual());
+        for size in [1024, 2048, 4096, 8192] {
+            drop((0..100).map(|_| pool.get(size)).collect::<Vec<_>>());
+            pool.prefill(100, size);
+        }
+        assert!(pool.idle_bytes() <= budget, "{} of {budget} bytes", pool.idle_bytes());
+        idle(&pool)
+    };
+    assert_eq!(shared(0), []);
+    assert_eq!(shared(4 * 1024), [(1024, 1)]);
+    assert_eq!(shared(4 * 8191), [(1024, 7), (2048, 3), (4096, 1)]);
+    assert_eq!(shared(4 * 8192), [(1024, 8), (2048, 4), (4096, 2), (8192, 1)]);
+    assert_eq!(shared(4 * 50_000), [(1024, 48), (2048, 24), (4096, 12), (8192, 6)]);
+    assert_eq!(shared(usize::MAX - 1), [(1024, 200), (2048, 200), (4096, 200), (8192, 200)]);
+}
+
+/// The budget holds for buffers that grew, too, whose capacity is more than their class says.
+#[test]
+fn buffers_that_grew_take_no_more_of_the_budget() {
+    let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(4 * 8192).manual());
+    (0..10).for_each(|_| pool.put(Vec::with_capacity(2047)));
+    let buffers: Vec<_> = (0..8).map(|_| pool.get(1)).collect();
+    assert_eq!(sum(&pool, |stats| stats.created), 0);
+    assert_eq!(buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>(), 8192);
+}
+
+/// A thread keeps no more of each class than `private_bytes`, and no more than 32 buffers; with the budget of the shared
+/// queues that is all there can be.
+#[test]
+fn private_bytes_bound_what_a_thread_keeps() {
+    let private = |private_bytes: usize| {
+        let pool = BufferPool::with_settings(FOUR.private_bytes(private_bytes).max_idle_bytes(0).manual());
+        let most = [1024, 2048, 4096, 8192].map(|size| {
+            let mut buffers: Vec<_> = (0..100).map(|_| pool.get(size)).collect();
+            let idle = std::iter::from_fn(|| buffers.pop().map(|_| pool.idle_bytes())).max();
+            pool.clear();
+            idle.unwrap() / size
+        });
+        assert!(most.iter().zip([1024, 2048, 4096, 8192]).all(|(most, size)| most * size <= private_bytes));
+        most
+    };
+    assert_eq!(private(0), [0; 4]);
+    assert_eq!(private(2047), [0; 4]);
+    assert_eq!(private(2048), [2, 0, 0, 0]);
+    assert_eq!(private(16384), [16, 8, 4, 2]);
+    assert_eq!(private(31 * 1024), [30, 14, 6, 2]);
+    assert_eq!(private(usize::MAX), [32; 4]);
+}
+
+/// The stated bound, with threads that keep as much as they can.
+#[test]
+fn idle_bytes_keep_to_the_formula() {
+    const THREADS: usize = 3;
+    const PRIVATE: usize = 16 << 10;
+    const BUDGET: usize = 64 << 10;
+    let pool = Arc::new(BufferPool::with_settings(FOUR.private_bytes(PRIVATE).max_idle_bytes(BUDGET).manual()));
+    let workers: Vec<_> = (0..THREADS).map(|_| Worker::new()).collect();
+    for worker in &workers {
+        let pool = Arc::clone(&pool);
+        worker.run(move || {
+            for size in [1024, 2048, 4096, 8192] {
+                drop((0..100).map(|_| pool.get(size)).collect::<Vec<_>>());
+            }
+        });
+    }
+    let (idle, bound) = (pool.idle_bytes(), THREADS * 4 * PRIVATE + BUDGET);
+    assert!(idle <= bound, "{idle} bytes are over {bound}");
+    assert!(idle >= THREADS * 4 * PRIVATE, "{idle} bytes: private slots are used");
+}
+
+/// `prefill` fills the class that a `get` looks in, for every thread.
+#[test]
+fn prefill_fills_a_class() {
+    let pool = four();
+    assert_eq!(pool.prefill(50, 3000), 50);
+    assert_eq!((idle(&pool), pool.prefill(1, 8193)), (vec![(4096, 50)], 0));
+    on_thread(|| drop((0..50).map(|_| pool.get(4096)).collect::<Vec<_>>()));
+    assert_eq!(sum(&pool, |stats| stats.created), 0);
+}
+
+/// What was detached or forgotten doesn't come back, and an owned guard keeps its pool for as long as it exists.
+#[test]
+fn detached_and_forgotten_buffers() {
+    let pool = Arc::new(four());
+    let mut mine = PooledBuffer::detach(pool.get_owned(1024));
+    mine.push(1);
+    let mut other = PooledBuffer::detach(pool.get(1024));
+    other.push(2);
+    mem::forget(pool.get(1024));
+    assert_eq!((idle(&pool), mine[0], other[0]), (vec![], 1, 2));
+
+    let owned = pool.get_owned(1024);
+    assert_eq!(Arc::strong_count(&pool), 2);
+    drop(owned);
+    assert!(Arc::into_inner(pool).is_some(), "no guard holds it any longer");
+}
+
+/// What may happen to a buffer pool.
+#[derive(Clone, Debug)]
+enum Step {
+    Get(usize),
+    GiveBack(usize),
+    Grow(usize, usize),
+    Shrink(usize, usize),
+    Take(usize),
+    Replace(usize, usize),
+    Swap(usize, usize),
+    Detach(usize),
+    Put(usize),
+    Prefill(usize, usize),
+    Clear,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let bytes = || prop_oneof![0..200_usize, 0..40_000_usize, (5..16_u32, -1..=1_isize).prop_map(near)];
+    let which = || 0..64_usize;
+    prop_oneof![
+        10 => bytes().prop_map(Step::Get),
+        8 => which().prop_map(Step::GiveBack),
+        2 => (which(), bytes()).prop_map(|(which, by)| Step::Grow(which, by)),
+        2 => (which(), bytes()).prop_map(|(which, to)| Step::Shrink(which, to)),
+        1 => which().prop_map(Step::Take),
+        2 => (which(), bytes()).prop_map(|(which, by)| Step::Replace(which, by)),
+        1 => (which(), which()).prop_map(|(one, other)| Step::Swap(one, other)),
+        1 => which().prop_map(Step::Detach),
+        2 => bytes().prop_map(Step::Put),
+        1 => (0..20_usize, bytes()).prop_map(|(n, bytes)| Step::Prefill(n, bytes)),
+        1 => Just(Step::Clear),
+    ]
+}
+
+/// A power of two, or one more or less.
+fn near((exponent, by): (u32, isize)) -> usize {
+    (1_usize << exponent).saturating_add_signed(by)
+}
+
+/// Which classes have how many idle buffers, as the rules say: a get takes one of the first class that is large enough, and
+/// what comes back goes to the last class that is not too large for it.
+struct Model {
+    idle: BTreeMap<usize, usize>,
+    largest: usize,
+    created: usize,
+}
+
+impl Model {
+    fn new(smallest: usize, largest: usize) -> Self {
+        let sizes = std::iter::successors(Some(smallest), |size| Some(2 * size));
+        Self { idle: sizes.take_while(|size| *size <= largest).map(|size| (size, 0)).collect(), largest, created: 0 }
+    }
+
+    fn first_fit(&mut self, wanted: usize) -> Option<&mut usize> {
+        self.idle.iter_mut().find(|(size, _)| **size >= wanted).map(|(_, idle)| idle)
+    }
+
+    fn get(&mut self, wanted: usize) {
+        match self.first_fit(wanted) {
+            Some(idle) if *idle > 0 => *idle -= 1,
+            _ => self.created += 1,
+        }
+    }
+
+    fn give_back(&mut self, capacity: usize) {
+        let class = self.idle.iter_mut().rev().find(|(size, _)| **size <= capacity);
+        if let Some((_, idle)) = class.filter(|_| capacity <= self.largest) {
+            *idle += 1;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is done to buffers and to the pool, a get has an empty one with the capacity that was asked for, and what
+    /// lies idle is what the rules say.
+    #[test]
+    fn a_get_never_comes_short(
+        smallest in 6..14_u32,
+        classes in 0..8_u32,
+        steps in prop::collection::vec(steps(), 1..200),
+    ) {
+        let (smallest, largest) = (1 << smallest, 1 << (smallest + classes));
+        let pool = BufferPool::with_settings(Settings::new().smallest(smallest).largest(largest).manual());
+        let mut model = Model::new(smallest, largest);
+        let mut held: Vec<PooledBuffer<&BufferPool>> = Vec::new();
+        for step in steps {
+            let all = held.len();
+            match step {
+                Step::Get(wanted) => {
+                    let mut buffer = pool.get(wanted);
+                    prop_assert!(buffer.is_empty());
+                    prop_assert!(buffer.capacity() >= wanted, "{} for {wanted}", buffer.capacity());
+                    buffer.push(1);
+                    held.push(buffer);
+                    model.get(wanted);
+                }
+                Step::Put(capacity) => {
+                    pool.put(Vec::with_capacity(capacity));
+                    model.give_back(capacity);
+                }
+                Step::Prefill(n, wanted) => {
+                    let made = match model.first_fit(wanted) {
+                        Some(idle) => { *idle += n; n }
+                        None => 0,
+                    };
+                    prop_assert_eq!(pool.prefill(n, wanted), made);
+                }
+                Step::Clear => {
+                    pool.clear();
+                    model.idle.values_mut().for_each(|idle| *idle = 0);
+                }
+                // The others need a buffer in use.
+                _ if all == 0 => {}
+                Step::GiveBack(which) => {
+                    let buffer = held.swap_remove(which % all);
+                    model.give_back(buffer.capacity());
+                }
+                Step::Grow(which, by) => held[which % all].resize(by, 2),
+                Step::Shrink(which, to) => {
+                    held[which % all].clear();
+                    held[which % all].shrink_to(to);
+                }
+                Step::Take(which) => drop(mem::take(&mut *held[which % all])),
+                Step::Replace(which, by) => *held[which % all] = Vec::with_capacity(by),
+                Step::Swap(one, other) => {
+                    let other = mem::take(&mut *held[other % all]);
+                    let one = mem::replace(&mut *held[one % all], other);
+                    held.push(pool.get(0));
+                    model.get(0);
+                    *held[all] = one;
+                }
+                Step::Detach(which) => drop(PooledBuffer::detach(held.swap_remove(which % all))),
+            }
+            let idle: BTreeMap<usize, usize> = pool.stats().map(|(size, stats)| (size, stats.idle)).collect();
+            prop_assert_eq!(&idle, &model.idle);
+            prop_assert_eq!(sum(&pool, |stats| stats.created), model.created);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `buffers::copy` beside `std::io::copy`, on readers and writers that make trouble, and what becomes of its buffer.
+
+mod common;
+#[path = "common/counting.rs"]
+mod counting;
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+
+use common::panic_of;
+use counting::allocations;
+use ebbtide::buffers;
+use proptest::prelude::*;
+
+/// What happens at one point of a stream.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// This many bytes are read or taken in one go, or fewer if there is no room for them; the rest is for the next call.
+    Bytes(usize),
+    Interrupted,
+    Error,
+    /// The end of what is read, or a write that takes nothing.
+    Zero,
+}
+
+/// Reads numbered bytes, and ends when its script does.
+struct Reader {
+    script: VecDeque<Event>,
+    next: u8,
+}
+
+/// Takes bytes, and all that comes when its script has ended.
+struct Writer {
+    script: VecDeque<Event>,
+    taken: Vec<u8>,
+}
+
+/// Does what comes next in the script to at most `room` bytes.
+fn step(script: &mut VecDeque<Event>, room: usize) -> Option<io::Result<usize>> {
+    Some(match script.pop_front()? {
+        Event::Bytes(n) => {
+            let now = n.min(room);
+            if now < n {
+                script.push_front(Event::Bytes(n - now));
+            }
+            Ok(now)
+        }
+        Event::Interrupted => Err(ErrorKind::Interrupted.into()),
+        Event::Error => Err(ErrorKind::ConnectionReset.into()),
+        Event::Zero => Ok(0),
+    })
+}
+
+impl Read for Reader {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let read = step(&mut self.script, room.len()).unwrap_or(Ok(0))?;
+        for byte in &mut room[..read] {
+            *byte = self.next;
+            self.next = self.next.wrapping_add(1);
+        }
+        Ok(read)
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = step(&mut self.script, bytes.len()).unwrap_or(Ok(bytes.len()))?;
+        self.taken.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        panic!("nobody asked for it");
+    }
+}
+
+type Copy = fn(&mut Reader, &mut Writer) -> io::Result<u64>;
+
+/// What came of a copy: how many bytes or which error, and what the writer has.
+fn outcome(copy: Copy, reader: &[Event], writer: &[Event]) -> (Result<u64, ErrorKind>, Vec<u8>) {
+    let mut reader = Reader { script: reader.iter().copied().collect(), next: 0 };
+    let mut writer = Writer { script: writer.iter().copied().collect(), taken: Vec::new() };
+    let result = copy(&mut reader, &mut writer).map_err(|error| error.kind());
+    (result, writer.taken)
+}
+
+#[track_caller]
+fn same_as_std(reader: &[Event], writer: &[Event]) -> (Result<u64, ErrorKind>, Vec<u8>) {
+    let ours = outcome(buffers::copy, reader, writer);
+    assert_eq!(ours, outcome(io::copy, reader, writer), "{reader:?} to {writer:?}");
+    ours
+}
+
+fn numbered(n: usize) -> Vec<u8> {
+    (0..n).map(|n| n as u8).collect()
+}
+
+use Event::{Bytes, Error, Interrupted, Zero};
+
+#[test]
+fn all_of_it_is_copied() {
+    for n in [0, 1, 8191, 8192, 8193, 16384, 32767, 32768, 32769, 1_000_000] {
+        let (result, taken) = same_as_std(&[Bytes(n)], &[]);
+        assert_eq!((result, taken), (Ok(n as u64), numbered(n)));
+    }
+}
+
+#[test]
+fn short_reads_are_gone_on_with() {
+    let (result, taken) = same_as_std(&[Bytes(1), Bytes(1), Bytes(5000), Bytes(3), Bytes(40_000), Bytes(2)], &[]);
+    assert_eq!((result, taken), (Ok(45_007), numbered(45_007)));
+}
+
+#[test]
+fn short_writes_are_gone_on_with() {
+    let (result, taken) = same_as_std(&[Bytes(100_000)], &[Bytes(1), Bytes(10), Bytes(30_000), Bytes(7)]);
+    assert_eq!((result, taken), (Ok(100_000), numbered(100_000)));
+}
+
+#[test]
+fn interrupted_calls_are_tried_again() {
+    let (result, taken) = same_as_std(
+        &[Interrupted, Bytes(10), Interrupted, Interrupted, Bytes(5)],
+        &[Interrupted, Bytes(3), Interrupted],
+    );
+    assert_eq!((result, taken), (Ok(15), numbered(15)));
+}
+
+#[test]
+fn errors_end_it() {
+    let (result, taken) = same_as_std(&[Bytes(10), Error, Bytes(10)], &[]);
+    assert_eq!((result, taken), (Err(ErrorKind::ConnectionReset), numbered(10)));
+    let (result, taken) = same_as_std(&[Bytes(10)], &[Bytes(4), Error]);
+    assert_eq!((result, taken), (Err(ErrorKind::ConnectionReset), numbered(4)));
+}
+
+#[test]
+fn a_writer_that_takes_nothing_is_an_error() {
+    let (result, taken) = same_as_std(&[Bytes(10)], &[Bytes(4), Zero]);
+    assert_eq!((result, taken), (Err(ErrorKind::WriteZero), numbered(4)));
+}
+
+#[test]
+fn the_first_end_is_the_end() {
+    let (result, _) = same_as_std(&[Bytes(10), Zero, Bytes(10)], &[]);
+    assert_eq!(result, Ok(10));
+}
+
+fn script() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        6 => (1..100_usize).prop_map(Bytes),
+        6 => (1..70_000_usize).prop_map(Bytes),
+        3 => Just(Interrupted),
+        1 => Just(Error),
+        1 => Just(Zero),
+    ];
+    prop::collection::vec(event, 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever reader and writer do, the outcome is that of `std::io::copy`.
+    #[test]
+    fn it_behaves_as_std_does(reader in script(), writer in script()) {
+        let _ = same_as_std(&reader, &writer);
+    }
+}
+
+/// Looks at the room that it is given before it writes to it.
+struct Curious {
+    reads: usize,
+    seen: Vec<u8>,
+    rooms: Vec<usize>,
+}
+
+impl Read for Curious {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.seen.extend(room.iter().copied().filter(|byte| *byte != 0));
+        self.rooms.push(room.len());
+        if self.reads == 0 {
+            return Ok(0);
+        }
+        self.reads -= 1;
+        room.fill(0xAA);
+        Ok(room.len())
+    }
+}
+
+/// A reader never sees what another copy left in the buffer, not even if that one failed.
+#[test]
+fn a_reader_sees_nobody_elses_bytes() {
+    let mut curious = Curious { reads: 5, seen: Vec::new(), rooms: Vec::new() };
+    assert_eq!(buffers::copy(&mut curious, &mut io::sink()).unwrap(), (8 + 16 + 3 * 32) << 10);
+    assert_eq!(curious.rooms, [8 << 10, 16 << 10, 32 << 10, 32 << 10, 32 << 10, 32 << 10], "the room grows");
+    assert!(curious.seen.iter().all(|byte| *byte == 0xAA), "and has its own bytes");
+    for script in [&[Bytes(50_000)][..], &[Bytes(50_000), Error]] {
+        let _ = outcome(buffers::copy, script, &[]);
+        let mut curious = Curious { reads: 0, seen: Vec::new(), rooms: Vec::new() };
+        buffers::copy(&mut curious, &mut io::sink()).unwrap();
+        assert_eq!(curious.seen, []);
+    }
+}
+
+/// Says that it read more than it was given room for.
+struct Liar;
+
+impl Read for Liar {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        Ok(room.len() + 1)
+    }
+}
+
+/// However a copy ends, its buffer comes back: only the first one makes any.
+#[test]
+fn every_ending_brings_the_buffer_back() {
+    let endings = || {
+        buffers::copy(&mut io::repeat(1).take(100_000), &mut io::sink()).unwrap();
+        buffers::copy(&mut Reader { script: [Error].into(), next: 0 }, &mut io::sink()).unwrap_err();
+        let mut full: &mut [u8] = &mut [0; 10];
+        buffers::copy(&mut &[1; 11][..], &mut full).unwrap_err();
+    };
+    endings();
+    panic_of(|| buffers::copy(&mut Liar, &mut io::sink()));
+    let ((), [_, large]) = allocations(|| (0..100).for_each(|_| endings()));
+    assert_eq!(large, 0);
+}
+
+/// One copy inside another, and readers and writers that are trait objects.
+#[test]
+fn copies_can_be_nested() {
+    struct Nested;
+    impl Read for Nested {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let mut inner = Vec::new();
+            buffers::copy(&mut &b"inner"[..], &mut inner)?;
+            inner.as_slice().read(room)
+        }
+    }
+    let (mut reader, mut writer) = (Nested.take(12), Vec::new());
+    let (reader, to): (&mut dyn Read, &mut dyn Write) = (&mut reader, &mut writer);
+    assert_eq!(buffers::copy(reader, to).unwrap(), 12);
+    assert_eq!(writer, b"innerinnerin");
+}
