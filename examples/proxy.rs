@@ -28,7 +28,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, error, fmt, fs, thread};
+use std::{env, error, fmt, thread};
 
 use ebbtide::buffers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,7 +91,7 @@ static WAYS: [Way; 4] = [
     },
 ];
 
-type Copy = fn(&TcpStream, &TcpStream) -> io::Result<u64>;
+type CopyFn = fn(&TcpStream, &TcpStream) -> io::Result<u64>;
 
 fn copy_std(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<u64> {
     io::copy(&mut from, &mut to)
@@ -101,7 +101,7 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<u64> {
     buffers::copy(&mut from, &mut to)
 }
 
-fn with_threads(listener: TcpListener, origin: SocketAddr, copy: Copy) -> io::Result<()> {
+fn with_threads(listener: TcpListener, origin: SocketAddr, copy: CopyFn) -> io::Result<()> {
     // What goes wrong with one connection is the client's to notice, and no reason to stop.
     let pass_on = move |from: &TcpStream, to: &TcpStream| {
         let _ = copy(from, to).and_then(|_| to.shutdown(Shutdown::Write));
@@ -239,7 +239,7 @@ impl fmt::Display for Usage {
 
 #[cfg(target_os = "linux")]
 fn resident() -> Option<usize> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split_whitespace().nth(1)?.parse().ok()?;
     // SAFETY: sysconf may be called with any argument, at any time.
     let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };

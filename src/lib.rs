@@ -62,7 +62,9 @@
 //! All are off by default.
 //!
 //! - `bounded`: `BoundedPool`.
+//! - `bytes`: the buffers of a [`BufferPool`] become `bytes::Bytes` without a copy.
 //! - `metrics`: `Stats::publish` hands a pool's numbers to the recorder of the `metrics` crate.
+//! - `tokio`: `buffers::tokio`, tokio's copy functions through pooled buffers.
 //! - `tracing`: each sweep is an event, at debug level.
 //!
 //! # Under loom

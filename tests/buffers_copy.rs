@@ -74,10 +74,10 @@ impl Write for Writer {
     }
 }
 
-type Copy = fn(&mut Reader, &mut Writer) -> io::Result<u64>;
+type CopyFn = fn(&mut Reader, &mut Writer) -> io::Result<u64>;
 
 /// What came of a copy: how many bytes or which error, and what the writer has.
-fn outcome(copy: Copy, reader: &[Event], writer: &[Event]) -> (Result<u64, ErrorKind>, Vec<u8>) {
+fn outcome(copy: CopyFn, reader: &[Event], writer: &[Event]) -> (Result<u64, ErrorKind>, Vec<u8>) {
     let mut reader = Reader { script: reader.iter().copied().collect(), next: 0 };
     let mut writer = Writer { script: writer.iter().copied().collect(), taken: Vec::new() };
     let result = copy(&mut reader, &mut writer).map_err(|error| error.kind());

@@ -14,8 +14,8 @@ use crate::item::Item;
 /// `P` is how it holds its pool: `&BufferPool` from [`get`](BufferPool::get), or `Arc<BufferPool>` from
 /// [`get_owned`](BufferPool::get_owned). Without it, it is the guard of a pool in a `static`.
 ///
-/// Two words, and an empty or a full buffer makes no difference to it: it may be grown, shrunk or swapped for another, and
-/// goes to where its capacity fits then. Forgetting it leaks the buffer and does no other harm.
+/// Two words. The `Vec` may be grown, shrunk or swapped for another: it goes to where its capacity fits when it comes back.
+/// Forgetting the guard leaks the buffer and does no other harm.
 ///
 /// ```
 /// use std::io::Write;

@@ -90,11 +90,12 @@ use class::Class;
 ///
 /// # Costs
 ///
-/// Each class is a [`Pool`], with private slots, shards and epochs of its own: a `get` and the guard's drop cost little
-/// more than those of a `Pool`, and what nobody has used for two epochs is dropped. Rounding up takes up to twice the
-/// memory that was asked for. A buffer that grew to something between two sizes costs a reallocation on its way back.
+/// Each class is a [`Pool`], with private slots, shards and epochs of its own, so what nobody has used for two epochs is
+/// dropped. A `get` and the guard's drop take 6 ns together, where those of a `Pool` take 2 to 3, and glibc's allocator 18
+/// for 4000 bytes (a 2-core AMD EPYC virtual machine, 2026-11-21). Rounding up takes up to twice the memory that was asked
+/// for. A buffer that grew to something between two sizes costs a reallocation on its way back.
 ///
-/// A buffer pool is 1.7 KiB itself; it has no heap while unused, and a class none while nobody uses that.
+/// A buffer pool is 1.7 KiB itself, and has no heap for classes that nobody has used.
 ///
 /// # How many bytes it keeps
 ///

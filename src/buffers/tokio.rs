@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Buffers are 32 KiB. One is taken for each read and goes back when all of it is written, or at once when there is
-//! nothing to read: a few nanoseconds each time. The reader is handed memory that isn't initialized, so nothing is zeroed,
-//! and what an earlier copy left can't be seen.
+//! nothing to read: a few nanoseconds each time. The reader is handed memory that isn't initialized, so it can't see what an
+//! earlier copy left, and nothing is zeroed for those of tokio; one that asks for initialized memory has it zeroed each time,
+//! 0.3 µs.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -28,9 +29,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::copy::buffer;
-use crate::guard::Pooled;
-use crate::recycle::WithCapacity;
+use super::copy::{Buffer, buffer};
 
 /// Copies everything from a reader to a writer and flushes it. Returns how many bytes that was.
 ///
@@ -118,7 +117,7 @@ const ROUNDS: usize = 32;
 /// A copy from a reader to a writer under way.
 struct Direction {
     /// What was read and is not yet written; none if there is nothing.
-    buffer: Option<Pooled<'static, Vec<u8>, WithCapacity>>,
+    buffer: Option<Buffer>,
     /// How much of it is written.
     written: usize,
     copied: u64,
