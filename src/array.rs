@@ -4,7 +4,6 @@
 //! two at once is, since the CPU can't forward such a read from the writes that it waits for.)
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::fmt;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
@@ -203,12 +202,6 @@ impl<T> Drop for Array<T> {
         let layout = Self::layout(self.capacity());
         // SAFETY: allocated with this layout in `new`; the items are gone, and the header needs no drop.
         unsafe { dealloc(self.header.as_ptr().cast(), layout) };
-    }
-}
-
-impl<T> fmt::Debug for Array<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Array").field("capacity", &self.capacity()).field("len", &self.len()).finish()
     }
 }
 

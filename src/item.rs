@@ -1,7 +1,6 @@
 //! One pooled object: on the heap, owned, at an address that doesn't change while it belongs to the pool.
 
 use std::any::Any;
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe};
@@ -60,12 +59,6 @@ impl<T> Drop for Item<T> {
     fn drop(&mut self) {
         // SAFETY: from `Box::into_raw` in `new`; `into_inner` forgets `self`, so this happens once.
         drop(unsafe { Box::from_raw(self.value.as_ptr()) });
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Item<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
     }
 }
 

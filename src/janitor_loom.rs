@@ -1,5 +1,7 @@
 //! No janitor under loom, which would explore every schedule of a thread that never ends: models call `advance`.
 
+use std::fmt;
+
 #[cfg(feature = "bounded")]
 use crate::bounded::Places;
 use crate::pool::Pool;
@@ -33,7 +35,6 @@ pub fn advance_all() -> Swept {
 }
 
 /// What the janitor has of a pool while it sweeps it: a share of its heap part, which may outlive the pool.
-#[derive(Debug)]
 pub struct Sweeper<T: Send>(Arc<Store<T>>);
 
 /// A share of the pool's heap part, if it has one.
@@ -49,5 +50,11 @@ impl<T: Send> Sweeper<T> {
             sweep.collect(passed);
             sweep.finish().drop_items();
         }
+    }
+}
+
+impl<T: Send> fmt::Debug for Sweeper<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sweeper").finish_non_exhaustive()
     }
 }

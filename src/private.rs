@@ -28,7 +28,6 @@
 //! An owner that finds ASKED does for itself what it is asked, in a claim of its own, and goes on; so the barrier, which
 //! takes microseconds, keeps only idle threads from their slots.
 
-use std::fmt;
 use std::mem;
 
 use crate::array::{Array, Stack};
@@ -555,11 +554,5 @@ impl<T> Drop for SlotSet<T> {
         if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten().flatten()) {
             discard(panic);
         }
-    }
-}
-
-impl<T> fmt::Debug for SlotSet<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlotSet").field("home", &self.home).field("len", &self.len()).finish_non_exhaustive()
     }
 }

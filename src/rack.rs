@@ -3,7 +3,6 @@
 //! A push is one compare-exchange of null for the array, a pop is one swap of the array for null. So nobody ever waits for
 //! a thread that was stopped in the middle of either, and no address is compared that may have been freed and used again.
 
-use std::fmt;
 use std::ptr;
 
 use crate::array::{Array, Header};
@@ -94,11 +93,5 @@ impl<T> Drop for Rack<T> {
         if let Some(panic) = drop_each(self.drain().flatten()) {
             discard(panic);
         }
-    }
-}
-
-impl<T> fmt::Debug for Rack<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rack").field("level", &self.level).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@
 //! `e & 1` hold what was put in this epoch (the primaries) and the others what was put in the one before (the victims).
 //! An operation that read the epoch late may leave an older batch among the primaries; its stamp still tells its age.
 
-use std::fmt;
 use std::ops::Range;
 
 use crossbeam_utils::CachePadded;
@@ -258,12 +257,6 @@ impl<T> Drop for Shared<T> {
         if let Some(panic) = drop_each(left.into_iter().flatten()) {
             discard(panic);
         }
-    }
-}
-
-impl<T> fmt::Debug for Shared<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("shards", &self.shards.len()).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,6 @@
 //! `put`: private slots, and when they are full a batch of them goes to the own shard's primaries.
 //! What ages and drops items is in `sweep`.
 
-use std::fmt;
 use std::mem;
 
 use crossbeam_utils::CachePadded;
@@ -382,10 +381,4 @@ impl<T: Send> Store<T> {
 
 fn home<T>(set: Option<&SlotSet<T>>) -> usize {
     set.map_or(0, |set| set.home.into())
-}
-
-impl<T: Send> fmt::Debug for Store<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("limits", &self.limits).field("stats", &self.stats()).finish_non_exhaustive()
-    }
 }

@@ -95,6 +95,7 @@ fn nothing_to_sweep() {
     drop(pool.get().unwrap());
     pool.close();
     assert_eq!((pool.advance().dropped, ledger.live()), (0, 0));
+    assert_eq!(pool.stats().dropped, 1, "by `close`");
 }
 
 /// The janitor sweeps bounded pools as it does others, those in statics too.

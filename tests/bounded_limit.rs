@@ -406,3 +406,32 @@ fn ping_pong() {
     until("all is idle", || pool.idle() == 1);
     assert_eq!((ledger.made(), pool.waiting()), (1, 0));
 }
+
+/// An item that comes back while another is being dropped is kept: the one that goes needs no room.
+#[test]
+fn an_item_that_comes_back_from_a_drop_is_kept() {
+    struct Holder(Option<OwnedPooled<Holder, fn() -> Holder>>);
+    let make: fn() -> Holder = || Holder(None);
+    let pool = Arc::new(BoundedPool::with_settings(make, Settings::new(2).manual()));
+    let inner = pool.get_owned().unwrap();
+    pool.get_owned().unwrap().0 = Some(inner);
+    assert_eq!((pool.idle(), pool.in_use()), (1, 1));
+    pool.clear();
+    assert_eq!((pool.idle(), pool.in_use(), pool.stats().rejected), (1, 0, 0));
+}
+
+/// A `resize` that comes while an item is being dropped doesn't drop others in its place.
+#[test]
+fn a_resize_from_a_drop() {
+    struct Resizing;
+    static POOL: BoundedPool<Resizing, fn() -> Resizing> =
+        BoundedPool::with_settings(|| Resizing, Settings::new(3).manual());
+    impl Drop for Resizing {
+        fn drop(&mut self) {
+            POOL.resize(2).unwrap();
+        }
+    }
+    drop(POOL.get_many(3).unwrap());
+    POOL.resize(2).unwrap();
+    assert_eq!((POOL.idle(), POOL.stats().rejected), (2, 1));
+}

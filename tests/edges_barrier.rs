@@ -188,3 +188,34 @@ fn what_an_owner_takes_out_for_a_sweep_is_old() {
     drop(pool);
     ledger.assert_all_dropped_once();
 }
+
+/// An owner whose items the shared queues have no room for leaves them to the sweep, and takes up no room.
+#[test]
+fn an_owner_takes_out_only_what_there_is_room_for() {
+    if !alone("an_owner_takes_out_only_what_there_is_room_for") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));
+    burst(&pool, 4);
+    assert_eq!(pool.prefill(2), 2);
+    trap_membarrier(hold);
+
+    HOLD.set(1);
+    thread::scope(|scope| {
+        let sweep = scope.spawn(|| pool.advance());
+        until("the sweep is at its barrier", || HELD.get() == 1);
+        let used = pool.get();
+        let shared = on_thread(|| take_all(&pool).len());
+        let room = pool.prefill(4);
+        HOLD.set(0);
+        assert_eq!(
+            (shared, room),
+            (1, 3),
+            "of two that were made in advance one is left; then there is room for three"
+        );
+        sweep.join().expect("no panic").expect("it was the only sweep");
+        drop(used);
+    });
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}

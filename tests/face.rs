@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Ledger, MANUAL, Maker, Worker, burst, counted, on_thread, take_all};
+use common::{Ledger, MANUAL, Maker, Worker, alone, burst, counted, on_thread, take_all};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings, Stats, Swept};
 
 /// `try_get` takes an idle item and never makes one.
@@ -177,6 +177,28 @@ fn stats_count_what_travels() {
     let after = pool.stats();
     assert_eq!(after.refills + after.steals, found / 4);
     assert_eq!((after.spills, after.created, after.idle), (spilled.spills, 40, 8));
+    drop(worker);
+}
+
+/// A batch from the own shard is a refill, and one from another shard a steal. Alone in its process, so that the two
+/// threads have shards next to each other; where there is one CPU there is one shard.
+#[test]
+fn refills_and_steals_are_told_apart() {
+    if !alone("refills_and_steals_are_told_apart") {
+        return;
+    }
+    let (pool, _ledger) = counted(Settings::new().private_slots(2));
+    burst(&pool, 8);
+    let (worker, theirs) = (Worker::new(), Arc::clone(&pool));
+    let travelled = worker.run(move || {
+        [0; 2].map(|_| {
+            burst(&theirs, 6);
+            (theirs.stats().refills, theirs.stats().steals)
+        })
+    });
+    let one_shard = std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() == 1);
+    assert_eq!(travelled, if one_shard { [(6, 0), (10, 0)] } else { [(0, 6), (4, 6)] });
+    assert_eq!(pool.stats().created, 8);
     drop(worker);
 }
 

@@ -216,6 +216,21 @@ fn dropped_pools_vanish() {
     assert_eq!(advance_all().kept, before);
 }
 
+/// A pool that is dropped is the one that the janitor forgets.
+#[test]
+fn a_dropped_pool_leaves_the_others_in_the_list() {
+    let _turn = turn();
+    let pools = [(); 3].map(|()| timed(LONG));
+    pools.iter().for_each(|(pool, _)| drop(pool.get()));
+    let [(first, _), (second, _), (third, _)] = pools;
+    drop(second);
+    advance_all();
+    assert_eq!((first.stats().sweeps, third.stats().sweeps), (1, 1));
+    drop(first);
+    advance_all();
+    assert_eq!(third.stats().sweeps, 2);
+}
+
 /// Pools that are made, used and dropped while the janitor sweeps all the time: none of their items is lost or doubled.
 #[test]
 fn pools_that_come_and_go_under_the_janitor() {

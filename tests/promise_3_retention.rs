@@ -295,7 +295,7 @@ fn clear_drops_all() {
 /// `min_idle` items stay through any number of sweeps, and `clear` drops them.
 #[test]
 fn min_idle_items_are_exempt() {
-    for slots in [0, 2, 32] {
+    for slots in [0, 2, 8, 32] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots).min_idle(10));
         burst(&pool, 50);
         pool.advance();

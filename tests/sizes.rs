@@ -149,6 +149,25 @@ fn what_each_thread_allocates() {
     assert_eq!(put(&Worker::new()), (0, 0), "an heir");
 }
 
+/// The arrays that a burst empties are there for the next one: 128 with the thread, and 128 at its shard. A sweep frees them,
+/// and one of the two of the private slots.
+#[test]
+fn what_a_burst_leaves_behind() {
+    take_number();
+    let pool = empty();
+    let mut held = Vec::with_capacity(8192);
+    burst(&pool, &mut held, 2048);
+    assert_eq!(heap(|| burst(&pool, &mut held, 2048)), (0, 0), "128 arrays");
+    burst(&pool, &mut held, 4096);
+    let (allocated, _) = heap(|| burst(&pool, &mut held, 4096));
+    assert!(allocated < 64 * ARRAY, "256 arrays: {allocated} bytes, more than the queue behind the rack takes for 126");
+
+    burst(&pool, &mut held, 8192);
+    held.extend((0..8192).map(|_| pool.get()));
+    let (allocated, freed) = heap(|| assert!(pool.advance().is_some()));
+    assert_eq!(freed - allocated, (128 + 128 + 1) * ARRAY, "a sweep");
+}
+
 /// In the shared queues an item takes up a place in an array and a share of the array's header and of its entry in a
 /// queue. All of it goes with the pool.
 #[test]
@@ -162,6 +181,9 @@ fn what_idle_items_take_up() {
         let (allocated, freed) = heap(|| burst(&pool, &mut held, 1000 + MORE));
         let each = (allocated - freed) as f64 / MORE as f64;
         assert!((8.0..=12.0).contains(&each), "{each} bytes for an idle item");
+        // So that arrays without items go with the pool as well.
+        held.extend((0..MORE).map(|_| pool.get()));
+        held.drain(..).for_each(Pooled::detach);
     });
     assert_eq!(allocated, freed);
 }

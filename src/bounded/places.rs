@@ -9,7 +9,6 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
-use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
 
@@ -395,12 +394,6 @@ impl<T> Drop for Places<T> {
         if let Some(panic) = drop_each(state.idle.drain(..).map(|idle| idle.item)) {
             crate::item::discard(panic);
         }
-    }
-}
-
-impl<T> fmt::Debug for Places<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.snapshot().fmt(f)
     }
 }
 

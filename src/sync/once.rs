@@ -3,7 +3,7 @@
 //! `OnceLock` would make a second thread wait for the first, and would deadlock when a global allocator that uses a
 //! pool is called from inside the initializer. Here every thread that finds nothing makes its own, and one of them wins.
 
-use std::{fmt, marker::PhantomData, mem::ManuallyDrop, ptr};
+use std::{marker::PhantomData, mem::ManuallyDrop, ptr};
 
 use super::{Arc, AtomicPtr, Ordering, const_unless_loom};
 
@@ -64,11 +64,5 @@ impl<T> Drop for OnceArc<T> {
             // SAFETY: from `Arc::into_raw`; this gives back the one count that was held here, once.
             drop(unsafe { Arc::from_raw(value) });
         }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for OnceArc<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OnceArc").field(&self.get()).finish()
     }
 }

@@ -6,7 +6,6 @@
 //! whether it is there, asks a function of its own for the thread's number, and panics when it is used after the
 //! thread's state is gone; doing without these is worth a quarter of a get and put.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -101,11 +100,5 @@ impl<T> Drop for PerThread<T> {
                 drop(unsafe { Box::from_raw(entries) });
             }
         }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for PerThread<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }

@@ -9,7 +9,6 @@ pub(crate) use model::Queue;
 #[cfg(loom)]
 mod model {
     use loom::sync::atomic::AtomicPtr;
-    use std::fmt;
     use std::mem::MaybeUninit;
     use std::ptr;
     use std::sync::Mutex;
@@ -87,12 +86,6 @@ mod model {
     impl<T> Drop for Queue<T> {
         fn drop(&mut self) {
             while self.pop().is_some() {}
-        }
-    }
-
-    impl<T> fmt::Debug for Queue<T> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("Queue").finish_non_exhaustive()
         }
     }
 }
