@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use super::COLUMNS;
 
-/// By how much a figure may be over what is kept. The same compiler makes the same of the same source, so this is less than
-/// an instruction in the cheapest pair.
-const MARGIN: f64 = 0.01;
+/// By how much a figure may be over what is kept: less than an instruction in the cheapest pair. Of a slow path the same
+/// compiler makes a little more or less when something else in the program changes.
+const MARGIN: f64 = 0.019;
 
 /// The same for another compiler, which makes a little more or less of it, or another C library, whose allocator is in
 /// some figures.
@@ -159,12 +159,12 @@ mod tests {
             table(with, &[("ebbtide", [pair, 100.0, 100.0, 100.0, 100.0]), owned(by_owned)]).check(&kept)
         };
 
-        let said = check("rustc 1", 100.9, 50.4).unwrap();
+        let said = check("rustc 1", 101.8, 50.9).unwrap();
         assert!(said.ends_with("6 figures, none over its limit."), "{said}");
 
-        let said = check("rustc 1", 101.1, 50.0).unwrap_err();
+        let said = check("rustc 1", 102.0, 50.0).unwrap_err();
         let first = said.lines().next().unwrap();
-        assert_eq!(first, "ebbtide in pair: 101.1 instructions a pair, over the limit of 101.0; 100.0 is kept");
+        assert_eq!(first, "ebbtide in pair: 102.0 instructions a pair, over the limit of 101.9; 100.0 is kept");
         assert!(said.contains("\n1 of 6 figures are over") && !said.contains("rustc"), "{said}");
 
         let said = check("rustc 1", 200.0, 60.0).unwrap_err();
