@@ -219,3 +219,28 @@ fn an_owner_takes_out_only_what_there_is_room_for() {
     drop(pool);
     ledger.assert_all_dropped_once();
 }
+
+/// What an owner takes out for a sweep takes up room until it takes it in again.
+#[test]
+fn what_an_owner_takes_out_takes_up_room() {
+    if !alone("what_an_owner_takes_out_takes_up_room") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));
+    burst(&pool, 2);
+    trap_membarrier(hold);
+
+    HOLD.set(1);
+    thread::scope(|scope| {
+        let sweep = scope.spawn(|| pool.advance());
+        until("the sweep is at its barrier", || HELD.get() == 1);
+        let used = pool.get();
+        let room = pool.prefill(4);
+        HOLD.set(0);
+        assert_eq!(room, 3, "one item is in use, and the other in a private slot again");
+        sweep.join().expect("no panic").expect("it was the only sweep");
+        drop(used);
+    });
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
