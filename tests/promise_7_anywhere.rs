@@ -241,7 +241,7 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
         }
     }
     fn use_it(pool: &common::CountedPool) {
-        for _ in 0..2000 {
+        for _ in 0..10_000 {
             let guards = (pool.get(), pool.get());
             guards.0.own_for_a_moment();
             guards.1.own_for_a_moment();
