@@ -1,4 +1,4 @@
-//! What drives a server: `wrk` if it is on the `PATH`, else a load generator of our own.
+//! What drives a server: `wrk` or `oha`, whichever is on the `PATH`, else a load generator of our own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -34,14 +34,16 @@ pub(crate) struct Measured {
 pub(crate) enum Driver {
     /// With the script that it runs.
     Wrk(PathBuf),
+    Oha,
     BuiltIn,
 }
 
 impl Driver {
     pub(crate) fn find() -> io::Result<Driver> {
         let path = env::var_os("PATH").unwrap_or_default();
-        if !env::split_paths(&path).any(|folder| folder.join("wrk").is_file()) {
-            return Ok(Driver::BuiltIn);
+        let is_there = |name| env::split_paths(&path).any(|folder| folder.join(name).is_file());
+        if !is_there("wrk") {
+            return Ok(if is_there("oha") { Driver::Oha } else { Driver::BuiltIn });
         }
         let script = env::temp_dir().join(format!("ebbtide-server-{}.lua", process::id()));
         fs::write(&script, format!("BODY = {:?}\n{}", body(), include_str!("load.lua")))?;
@@ -51,7 +53,8 @@ impl Driver {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Driver::Wrk(_) => "wrk",
-            Driver::BuiltIn => "the built-in load generator (wrk is not on the PATH)",
+            Driver::Oha => "oha",
+            Driver::BuiltIn => "the built-in load generator (neither wrk nor oha is on the PATH)",
         }
     }
 
@@ -71,9 +74,31 @@ impl Driver {
                     _ => Err(format!("wrk says: {text}{}", String::from_utf8_lossy(&output.stderr)).into()),
                 }
             }
+            Driver::Oha => {
+                let mut command = Command::new("oha");
+                command.args(["--no-tui", "--output-format", "json", "-m", "POST", "-H", "x-user: u1", "-d", &body()]);
+                command.arg("-c").arg(connections.to_string()).arg("-z").arg(format!("{}ms", time.as_millis()));
+                let output = command.arg(format!("http://{address}/words")).output()?;
+                let json = String::from_utf8_lossy(&output.stdout);
+                let (summary, latencies) = json.split_once("\"latencyPercentiles\":").unwrap_or_default();
+                let [rate, per_second] = ["successRate", "requestsPerSec"].map(|name| number_in(summary, name));
+                match ["p50", "p90", "p99", "p99.9"].map(|name| number_in(latencies, name)) {
+                    [Some(a), Some(b), Some(c), Some(d)] if rate == Some(1.0) => Ok(Measured {
+                        per_second: per_second.unwrap_or_default(),
+                        latency: [a, b, c, d].map(|seconds| seconds * 1e6),
+                    }),
+                    _ => Err(format!("oha says: {json}{}", String::from_utf8_lossy(&output.stderr)).into()),
+                }
+            }
             Driver::BuiltIn => drive(address, connections, time),
         }
     }
+}
+
+/// The first number with this name in a text in JSON.
+fn number_in(json: &str, name: &str) -> Option<f64> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":"))?;
+    rest.split([',', '}', '\n']).next()?.trim().parse().ok()
 }
 
 impl Drop for Driver {

@@ -12,7 +12,7 @@
 //! cargo run --release --example server -- --help
 //! ```
 //!
-//! Each of the two servers is a process of its own. They are driven in turn, by `wrk` if it is on the `PATH`, else by a
+//! Each of the two servers is a process of its own. They are driven in turn, by `wrk` or `oha` if it is on the `PATH`, else by a
 //! built-in load generator, which also sees to it that each answer is that to its request. Allocations are counted by the
 //! server, in a round of their own, which is not timed; what is left of them with pools is nearly all hyper's. With
 //! `--serve pooled` or `--serve fresh` one server says where it listens, and serves until its standard input ends.
