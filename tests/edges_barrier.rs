@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::linux::{forbid_membarrier, trap_membarrier};
 use common::{Count, CountedPool, Ledger, Maker, Worker, alone, burst, counted, on_thread, take_all, until};
-use ebbtide::{Pool, Settings, advance_all};
+use ebbtide::{Pool, Settings, Swept, advance_all};
 
 /// A sweep whose barrier fails leaves every private slot as it is and counts that; what is shared ages all the same.
 #[test]
@@ -120,6 +120,19 @@ extern "C" fn hold(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
     }
 }
 
+/// What comes of `act` while a sweep stands at its barrier, and of the sweep.
+fn at_the_barrier<O>(pool: &CountedPool, act: impl FnOnce() -> O) -> (O, Swept) {
+    trap_membarrier(hold);
+    HOLD.set(1);
+    thread::scope(|scope| {
+        let sweep = scope.spawn(|| pool.advance());
+        until("the sweep is at its barrier", || HELD.get() == 1);
+        let outcome = act();
+        HOLD.set(0);
+        (outcome, sweep.join().expect("no panic").expect("it was the only sweep when it began"))
+    })
+}
+
 /// While a sweep stands at its barrier, all go on: each owner takes its own items out itself and uses them on, as victims,
 /// which are young again when they come back.
 #[test]
@@ -132,12 +145,8 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     let theirs = Arc::clone(&pool);
     worker.run(move || drop(burst(&theirs, 4)));
     let mine = burst(&pool, 4);
-    trap_membarrier(hold);
 
-    HOLD.set(1);
-    thread::scope(|scope| {
-        let sweep = scope.spawn(|| pool.advance());
-        until("the sweep is at its barrier", || HELD.get() == 1);
+    let ((), swept) = at_the_barrier(&pool, || {
         let found = burst(&pool, 4);
         assert!(mine.iter().all(|id| found.contains(id)));
         // The first of these makes six items, and the others use them again.
@@ -149,10 +158,8 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
         assert_eq!((pool.idle(), ledger.made()), (14, 14));
         on_thread(|| pool.prefill(3));
         assert!(pool.advance().is_none() && pool.clear().is_none(), "the other sweep has the token");
-        HOLD.set(0);
-        let swept = sweep.join().expect("no panic").expect("it was the only sweep when it began");
-        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 17, 0));
     });
+    assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 17, 0));
     // What wasn't used since goes with the next sweep. What was is a sweep younger, but for what lies in private slots, as
     // barriers go on failing.
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((3, 14)));
@@ -169,18 +176,9 @@ fn what_an_owner_takes_out_for_a_sweep_is_old() {
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     burst(&pool, 4);
-    trap_membarrier(hold);
 
-    HOLD.set(1);
-    let used = thread::scope(|scope| {
-        let sweep = scope.spawn(|| pool.advance());
-        until("the sweep is at its barrier", || HELD.get() == 1);
-        let used = pool.get();
-        HOLD.set(0);
-        let swept = sweep.join().expect("no panic").expect("it was the only sweep");
-        assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 3, 0));
-        used
-    });
+    let (used, swept) = at_the_barrier(&pool, || pool.get());
+    assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 3, 0));
     // The other item of its batch lies in private slots, and barriers go on failing.
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((2, 1)));
     assert_eq!(pool.stats().rescues, 1);
@@ -198,24 +196,11 @@ fn an_owner_takes_out_only_what_there_is_room_for() {
     let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));
     burst(&pool, 4);
     assert_eq!(pool.prefill(2), 2);
-    trap_membarrier(hold);
 
-    HOLD.set(1);
-    thread::scope(|scope| {
-        let sweep = scope.spawn(|| pool.advance());
-        until("the sweep is at its barrier", || HELD.get() == 1);
-        let used = pool.get();
-        let shared = on_thread(|| take_all(&pool).len());
-        let room = pool.prefill(4);
-        HOLD.set(0);
-        assert_eq!(
-            (shared, room),
-            (1, 3),
-            "of two that were made in advance one is left; then there is room for three"
-        );
-        sweep.join().expect("no panic").expect("it was the only sweep");
-        drop(used);
-    });
+    let ((used, shared, room), _) =
+        at_the_barrier(&pool, || (pool.get(), on_thread(|| take_all(&pool).len()), pool.prefill(4)));
+    assert_eq!((shared, room), (1, 3), "of two that were made in advance one is left; then there is room for three");
+    drop(used);
     drop(pool);
     ledger.assert_all_dropped_once();
 }
@@ -228,19 +213,10 @@ fn what_an_owner_takes_out_takes_up_room() {
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));
     burst(&pool, 2);
-    trap_membarrier(hold);
 
-    HOLD.set(1);
-    thread::scope(|scope| {
-        let sweep = scope.spawn(|| pool.advance());
-        until("the sweep is at its barrier", || HELD.get() == 1);
-        let used = pool.get();
-        let room = pool.prefill(4);
-        HOLD.set(0);
-        assert_eq!(room, 3, "one item is in use, and the other in a private slot again");
-        sweep.join().expect("no panic").expect("it was the only sweep");
-        drop(used);
-    });
+    let ((used, room), _) = at_the_barrier(&pool, || (pool.get(), pool.prefill(4)));
+    assert_eq!(room, 3, "one item is in use, and the other in a private slot again");
+    drop(used);
     drop(pool);
     ledger.assert_all_dropped_once();
 }
