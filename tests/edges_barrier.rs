@@ -78,8 +78,8 @@ fn the_janitor_goes_on_when_its_barrier_fails() {
     until("the janitor has tried", || pool.stats().failed_barriers >= 3);
     assert_eq!((pool.idle(), ledger.dropped()), (4, 0));
     pool.prefill(10);
-    until("what is shared is gone", || pool.idle() == 4);
-    assert_eq!(ledger.live(), 4);
+    until("what is shared is dropped", || ledger.live() == 4);
+    assert_eq!(pool.idle(), 4);
 }
 
 /// Where the system refuses the barrier from the start, both sides use fences, no barrier fails, and private slots are
