@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::polled::Polled;
-use common::{Counted, Ledger, Maker, lock, until};
+use common::{Counted, Dice, Ledger, Maker, lock, until};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Pooled, Settings};
 
@@ -108,6 +108,69 @@ fn one_in_the_middle_gives_up() {
     drop(first.ready().unwrap());
     drop(third.ready().unwrap());
     assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, 1));
+}
+
+/// Waits that join, are served, give up and fetch their items in any order, with sweeps in between: after each step those
+/// are served whom a plain list says.
+#[test]
+fn a_line_that_changes_everywhere() {
+    const CAPACITY: usize = 3;
+    for seed in 0..200 {
+        let (pool, ledger) = counted(CAPACITY);
+        let mut dice = Dice::new(seed);
+        let (mut free, mut held) = (CAPACITY, Vec::new());
+        // Each with what it waits for and whether it was served, in the order in which they came.
+        let mut waits: Vec<(Polled<_>, usize, bool)> = Vec::new();
+        for _ in 0..200 {
+            match dice.below(5) {
+                0 => {
+                    let n = 1 + dice.below(2);
+                    let mut wait = Polled::new(pool.get_many_async(n));
+                    let items = wait.poll();
+                    let at_once = n <= free && waits.iter().all(|&(_, _, served)| served);
+                    assert_eq!(items.is_some(), at_once, "seed {seed}");
+                    match items {
+                        Some(items) => {
+                            held.extend(items.unwrap());
+                            free -= n;
+                        }
+                        None => waits.push((wait, n, false)),
+                    }
+                }
+                1 if !waits.is_empty() => {
+                    let (_gives_up, n, served) = waits.remove(dice.below(waits.len()));
+                    free += if served { n } else { 0 };
+                }
+                2 if !held.is_empty() => {
+                    held.swap_remove(dice.below(held.len()));
+                    free += 1;
+                }
+                3 if !waits.is_empty() => {
+                    let at = dice.below(waits.len());
+                    if waits[at].2 {
+                        held.extend(waits.remove(at).0.ready().unwrap());
+                    } else {
+                        assert!(waits[at].0.poll().is_none());
+                    }
+                }
+                _ => {
+                    pool.advance();
+                }
+            }
+            for (_, n, served) in waits.iter_mut().skip_while(|&&mut (_, _, served)| served) {
+                if *n > free {
+                    break;
+                }
+                free -= *n;
+                *served = true;
+            }
+            assert!(waits.iter().all(|(wait, _, served)| (wait.wakes() > 0) == *served), "seed {seed}");
+            let in_line = waits.iter().filter(|&&(_, _, served)| !served).count();
+            assert_eq!((pool.waiting(), pool.in_use()), (in_line, CAPACITY - free), "seed {seed}");
+        }
+        drop((held, waits));
+        assert_eq!((pool.waiting(), pool.in_use(), ledger.live()), (0, 0, pool.idle()), "seed {seed}");
+    }
 }
 
 /// One that was served and gives up before it looks: the next is served with the same item.
@@ -373,6 +436,21 @@ fn less_capacity_refuses_what_no_longer_fits() {
     drop(pair);
     assert!(last.ready().is_ok());
     assert_eq!(ledger.peak(), 2);
+}
+
+/// After the capacity became less, an item that comes back goes to nobody until there is room.
+#[test]
+fn less_capacity_keeps_the_line_waiting() {
+    let (pool, ledger) = counted(2);
+    let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
+    let wait = Polled::waiting(pool.get_async());
+    pool.resize(1).unwrap();
+    drop(one);
+    assert_eq!((wait.wakes(), pool.in_use(), ledger.live()), (0, 1, 1));
+    let id = two.id;
+    drop(two);
+    assert_eq!(wait.ready().unwrap().id, id);
+    assert_eq!((pool.idle(), ledger.made(), ledger.live()), (1, 2, 1));
 }
 
 /// When the head no longer fits, the one behind it is served at once.

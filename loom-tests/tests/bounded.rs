@@ -8,11 +8,12 @@ mod common;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use common::{Bounds, Tracked, World, explore, spawn};
 use ebbtide::bounded::{GetError, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
+use loom::sync::Notify;
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
@@ -137,6 +138,46 @@ fn a_wait_given_up_as_it_is_served() {
         drop(item);
         gives_up.join().unwrap();
         waits.join().unwrap();
+        assert_eq!(world.made(), 1);
+        nothing_is_lost(world, pool, 1);
+    });
+}
+
+/// What a task sleeps on.
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+/// A wait that goes on in another task while it is served: that task finds its item, or is woken.
+#[test]
+fn served_while_it_moves_to_another_task() {
+    explore("served while it moves to another task", UNBOUNDED, |world| {
+        let pool = bounded(world, 1);
+        let item = pool.get_owned().unwrap();
+        item.taken_out();
+        let gives_back = spawn(move || drop(item));
+        world.go();
+        let mut wait = Box::pin(pool.get_async());
+        let mut poll = |waker: &Waker| match wait.as_mut().poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(item) => Some(use_one(item)),
+            Poll::Pending => None,
+        };
+        let mut outcome = poll(Waker::noop());
+        let bell = Arc::new(Bell(Notify::new()));
+        let waker = Waker::from(Arc::clone(&bell));
+        while outcome.is_none() {
+            outcome = poll(&waker);
+            if outcome.is_none() {
+                bell.0.wait();
+            }
+        }
+        assert_eq!(outcome, Some(Ok(1)));
+        drop(wait);
+        gives_back.join().unwrap();
         assert_eq!(world.made(), 1);
         nothing_is_lost(world, pool, 1);
     });

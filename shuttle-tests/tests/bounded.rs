@@ -152,6 +152,7 @@ fn any_program_while_the_capacity_changes() {
             }
         }));
         join(threads);
+        pool.resize(thread_rng().gen_range(1..=4)).expect("a good capacity");
         nothing_is_lost(pool, &ledger);
     });
 }

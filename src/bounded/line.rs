@@ -1,86 +1,140 @@
 //! Those who wait for places, in the order in which they came.
+//!
+//! A wait has a number, its ticket, from when it joins the line until it has fetched its answer or has left; then the
+//! number is another's. What is known of it lies in a table by ticket, through which those who wait are linked. So each
+//! step takes as long however many wait, and allocates nothing unless more wait than ever since the last `shrink`.
 
-use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::error::Refused;
 use super::places::Lot;
 
-/// A place in the line: a lower number is served first.
-pub(super) type Ticket = u64;
+/// The number of a wait.
+pub(super) type Ticket = usize;
 
 /// What became of a wait.
 pub(super) type Answer<T> = Result<Lot<T>, Refused>;
 
 pub(super) struct Line<T> {
-    waiting: BTreeMap<Ticket, Waiter>,
-    /// Answers that their waiters haven't fetched yet.
-    served: BTreeMap<Ticket, Answer<T>>,
-    next: Ticket,
+    waits: Vec<Wait<T>>,
+    /// The tickets that nobody has.
+    free: Vec<Ticket>,
+    first: Option<Ticket>,
+    last: Option<Ticket>,
+    len: usize,
 }
 
-struct Waiter {
+struct Wait<T> {
     /// How many places it waits for.
     n: usize,
-    waker: Waker,
+    /// Until it is answered.
+    waker: Option<Waker>,
+    /// From then on, until it is fetched.
+    answer: Option<Answer<T>>,
+    previous: Option<Ticket>,
+    next: Option<Ticket>,
 }
 
 impl<T> Line<T> {
     pub(super) fn new() -> Self {
-        Self { waiting: BTreeMap::new(), served: BTreeMap::new(), next: 0 }
+        Self { waits: Vec::new(), free: Vec::new(), first: None, last: None, len: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.first.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.len
     }
 
     /// How many places the first one waits for.
     pub(super) fn first(&self) -> Option<usize> {
-        self.waiting.first_key_value().map(|(_, waiter)| waiter.n)
+        self.first.map(|ticket| self.waits[ticket].n)
     }
 
     /// Waits at the end of the line for `n` places.
     pub(super) fn join(&mut self, n: usize, waker: Waker) -> Ticket {
-        let ticket = self.next;
-        self.next += 1;
-        self.waiting.insert(ticket, Waiter { n, waker });
+        let wait = Wait { n, waker: Some(waker), answer: None, previous: self.last, next: None };
+        let ticket = match self.free.pop() {
+            Some(ticket) => {
+                self.waits[ticket] = wait;
+                ticket
+            }
+            None => {
+                self.waits.push(wait);
+                self.waits.len() - 1
+            }
+        };
+        match self.last.replace(ticket) {
+            Some(last) => self.waits[last].next = Some(ticket),
+            None => self.first = Some(ticket),
+        }
+        self.len += 1;
         ticket
     }
 
-    /// The answer, if there is one; else `waker` is the one to be woken from now on. The waker that isn't needed comes
-    /// back, to be dropped without the lock.
-    pub(super) fn ask(&mut self, ticket: Ticket, waker: Waker) -> (Option<Answer<T>>, Waker) {
-        match self.waiting.get_mut(&ticket) {
-            Some(waiter) => (None, std::mem::replace(&mut waiter.waker, waker)),
-            None => (self.served.remove(&ticket), waker),
-        }
+    /// The answer, if there is one, and with it the wait is over.
+    pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<T>> {
+        let answer = self.waits[ticket].answer.take()?;
+        self.free.push(ticket);
+        Some(answer)
+    }
+
+    /// Who is to be woken when there is an answer.
+    pub(super) fn waker(&mut self, ticket: Ticket) -> Option<&mut Waker> {
+        self.waits[ticket].waker.as_mut()
     }
 
     /// Leaves the line; what comes back is an answer that wasn't fetched, or the waker of one who still waited.
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<T>>, Option<Waker>) {
-        (self.served.remove(&ticket), self.waiting.remove(&ticket).map(|waiter| waiter.waker))
+        let waker = self.step_out(ticket);
+        self.free.push(ticket);
+        (self.waits[ticket].answer.take(), waker)
     }
 
     /// Answers the first one, who is to be woken.
-    pub(super) fn serve_first(&mut self, answer: Answer<T>) -> Option<Waker> {
-        let (ticket, waiter) = self.waiting.pop_first()?;
-        self.served.insert(ticket, answer);
-        Some(waiter.waker)
+    pub(super) fn serve_first(&mut self, lot: Lot<T>) -> Option<Waker> {
+        let first = self.first?;
+        self.waits[first].answer = Some(Ok(lot));
+        self.step_out(first)
     }
 
     /// Answers everybody for whom `refusal` has one, given the places they wait for; they are to be woken.
     pub(super) fn refuse(&mut self, refusal: impl Fn(usize) -> Option<Refused>) -> Vec<Waker> {
-        let refused: Vec<_> =
-            self.waiting.iter().filter_map(|(&ticket, waiter)| Some((ticket, refusal(waiter.n)?))).collect();
-        let mut wakers = Vec::with_capacity(refused.len());
-        for (ticket, refusal) in refused {
-            self.served.insert(ticket, Err(refusal));
-            wakers.extend(self.waiting.remove(&ticket).map(|waiter| waiter.waker));
+        let mut wakers = Vec::new();
+        let mut at = self.first;
+        while let Some(ticket) = at {
+            let wait = &mut self.waits[ticket];
+            at = wait.next;
+            if let Some(refused) = refusal(wait.n) {
+                wait.answer = Some(Err(refused));
+                wakers.extend(self.step_out(ticket));
+            }
         }
         wakers
+    }
+
+    /// Gives back the table's memory, if there is no wait in it.
+    pub(super) fn shrink(&mut self) {
+        if self.free.len() == self.waits.len() {
+            *self = Self::new();
+        }
+    }
+
+    /// Takes a wait out of those that are to be answered, unless it is out already.
+    fn step_out(&mut self, ticket: Ticket) -> Option<Waker> {
+        let Wait { ref mut waker, previous, next, .. } = self.waits[ticket];
+        let waker = waker.take()?;
+        match previous {
+            Some(previous) => self.waits[previous].next = next,
+            None => self.first = next,
+        }
+        match next {
+            Some(next) => self.waits[next].previous = previous,
+            None => self.last = previous,
+        }
+        self.len -= 1;
+        Some(waker)
     }
 }

@@ -13,7 +13,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
 
 use super::error::Refused;
-use super::line::{Line, Ticket};
+use super::line::{Answer, Line, Ticket};
 use crate::item::{Item, Payload, drop_each, keep_first, raise};
 use crate::stats::Stats;
 use crate::sweep::{Purpose, Swept, Watch};
@@ -53,7 +53,16 @@ struct Idle<T> {
 /// Places that were taken together, with the items that lay on them; the rest of the places are room for new ones.
 pub(super) struct Lot<T> {
     places: usize,
-    items: Vec<Item<T>>,
+    /// The item put last; apart, so that a lot of one allocates nothing.
+    newest: Option<Item<T>>,
+    others: Vec<Item<T>>,
+}
+
+impl<T> Lot<T> {
+    /// One place, and the item that lies there, if one does.
+    fn one(item: Option<Item<T>>) -> Self {
+        Self { places: 1, newest: item, others: Vec::new() }
+    }
 }
 
 /// What is left to do when the lock has been released.
@@ -102,14 +111,15 @@ impl<T> State<T> {
     fn hand_out(&mut self, n: usize) -> Lot<T> {
         self.taken += n;
         let rest = self.idle.len().saturating_sub(n);
-        Lot { places: n, items: self.idle.drain(rest..).map(|idle| idle.item).collect() }
+        let mut items = self.idle.drain(rest..).map(|idle| idle.item);
+        Lot { places: n, newest: items.next_back(), others: items.collect() }
     }
 
     /// Takes a lot back. Its items become idle, as far as they may stay.
     fn put(&mut self, lot: Lot<T>) -> After<T> {
         let mut doomed = Vec::new();
         self.taken -= lot.places;
-        for item in lot.items {
+        for item in lot.others.into_iter().chain(lot.newest) {
             if self.may_keep() {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
             } else {
@@ -135,16 +145,24 @@ impl<T> State<T> {
         })
     }
 
-    /// As `put`, for one item, if it may stay and nobody waits for it.
+    /// As `put`, for one item, if it may stay: it becomes idle, or it goes to the first in line, who is to be woken, if that
+    /// one waits for no more.
     #[inline]
-    fn put_one(&mut self, item: Item<T>) -> Result<(), Item<T>> {
+    fn put_one(&mut self, item: Item<T>) -> Result<Option<Waker>, Item<T>> {
         self.taken -= 1;
-        if self.may_keep() && self.line.is_empty() {
-            self.idle.push_back(Idle { item, stamp: self.epoch });
-            Ok(())
-        } else {
-            self.taken += 1;
-            Err(item)
+        match self.line.first() {
+            None if self.may_keep() => {
+                self.idle.push_back(Idle { item, stamp: self.epoch });
+                Ok(None)
+            }
+            Some(1) if self.may_keep() && self.has_room(1) => {
+                self.taken += 1;
+                Ok(self.line.serve_first(Lot::one(Some(item))))
+            }
+            _ => {
+                self.taken += 1;
+                Err(item)
+            }
         }
     }
 
@@ -160,7 +178,7 @@ impl<T> State<T> {
         let mut wakers = Vec::new();
         while let Some(n) = self.line.first().filter(|&n| self.has_room(n)) {
             let lot = self.hand_out(n);
-            wakers.extend(self.line.serve_first(Ok(lot)));
+            wakers.extend(self.line.serve_first(lot));
         }
         wakers
     }
@@ -181,6 +199,7 @@ impl<T> State<T> {
             }
         };
         let doomed = self.oldest(n);
+        self.line.shrink();
         self.sweeps += 1;
         self.dropped += n;
         (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))
@@ -223,7 +242,7 @@ impl<T> Places<T> {
         let taken = self.lock().take_one();
         match taken {
             Some(Some(item)) => Ok(item),
-            Some(None) => Err(Some(Held { places: self, lot: Lot { places: 1, items: Vec::new() } })),
+            Some(None) => Err(Some(Held { places: self, lot: Lot::one(None) })),
             None => Err(None),
         }
     }
@@ -233,27 +252,51 @@ impl<T> Places<T> {
         &self,
         ticket: &mut Option<Ticket>,
         n: usize,
-        waker: Waker,
+        waker: &Waker,
     ) -> Poll<Result<Held<'_, T>, Refused>> {
-        let mut state = self.lock();
-        // What is unused is dropped without the lock: a waker's clone, wake and drop are user code.
-        let (answer, _unused) = match *ticket {
-            None => match state.take(n) {
-                Err(Refused::Busy) => {
-                    *ticket = Some(state.line.join(n, waker));
-                    (None, None)
-                }
-                answer => (Some(answer), Some(waker)),
-            },
-            Some(held) => {
-                let (answer, unused) = state.line.ask(held, waker);
-                (answer, Some(unused))
-            }
+        let answer = match *ticket {
+            None => self.take_or_join(n, waker, ticket),
+            Some(held) => self.fetch_or_wait(held, waker),
         };
-        drop(state);
         let Some(answer) = answer else { return Poll::Pending };
         *ticket = None;
         Poll::Ready(answer.map(|lot| Held { places: self, lot }))
+    }
+
+    fn take_or_join(&self, n: usize, waker: &Waker, ticket: &mut Option<Ticket>) -> Option<Answer<T>> {
+        // A waker's clone, wake and drop are user code: it is cloned before the lock, and dropped after it if it isn't needed.
+        let waker = waker.clone();
+        let mut state = self.lock();
+        match state.take(n) {
+            Err(Refused::Busy) => {
+                *ticket = Some(state.line.join(n, waker));
+                None
+            }
+            answer => {
+                drop(state);
+                Some(answer)
+            }
+        }
+    }
+
+    fn fetch_or_wait(&self, ticket: Ticket, waker: &Waker) -> Option<Answer<T>> {
+        let mut state = self.lock();
+        if let Some(answer) = state.line.fetch(ticket) {
+            return Some(answer);
+        }
+        if state.line.waker(ticket).is_some_and(|theirs| theirs.will_wake(waker)) {
+            return None;
+        }
+        drop(state);
+        // User code, as above.
+        let mut waker = waker.clone();
+        let mut state = self.lock();
+        if let Some(theirs) = state.line.waker(ticket) {
+            std::mem::swap(theirs, &mut waker);
+        }
+        let answer = state.line.fetch(ticket);
+        drop(state);
+        answer
     }
 
     /// Gives up a place in the line, and what was served there already.
@@ -276,21 +319,23 @@ impl<T> Places<T> {
         let free = !state.closed && state.line.is_empty() && state.taken + state.idle.len() < state.capacity;
         state.taken += usize::from(free);
         // Lazily: what isn't free must not be given back.
-        free.then(|| Held { places: self, lot: Lot { places: 1, items: Vec::new() } })
+        free.then(|| Held { places: self, lot: Lot::one(None) })
     }
 
     /// Takes back an item and its place.
     #[inline]
     pub(super) fn give_back(&self, item: Item<T>) {
-        let left = self.lock().put_one(item);
-        if let Err(item) = left {
-            self.put(Lot { places: 1, items: vec![item] });
+        let done = self.lock().put_one(item);
+        match done {
+            Ok(None) => {}
+            Ok(Some(waker)) => wake_each([waker]).into_iter().for_each(raise),
+            Err(item) => self.put(Lot::one(Some(item))),
         }
     }
 
     /// Takes back a place without its item.
     pub(super) fn free_place(&self) {
-        self.put(Lot { places: 1, items: Vec::new() });
+        self.put(Lot::one(None));
     }
 
     #[cold]
@@ -377,7 +422,7 @@ impl<T> Places<T> {
 }
 
 /// Wakes everybody, whatever the others' wakers do; returns the first panic.
-fn wake_each(wakers: Vec<Waker>) -> Option<Payload> {
+fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
     let mut first = None;
     for waker in wakers {
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
@@ -420,7 +465,7 @@ impl<T> Held<'_, T> {
 
     /// Parts with one place and the item that lies there, if there is any left.
     pub(super) fn idle(&mut self) -> Option<Item<T>> {
-        let item = self.lot.items.pop()?;
+        let item = self.lot.newest.take().or_else(|| self.lot.others.pop())?;
         self.lot.places -= 1;
         Some(item)
     }
@@ -436,7 +481,7 @@ impl<T> Held<'_, T> {
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         if self.lot.places > 0 {
-            let nothing = Lot { places: 0, items: Vec::new() };
+            let nothing = Lot { places: 0, newest: None, others: Vec::new() };
             self.places.put(std::mem::replace(&mut self.lot, nothing));
         }
     }

@@ -41,7 +41,7 @@ impl<'a, T> Future for Waiting<'a, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { places, n, ref mut ticket } = *self;
-        places.poll(ticket, n, context.waker().clone())
+        places.poll(ticket, n, context.waker())
     }
 }
 

@@ -22,10 +22,14 @@ pub(crate) struct Polled<F> {
 }
 
 impl<F: Future> Polled<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: Box::pin(future), wakes: Arc::default() }
+    }
+
     /// Polls it once; it must not be ready.
     #[track_caller]
     pub(crate) fn waiting(future: F) -> Self {
-        let mut polled = Self { future: Box::pin(future), wakes: Arc::default() };
+        let mut polled = Self::new(future);
         assert!(polled.poll().is_none(), "it need not wait");
         polled
     }
