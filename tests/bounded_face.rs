@@ -123,6 +123,7 @@ fn who_may_go_where() {
     send(&pool.get_owned_async());
     send(&pool.get_many_async(2));
     send(&pool.get_async_with(|| async { Ok::<_, ()>(Cell::new(1)) }));
+    send(&pool.get_owned_async_with(|| async { Ok::<_, ()>(Cell::new(1)) }));
     let shared: BoundedPool<String> = BoundedPool::new(4);
     sync(&shared.get().unwrap());
     unwind_safe(&shared);

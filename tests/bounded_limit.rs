@@ -376,6 +376,9 @@ fn items_made_by_a_future() {
     assert_eq!((started.get(), pool.idle(), pool.stats().created), (3, 1, 1));
     let reused = smol::block_on(pool.get_async_with(connect(true))).unwrap();
     assert_eq!((started.get(), reused.id), (3, 0));
+    drop(reused);
+    let owned = smol::block_on(pool.get_owned_async_with(connect(true))).unwrap();
+    assert_eq!((started.get(), owned.id), (3, 0));
 }
 
 /// `get_with` makes an item its own way, and only if none is idle.

@@ -4,9 +4,10 @@
 mod common;
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use common::polled::Polled;
@@ -241,4 +242,28 @@ fn a_panic_in_a_waker_keeps_nobody_waiting() {
     assert_eq!(pool.in_use(), 1);
     drop(grumpy);
     assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 3, 3));
+}
+
+/// A waker whose clones panic when they are dropped.
+fn touchy() -> Waker {
+    const TABLE: RawWakerVTable = RawWakerVTable::new(|_| clone(), |_| (), |_| (), |_| panic!("out of wakers"));
+    const fn clone() -> RawWaker {
+        RawWaker::new(std::ptr::null(), &TABLE)
+    }
+    // SAFETY: the table's functions use no data and may be called on any thread.
+    unsafe { Waker::from_raw(clone()) }
+}
+
+/// A wait that is answered at its first poll, and so doesn't need the waker, gives back what it got if dropping that panics.
+#[test]
+fn a_panic_in_a_wakers_drop_loses_nothing() {
+    let (pool, _clumsy, ledger) = clumsy(1);
+    let waker = ManuallyDrop::new(touchy());
+    let mut wait = Box::pin(pool.get_many_async(1));
+    let text = panic_of(|| drop(wait.as_mut().poll(&mut Context::from_waker(&waker))));
+    assert_eq!(text, "out of wakers");
+    drop(wait);
+    assert_eq!((pool.in_use(), pool.waiting()), (0, 0));
+    drop(pool.try_get().unwrap());
+    assert_eq!(ledger.live(), 1);
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use common::{Bounds, Tracked, World, explore, spawn};
 use ebbtide::bounded::{GetError, Pooled, Settings};
@@ -196,6 +197,25 @@ fn two_wait_for_both() {
         assert_eq!(use_up(pool.get_many(2)), Ok(2));
         other.join().unwrap();
         assert_eq!(world.made(), 2);
+        nothing_is_lost(world, pool, 2);
+    });
+}
+
+/// One that has no time to wait for both items isn't in the way of another, for whom one is enough.
+#[test]
+fn no_time_holds_up_nobody() {
+    explore("no time holds up nobody", UNBOUNDED, |world| {
+        let pool = bounded(world, 2);
+        let item = pool.get().unwrap();
+        item.taken_out();
+        let other = spawn({
+            let pool = pool.clone();
+            move || assert_eq!(use_up(pool.get_many_timeout(2, Duration::ZERO)), Err(GetError::Timeout))
+        });
+        world.go();
+        assert_eq!(use_one(pool.try_get().ok_or(GetError::Timeout)), Ok(1));
+        other.join().unwrap();
+        drop(item);
         nothing_is_lost(world, pool, 2);
     });
 }

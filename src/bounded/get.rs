@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::error::Refused;
 use super::places::Held;
 use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
 use crate::item::Item;
@@ -162,15 +163,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let mut held = self.places().wait(1).await?;
-        let item = match held.idle() {
-            Some(item) => item,
-            None => {
-                let made = create().await.map_err(GetError::Create)?;
-                held.occupy(Item::new(made))
-            }
-        };
-        Ok(Pooled::new(item, self))
+        Ok(Pooled::new(self.one_async_with(create).await?, self))
     }
 
     /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
@@ -228,6 +221,42 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let pool = Arc::clone(self);
         async move {
             let item = pool.one_async().await?;
+            Ok(OwnedPooled::new(item, pool))
+        }
+    }
+
+    /// As [`get_async_with`](Self::get_async_with), with a guard and a future that hold the pool instead of borrowing it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::BoundedPool;
+    ///
+    /// # struct Connection;
+    /// # async fn connect(host: &str) -> std::io::Result<Connection> { Ok(Connection) }
+    /// # fn example(pool: Arc<BoundedPool<Connection, fn() -> Connection>>) {
+    /// let getting = pool.get_owned_async_with(|| connect("db.internal"));
+    /// # drop(getting);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_async_with`](Self::get_async_with).
+    ///
+    /// # Panics
+    ///
+    /// As [`get_async_with`](Self::get_async_with).
+    pub fn get_owned_async_with<C, F, E>(
+        self: &Arc<Self>,
+        create: C,
+    ) -> impl Future<Output = Result<OwnedPooled<T, R>, GetError<E>>> + use<T, R, C, F, E>
+    where
+        C: FnOnce() -> F,
+        F: Future<Output = Result<T, E>>,
+    {
+        let pool = Arc::clone(self);
+        async move {
+            let item = pool.one_async_with(create).await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
@@ -360,12 +389,35 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 
     /// As `one`, for a task.
     async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
+        match self.item_or_place().await? {
+            Ok(item) => Ok(item),
+            Err(mut place) => place.next(|| self.recycler.try_create()).map_err(GetError::Create),
+        }
+    }
+
+    /// The same, where a future makes the item.
+    async fn one_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        match self.item_or_place().await? {
+            Ok(item) => Ok(item),
+            Err(mut place) => {
+                let made = create().await.map_err(GetError::Create)?;
+                Ok(place.occupy(Item::new(made)))
+            }
+        }
+    }
+
+    /// An idle item, or a place to make one on, after a wait if need be.
+    #[inline]
+    async fn item_or_place(&self) -> Result<Result<Item<T>, Held<'_, T>>, Refused> {
         let mut held = match self.places().take_one() {
-            Ok(item) => return Ok(item),
-            Err(Some(held)) => held,
+            Ok(item) => return Ok(Ok(item)),
+            Err(Some(place)) => return Ok(Err(place)),
             Err(None) => self.places().wait(1).await?,
         };
-        held.next(|| self.recycler.try_create()).map_err(GetError::Create)
+        Ok(held.idle().ok_or(held))
     }
 
     /// An item for each place.

@@ -81,9 +81,14 @@ impl<T> Line<T> {
         Some(answer)
     }
 
-    /// Who is to be woken when there is an answer.
-    pub(super) fn waker(&mut self, ticket: Ticket) -> Option<&mut Waker> {
-        self.waits[ticket].waker.as_mut()
+    /// Whether an answer will wake the same as `waker` would.
+    pub(super) fn wakes(&self, ticket: Ticket, waker: &Waker) -> bool {
+        self.waits[ticket].waker.as_ref().is_some_and(|theirs| theirs.will_wake(waker))
+    }
+
+    /// Another is to be woken when there is an answer; returns the one before.
+    pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
+        self.waits[ticket].waker.replace(waker)
     }
 
     /// Leaves the line; what comes back is an answer that wasn't fetched, or the waker of one who still waited.

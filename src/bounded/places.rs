@@ -254,49 +254,41 @@ impl<T> Places<T> {
         n: usize,
         waker: &Waker,
     ) -> Poll<Result<Held<'_, T>, Refused>> {
-        let answer = match *ticket {
-            None => self.take_or_join(n, waker, ticket),
-            Some(held) => self.fetch_or_wait(held, waker),
+        if let Some(held) = *ticket {
+            let mut state = self.lock();
+            let answer = state.line.fetch(held);
+            if answer.is_some() || state.line.wakes(held, waker) {
+                drop(state);
+                return self.end(ticket, answer);
+            }
+        }
+        // A waker's clone and drop are user code: without the lock, and when what was answered is in good hands.
+        let waker = waker.clone();
+        let mut state = self.lock();
+        let (answer, unused) = match *ticket {
+            None => match state.take(n) {
+                Err(Refused::Busy) => {
+                    *ticket = Some(state.line.join(n, waker));
+                    (None, None)
+                }
+                answer => (Some(answer), Some(waker)),
+            },
+            Some(held) => match state.line.fetch(held) {
+                None => (None, state.line.replace_waker(held, waker)),
+                answer => (answer, Some(waker)),
+            },
         };
+        drop(state);
+        let outcome = self.end(ticket, answer);
+        drop(unused);
+        outcome
+    }
+
+    /// An answer ends the wait.
+    fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<T>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };
         *ticket = None;
         Poll::Ready(answer.map(|lot| Held { places: self, lot }))
-    }
-
-    fn take_or_join(&self, n: usize, waker: &Waker, ticket: &mut Option<Ticket>) -> Option<Answer<T>> {
-        // A waker's clone, wake and drop are user code: it is cloned before the lock, and dropped after it if it isn't needed.
-        let waker = waker.clone();
-        let mut state = self.lock();
-        match state.take(n) {
-            Err(Refused::Busy) => {
-                *ticket = Some(state.line.join(n, waker));
-                None
-            }
-            answer => {
-                drop(state);
-                Some(answer)
-            }
-        }
-    }
-
-    fn fetch_or_wait(&self, ticket: Ticket, waker: &Waker) -> Option<Answer<T>> {
-        let mut state = self.lock();
-        if let Some(answer) = state.line.fetch(ticket) {
-            return Some(answer);
-        }
-        if state.line.waker(ticket).is_some_and(|theirs| theirs.will_wake(waker)) {
-            return None;
-        }
-        drop(state);
-        // User code, as above.
-        let mut waker = waker.clone();
-        let mut state = self.lock();
-        if let Some(theirs) = state.line.waker(ticket) {
-            std::mem::swap(theirs, &mut waker);
-        }
-        let answer = state.line.fetch(ticket);
-        drop(state);
-        answer
     }
 
     /// Gives up a place in the line, and what was served there already.

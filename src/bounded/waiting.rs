@@ -30,7 +30,11 @@ impl<T> Places<T> {
     #[inline]
     pub(super) fn take_by(&self, n: usize, deadline: impl FnOnce() -> Option<Instant>) -> Result<Held<'_, T>, Refused> {
         match self.take(n) {
-            Err(Refused::Busy) => block_on(pin!(self.wait(n)), deadline()).unwrap_or(Err(Refused::Busy)),
+            Err(Refused::Busy) => match deadline() {
+                // Not even for a moment in the line, where it would hold up others.
+                Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
+                deadline => block_on(pin!(self.wait(n)), deadline).unwrap_or(Err(Refused::Busy)),
+            },
             answer => answer,
         }
     }
