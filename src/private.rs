@@ -196,9 +196,9 @@ impl<T> SlotSet<T> {
         // below doesn't see a mark; and which sees the items below with it.
         self.top.store(next, Ordering::Release);
         fence::light();
-        // ORDERING: Acquire; partner: the Release store of `floor` in `take`, so that the sweep has read the places below
-        // before this thread uses them again.
-        if self.floor.load(Ordering::Acquire) > next {
+        // ORDERING: Relaxed; the barriers make a mark visible, and what a sweep has done is not touched here: only a claim
+        // uses the places below the floor again.
+        if self.floor.load(Ordering::Relaxed) > next {
             // ORDERING: Release; partner: the load of `top` in `take`, as above.
             self.top.store(next + 1, Ordering::Release);
             return None;
@@ -336,8 +336,7 @@ impl<T> SlotSet<T> {
 
     /// Undoes `close`, with nothing taken.
     pub(crate) fn reopen(&self, purpose: Purpose) {
-        // ORDERING: Release; partners: the load of `floor` in `pop`, the compare-exchange in `claim`. What an earlier sweep
-        // did is handed on. If the owner came first, this changes nothing.
+        // ORDERING: Release; partner: the compare-exchange in `claim`. What an earlier sweep did is handed on. If the owner came first, this changes nothing.
         self.floor.fetch_and(!purpose.mark(), Ordering::Release);
     }
 
@@ -351,13 +350,13 @@ impl<T> SlotSet<T> {
     /// The caller is the owner, and `purpose` is `Advance`; or it holds the sweep token, `close` succeeded on this slot set, and a
     /// heavy barrier since. `into` is empty and has room for as many items as the loaded array.
     pub(crate) unsafe fn take(&self, purpose: Purpose, mut into: Array<T>) -> Result<Taken<T>, Array<T>> {
-        // ORDERING: Relaxed, no partner; the compare-exchange decides, if it isn't decided already.
-        let floor = self.floor.load(Ordering::Relaxed);
+        // ORDERING: Acquire; partner: the success of the compare-exchange below on the other side, which read the epoch before,
+        // so that what this sweep does next with the epoch comes after that.
+        let floor = self.floor.load(Ordering::Acquire);
         let claimed = purpose == Purpose::Clear
             || floor & ASKED != 0
                 // ORDERING: AcqRel on success; partner: this same one on the other side, which thus sees all that came
-                // before. Acquire on failure; partner: the success of the other side, which read the epoch before, so
-                // that what this sweep does next with the epoch comes after that.
+                // before. Acquire on failure, for what the load above is for.
                 && self.floor.compare_exchange(floor, floor ^ (ASKED | CLAIMED), Ordering::AcqRel, Ordering::Acquire).is_ok();
         if !claimed {
             return Err(into);
@@ -382,7 +381,7 @@ impl<T> SlotSet<T> {
         self.spare.set(0);
         self.victims.set(0);
         self.stashed.set(0);
-        // ORDERING: Release; partners: the load of `floor` in `pop`, the compare-exchange in `claim`.
+        // ORDERING: Release; partner: the compare-exchange in `claim`.
         self.floor.store(open_at(top, self.fenced), Ordering::Release);
         Ok(Taken { young: [Some(into), spare], victims, stash: rest.stash })
     }

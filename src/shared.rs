@@ -77,10 +77,11 @@ impl<T> Shared<T> {
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
         let granted = self.room.reserve(offered);
-        let rejected = if granted < offered { batch.split_off(granted) } else { None };
-        if granted > 0 {
-            self.put_back(home, batch);
+        if granted == 0 {
+            return Some(batch);
         }
+        let rejected = if granted < offered { batch.split_off(granted) } else { None };
+        self.put_back(home, batch);
         rejected
     }
 

@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::Item;
 use crate::private::{SlotSet, Spilled, Taken};
-use crate::shared::{Found, Shared, Source, is_older};
+use crate::shared::{Found, Shared, Source};
 use crate::stats::{Events, Stats, Tally};
 use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
 
@@ -174,7 +174,10 @@ impl<T: Send> Store<T> {
         match set.give(into) {
             Ok(Taken { young, victims, stash }) => {
                 set.ahead.set(ending.wrapping_add(1));
-                set.tally.shared.bump(items);
+                // Fewer than there were, if one sweep took some before another asked.
+                let given: usize = young.iter().chain([&victims]).flatten().map(Array::len).sum();
+                shared.release(items - given);
+                set.tally.shared.bump(given);
                 // Read after the answer, so it is no older than any of the items.
                 let epoch = self.epoch();
                 let young = young.into_iter().flatten().map(|array| (epoch, array));
@@ -327,7 +330,8 @@ impl<T: Send> Store<T> {
     #[inline]
     fn epoch_of(&self, set: Option<&SlotSet<T>>) -> usize {
         let epoch = self.epoch();
-        set.map(|set| set.ahead.get()).filter(|ahead| is_older(epoch, *ahead)).unwrap_or(epoch)
+        let next = epoch.wrapping_add(1);
+        if set.is_some_and(|set| set.ahead.get() == next) { next } else { epoch }
     }
 
     /// Only for the holder of the token.

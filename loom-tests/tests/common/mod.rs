@@ -79,31 +79,47 @@ pub(crate) struct Bounds {
 /// interleavings in common, so both counts are printed and not their sum.
 pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
-    let model = Arc::new(model);
+    let (builder, model) = (builder(bounds), Arc::new(model));
+    let [mine_first, spawned_first] = [false, true].map(|spawned_first| run(&builder, spawned_first, &model));
+    let bound = builder.preemption_bound.map_or("any number of".to_owned(), |bound| format!("up to {bound}"));
+    let time = start.elapsed();
+    println!("{name}: {mine_first} and {spawned_first} interleavings with {bound} preemptions, {time:.1?}");
+}
+
+/// Runs a model that has too many interleavings through the first `most` of its second half.
+pub(crate) fn explore_first(most: usize, name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
+    let start = Instant::now();
+    let mut builder = builder(bounds);
+    builder.max_permutations = Some(most);
+    let interleavings = run(&builder, true, &Arc::new(model));
+    println!("{name}: {interleavings} interleavings and no more, {:.1?}", start.elapsed());
+}
+
+fn builder(bounds: Bounds) -> Builder {
     let mut builder = Builder::new();
     // `LOOM_MAX_PREEMPTIONS` in the environment takes precedence, to explore further than a test run has time for.
     builder.preemption_bound = builder.preemption_bound.or(bounds.preemptions);
     // Loom's guard against endless loops; there are none here, and a sweep of two shards takes about 100 steps.
     builder.max_branches = 20_000;
-    let [mine_first, spawned_first] = [false, true].map(|spawned_first| {
-        let interleavings = Arc::new(AtomicUsize::new(0));
-        let (model, count) = (Arc::clone(&model), Arc::clone(&interleavings));
-        builder.check(move || {
-            // ORDERING: Relaxed, no partner; loom runs one thread at a time, here and in all of this file.
-            count.fetch_add(1, Ordering::Relaxed);
-            let model = Arc::clone(&model);
-            let run = move || {
-                let world = World::new(spawned_first);
-                model(&world);
-                world.assert_empty();
-            };
-            spawn(run).join().expect("a panic doesn't get here");
-        });
-        interleavings.load(Ordering::Relaxed)
+    builder
+}
+
+/// Runs one half, and says how many interleavings it has.
+fn run<M: Fn(&World) + Send + Sync + 'static>(builder: &Builder, spawned_first: bool, model: &Arc<M>) -> usize {
+    let interleavings = Arc::new(AtomicUsize::new(0));
+    let (model, count) = (Arc::clone(model), Arc::clone(&interleavings));
+    builder.check(move || {
+        // ORDERING: Relaxed, no partner; loom runs one thread at a time, here and in all of this file.
+        count.fetch_add(1, Ordering::Relaxed);
+        let model = Arc::clone(&model);
+        let run = move || {
+            let world = World::new(spawned_first);
+            model(&world);
+            world.assert_empty();
+        };
+        spawn(run).join().expect("a panic doesn't get here");
     });
-    let bound = builder.preemption_bound.map_or("any number of".to_owned(), |bound| format!("up to {bound}"));
-    let time = start.elapsed();
-    println!("{name}: {mine_first} and {spawned_first} interleavings with {bound} preemptions, {time:.1?}");
+    interleavings.load(Ordering::Relaxed)
 }
 
 /// Starts a thread that knows of the sweeps that this one knows of.
@@ -217,6 +233,7 @@ impl World {
             assert_eq!(swept.left_busy, 0, "no owner is left, yet one looks busy");
         }
         assert_eq!(self.alive(), 0, "idle items outlived two sweeps that no call overlapped");
+        assert_eq!(pool.idle(), 0, "items that are gone are counted");
     }
 
     /// When every other thread was joined and no private slots but the caller's hold anything: `get` finds every item
