@@ -3,14 +3,17 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Counted, Ledger, Maker, until};
+use common::{Counted, Ledger, Maker, lock, until};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoundedPool, DefaultRecycle, Pool, advance_all};
 
 type CountedPool = BoundedPool<Counted, Maker>;
+
+/// `advance_all` holds the items of every timed pool for a moment, so the tests that would notice take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Long enough that the janitor doesn't come by itself.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -119,6 +122,7 @@ fn idle_items_go_by_themselves() {
 /// `advance_all` sweeps pools of both kinds, and says what it did in all; manual ones are none of its business.
 #[test]
 fn advance_all_sweeps_both_kinds() {
+    let _turn = lock(&TURN);
     let (manual, kept) = counted(3, 0);
     drop(manual.get_many(3).unwrap());
     let ledger = Ledger::new();
@@ -136,6 +140,7 @@ fn advance_all_sweeps_both_kinds() {
 /// A dropped pool's items go with it, though the janitor knows it.
 #[test]
 fn a_dropped_pool_is_forgotten() {
+    let _turn = lock(&TURN);
     let ledger = Ledger::new();
     for _ in 0..50 {
         let pool = BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(5).every(HOUR));

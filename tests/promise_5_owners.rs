@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use common::{Counted, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
@@ -29,11 +30,12 @@ fn dropping_a_pool_drops_all_idle_items() {
     drop(idle);
 }
 
-/// The same with the default epochs, where the janitor knows the pool.
+/// The same with epochs by time, where the janitor knows the pool; long ones, as what it has in its hands at the moment is
+/// dropped there.
 #[test]
 fn dropping_a_timed_pool_drops_all_idle_items() {
     let ledger = Ledger::new();
-    let pool = Pool::with_recycle(Maker(Arc::clone(&ledger)));
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), Settings::new().every(Duration::from_secs(3600)));
     burst(&pool, 100);
     on_thread(|| drop(burst(&pool, 100)));
     drop(pool);

@@ -9,6 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use common::{Count, MANUAL, Maker, burst, counted, lock, on_large_stack, on_thread, until};
 use ebbtide::{Clear, DefaultRecycle, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, WithCapacity};
@@ -97,7 +98,7 @@ fn moved_after_use() {
 #[test]
 fn a_timed_pool_may_move() {
     let ledger = common::Ledger::new();
-    let pool = Pool::with_recycle(Maker(Arc::clone(&ledger)));
+    let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), Settings::new().every(Duration::from_secs(3600)));
     burst(&pool, 10);
     let boxed = Box::new(pool);
     burst(&boxed, 10);
