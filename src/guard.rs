@@ -137,15 +137,21 @@ macro_rules! guard {
             }
         }
 
-        impl<$($generics)*> AsRef<T> for $guard {
-            fn as_ref(&self) -> &T {
-                self
+        impl<$($generics)*, U: ?Sized> AsRef<U> for $guard
+        where
+            T: AsRef<U>,
+        {
+            fn as_ref(&self) -> &U {
+                (**self).as_ref()
             }
         }
 
-        impl<$($generics)*> AsMut<T> for $guard {
-            fn as_mut(&mut self) -> &mut T {
-                self
+        impl<$($generics)*, U: ?Sized> AsMut<U> for $guard
+        where
+            T: AsMut<U>,
+        {
+            fn as_mut(&mut self) -> &mut U {
+                (**self).as_mut()
             }
         }
 

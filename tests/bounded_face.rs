@@ -92,7 +92,7 @@ fn every_constructor() {
     let words = String::from("ebb and flow");
     let pool = BoundedPool::with_settings(Vec::<&str>::new, Settings::new(1).manual());
     pool.get().unwrap().extend(words.split(' '));
-    assert_eq!(pool.get().unwrap().as_ref().len(), 3);
+    assert_eq!(pool.get().unwrap().len(), 3);
 }
 
 /// A bounded pool does with an item what `Pool` does: cleared by default, handed on as it was left with a closure.

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use common::{Ledger, MANUAL, Maker, Worker, alone, burst, counted, on_thread, take_all};
@@ -69,6 +70,29 @@ fn what_was_detached_can_be_put_back() {
     let item = Pooled::detach(pool.get());
     pool.put(item);
     assert_eq!((pool.get().id, ledger.made()), (0, 1));
+}
+
+/// A guard is taken as whatever its item is taken as, as a `Box` is: a `Cursor` reads from one, or writes into it.
+#[test]
+fn a_guard_is_taken_as_what_its_item_is() {
+    let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    let (mut guard, mut owned) = (pool.get(), pool.get_owned());
+    guard.extend_from_slice(b"ebb");
+    owned.extend_from_slice(b"tide");
+    let mut all = String::new();
+    Cursor::new(guard).chain(Cursor::new(owned)).read_to_string(&mut all).expect("UTF-8");
+    assert_eq!((all.as_str(), pool.idle()), ("ebbtide", 2));
+
+    fn shout(text: &mut impl AsMut<[u8]>) {
+        text.as_mut().make_ascii_uppercase();
+    }
+    let (mut guard, mut owned) = (pool.get(), pool.get_owned());
+    for text in [&mut *guard, &mut *owned] {
+        text.extend_from_slice(b"tide");
+    }
+    shout(&mut guard);
+    shout(&mut owned);
+    assert_eq!((guard.as_slice(), owned.as_slice()), (&b"TIDE"[..], &b"TIDE"[..]));
 }
 
 /// `prefill` makes as many items as it is asked for, and every thread finds them.

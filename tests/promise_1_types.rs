@@ -124,19 +124,21 @@ fn a_pool_with_an_unshared_recycler_can_be_moved() {
 /// A guard gives shared and exclusive access, by every trait that says so, and shows its item as the item shows itself.
 #[test]
 fn a_guard_stands_for_its_item() {
-    fn as_ref(text: &impl AsRef<String>) -> usize {
+    fn as_ref(text: &impl AsRef<str>) -> usize {
         text.as_ref().len()
     }
     let pool = Arc::new(Pool::with_settings(|| String::from("ebb"), MANUAL));
     let (mut guard, mut owned) = (pool.get(), pool.get_owned());
     guard.push('!');
     owned.push('?');
-    AsMut::<String>::as_mut(&mut guard).push('1');
-    AsMut::<String>::as_mut(&mut owned).push('2');
+    guard.push('1');
+    owned.push('2');
+    AsMut::<str>::as_mut(&mut guard).make_ascii_uppercase();
+    AsMut::<str>::as_mut(&mut owned).make_ascii_uppercase();
     assert_eq!((as_ref(&guard), as_ref(&owned)), (5, 5));
-    assert_eq!((format!("{guard}"), format!("{owned}")), ("ebb!1".to_owned(), "ebb?2".to_owned()));
-    assert_eq!(format!("{guard:?} {owned:?}"), "\"ebb!1\" \"ebb?2\"");
-    assert_eq!(format!("{guard:>7}|{owned:<7}|"), "  ebb!1|ebb?2  |");
+    assert_eq!((format!("{guard}"), format!("{owned}")), ("EBB!1".to_owned(), "EBB?2".to_owned()));
+    assert_eq!(format!("{guard:?} {owned:?}"), "\"EBB!1\" \"EBB?2\"");
+    assert_eq!(format!("{guard:>7}|{owned:<7}|"), "  EBB!1|EBB?2  |");
 }
 
 /// A pool can be shown without asking anything of its items or its recycler.
