@@ -133,6 +133,18 @@ fn clear_empties_every_collection() {
     let mut heap = BinaryHeap::from([1, 2, 3]);
     Clear::clear(&mut heap);
     assert!(heap.is_empty() && heap.capacity() >= 3);
+    #[cfg(feature = "bytes")]
+    assert!(clears::<bytes::BytesMut>(|v| v.extend(0..100_u8)).capacity() >= 100);
+}
+
+/// A cleared `Option` is as a new one is, and what was in it is dropped.
+#[test]
+fn clear_leaves_nothing_in_an_option() {
+    clears::<Option<String>>(|v| *v = Some("text".to_owned()));
+    let pool: Pool<Option<Arc<()>>> = Pool::new();
+    let held = Arc::new(());
+    *pool.get() = Some(Arc::clone(&held));
+    assert_eq!((Arc::strong_count(&held), pool.idle(), pool.get().is_none()), (1, 1, true));
 }
 
 /// Boxes, arrays and tuples are cleared part by part.

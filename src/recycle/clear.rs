@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 /// Empties a value and keeps its storage, so that the next user finds nothing of the last one.
 ///
-/// Implemented for the standard collections, `String`, `OsString`, `PathBuf`, and for boxes, arrays and tuples of what
-/// can be cleared. Tree maps and linked lists have no storage to keep: clearing those only empties them.
+/// Implemented for the standard collections, `String`, `OsString`, `PathBuf`, with the feature `bytes` for
+/// `bytes::BytesMut`, and for boxes, arrays and tuples of what can be cleared. Tree maps and linked lists have no storage to
+/// keep: clearing those only empties them. So it is with an `Option`, which becomes `None`, as a new one is.
 ///
 /// ```
 /// use ebbtide::{Clear, Pool};
@@ -30,6 +31,10 @@ use std::path::PathBuf;
 /// REQUESTS.get().path.push_str("/secret");
 /// assert_eq!(REQUESTS.get().path, "");
 /// ```
+#[diagnostic::on_unimplemented(
+    note = "`Pool::new` clears its items; `Pool::with` hands them on as they were left, and `Pool::with_recycle` readies them \
+            by a `Recycle` of your own"
+)]
 pub trait Clear {
     /// Empties the value.
     ///
@@ -67,6 +72,16 @@ clear_by_own_method! {
     [T, S] HashSet<T, S>;
     [] String;
     [] OsString;
+}
+
+#[cfg(feature = "bytes")]
+clear_by_own_method! { [] bytes::BytesMut; }
+
+impl<T> Clear for Option<T> {
+    #[inline]
+    fn clear(&mut self) {
+        *self = None;
+    }
 }
 
 impl Clear for PathBuf {

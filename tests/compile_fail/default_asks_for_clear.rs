@@ -1,4 +1,4 @@
-//~ E0277 the trait bound `Item: Clear` is not satisfied
+//~ E0277 note: `Pool::new` clears its items; `Pool::with` hands them on as they were left
 #[derive(Default)]
 pub struct Item;
 
