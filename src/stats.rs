@@ -26,8 +26,8 @@ pub struct Stats {
     pub steals: usize,
     /// Items handed out from the victim generation, which the next sweep would have dropped.
     pub rescues: usize,
-    /// Items made because no idle one was found. Much more than the largest number in use at once means that the
-    /// epochs are shorter than the pauses between bursts.
+    /// Items made because no idle one was found; those that `prefill` makes don't count. Much more than the largest number
+    /// in use at once means that the epochs are shorter than the pauses between bursts.
     pub created: usize,
     /// Batches that went from full private slots to the shared queues.
     pub spills: usize,
@@ -112,12 +112,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Modulo the size of a word, as the counts themselves are.
     pub(crate) fn add_to(&self, sum: &mut Stats) {
-        sum.refills += self.refills.get();
-        sum.steals += self.steals.get();
-        sum.rescues += self.rescues.get();
-        sum.created += self.created.get();
-        sum.spills += self.spills.get();
+        sum.refills = sum.refills.wrapping_add(self.refills.get());
+        sum.steals = sum.steals.wrapping_add(self.steals.get());
+        sum.rescues = sum.rescues.wrapping_add(self.rescues.get());
+        sum.created = sum.created.wrapping_add(self.created.get());
+        sum.spills = sum.spills.wrapping_add(self.spills.get());
         sum.idle = sum.idle.wrapping_add(self.shared.get());
     }
 }

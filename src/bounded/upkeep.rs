@@ -1,7 +1,7 @@
 //! What is done about a pool as a whole, and what can be known about it.
 
 use super::{BoundedPool, SettingsError, TryRecycle};
-use crate::item::raise;
+use crate::item::{Item, raise};
 use crate::stats::Stats;
 use crate::sweep::{Purpose, Swept};
 
@@ -25,8 +25,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// If [`try_create`](TryRecycle::try_create) does; what was made before is kept.
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
-            let Some(mut place) = self.places().reserve() else { return Ok(made) };
-            let item = place.next(|| self.recycler.try_create())?;
+            let Some(place) = self.places().reserve() else { return Ok(made) };
+            let item = Item::new(self.recycler.try_create()?);
+            // It goes with the item. Not by `occupy`, which counts what was made for want of an idle one.
+            std::mem::forget(place);
             self.places().give_back(item);
         }
         Ok(n)
