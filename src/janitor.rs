@@ -217,9 +217,7 @@ fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> (Swept, Option<Payload>) {
 
     let (mut sum, mut first) = (Swept::default(), None);
     for (swept, panic) in condemned.into_iter().map(|condemned| condemned.drop_items()) {
-        sum.dropped += swept.dropped;
-        sum.kept += swept.kept;
-        sum.left_busy += swept.left_busy;
+        sum += swept;
         if let Some(panic) = panic {
             keep_first(&mut first, panic);
         }

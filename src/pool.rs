@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::array::Array;
 use crate::guard::{OwnedPooled, Pooled};
-use crate::item::{Item, Payload, discard, drop_each, keep_first, raise};
+use crate::item::{Item, Payload, drop_each, keep_first, raise};
 use crate::janitor::{self, Heap, Registrar};
 use crate::recycle::{Clear, DefaultRecycle, Recycle};
 use crate::settings::{Manual, Settings, SettingsError, Timed};
@@ -462,16 +462,13 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Drops an item that the recycler refused, or in which it panicked.
     #[cold]
     #[inline(never)]
-    fn refuse(&self, item: Item<T>, first: Option<Payload>) {
+    fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
         self.store().events.refused.add(1);
-        let second = drop_each([item]);
-        match (first, second) {
-            (Some(first), Some(second)) => {
-                discard(second);
-                raise(first)
-            }
-            (Some(panic), None) | (None, Some(panic)) => raise(panic),
-            (None, None) => {}
+        if let Some(panic) = drop_each([item]) {
+            keep_first(&mut first, panic);
+        }
+        if let Some(panic) = first {
+            raise(panic);
         }
     }
 

@@ -15,7 +15,7 @@
 mod watch;
 
 use std::any::type_name;
-use std::ops::Deref;
+use std::ops::{AddAssign, Deref};
 use std::ptr::NonNull;
 
 use crate::array::{Array, Stack};
@@ -48,6 +48,14 @@ pub struct Swept {
     pub kept: usize,
     /// Slot sets that it left alone because their owner was inside an operation; the next sweep takes them.
     pub left_busy: usize,
+}
+
+impl AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.dropped += other.dropped;
+        self.kept += other.kept;
+        self.left_busy += other.left_busy;
+    }
 }
 
 /// A sweep under way, on a store that it borrows or shares.

@@ -338,11 +338,7 @@ impl BufferPool {
 
     fn sum_up(&self, sweep: impl Fn(&Pool<Vec<u8>, Class>) -> Option<Swept>) -> Swept {
         let mut sum = Swept::default();
-        for swept in self.classes[self.smallest..=self.largest].iter().filter_map(sweep) {
-            sum.dropped += swept.dropped;
-            sum.kept += swept.kept;
-            sum.left_busy += swept.left_busy;
-        }
+        self.classes[self.smallest..=self.largest].iter().filter_map(sweep).for_each(|swept| sum += swept);
         sum
     }
 }
