@@ -55,7 +55,8 @@
 //!
 //! - Not for signal handlers. In a child after `fork` of a program with threads only `exec` is supported.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
-//! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`].
+//! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
+//!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.
 //!
 //! # Features
 //!
