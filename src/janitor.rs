@@ -1,7 +1,7 @@
 //! The process-wide thread that sweeps every pool whose epochs come by time, and its registry.
 //!
-//! The registry holds pools weakly and is behind the one lock of this crate. Nothing is allocated, freed or dropped
-//! while it is held, since an allocator or an item's `Drop` may use a pool for the first time, which comes here.
+//! The registry holds pools weakly and is behind a lock. Nothing is allocated, freed or dropped while that is held, since an
+//! allocator or an item's `Drop` may use a pool for the first time, which comes here.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -33,8 +33,8 @@
 //! # What happens to an item
 //!
 //! A thread's own items lie in its *private slots*, the one put last on top. When they are full, half of them travel as
-//! one *batch* to the thread's *shard*, one of as many lock-free queues as there are CPUs; a thread that finds nothing
-//! at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
+//! one *batch* to the thread's *shard*, a queue without a lock, of which there are as many as CPUs; a thread that finds
+//! nothing at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
 //! not been used since the sweep before, and makes all the rest, private slots of idle and exited threads included, the
 //! next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds unless [`Settings::every`] says
 //! otherwise, and is dropped by the janitor, one background thread for the whole process.

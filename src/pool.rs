@@ -17,8 +17,8 @@ use crate::sync::{OnceArc, const_unless_loom};
 
 /// A pool of reusable `T`s that are expensive to make or to drop.
 ///
-/// Each thread keeps a few items for itself; the rest lie in lock-free queues from which any thread takes, and what
-/// nobody has used for two epochs is dropped.
+/// Each thread keeps a few items for itself; the rest lie in shared queues without locks, from which any thread takes,
+/// and what nobody has used for two epochs is dropped.
 ///
 /// ```
 /// use ebbtide::Pool;
@@ -503,7 +503,8 @@ impl<T: Send, R> Pool<T, R> {
 }
 
 impl<T: Send, R> Drop for Pool<T, R> {
-    /// Drops every idle item. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
+    /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
+    /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
     fn drop(&mut self) {
         if let (Some(store), Some(_)) = (self.store.get(), &self.register) {
             janitor::forget(store);

@@ -73,11 +73,11 @@ impl<T> Rack<T> {
 
     #[inline]
     fn take(&self, index: usize) -> Option<Array<T>> {
-        // ORDERING: SeqCst; partner: the compare_exchange in `push`, as said there.
+        // ORDERING: SeqCst; partner: the compare_exchange in `fill`, as said there.
         if self.places[index].load(Ordering::SeqCst).is_null() {
             return None;
         }
-        // ORDERING: Acquire; partner: the compare_exchange in `push`.
+        // ORDERING: Acquire; partner: the compare_exchange in `fill`.
         let array = self.places[index].swap(ptr::null_mut(), Ordering::Acquire);
         if array.is_null() {
             return None;

@@ -130,6 +130,7 @@ pub struct WithCapacity {
     pub min: usize,
     /// The capacity above which an item is shrunk to `max` on its way back, which costs a reallocation. Hash tables keep
     /// the smallest table with room for `max`, whose capacity may be more. Of zero-sized elements there can be any number.
+    /// If it is less than `min`, every new item is shrunk when it first comes back.
     pub max: usize,
 }
 

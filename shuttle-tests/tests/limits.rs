@@ -11,7 +11,7 @@ use ebbtide::Settings;
 fn no_room_is_lost() {
     explore(|| {
         let pool = Watched::limited(Settings::new().manual().private_slots(4).max_idle(7));
-        // Enough for two refills in a row: the first leaves an empty array over, for which a sweep closes the gate.
+        // Enough for two refills in a row: the first leaves an empty array over, for which a sweep closes the slot set.
         let users = [9, 8, 3].map(|n| {
             pool.spawn(move |pool| {
                 pool.burst(n);

@@ -55,7 +55,9 @@ use places::Snapshot;
 /// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline), tasks
 /// of any async runtime in [`get_async`](Self::get_async), all in one line. They are served in the order in which they
 /// came, and nobody overtakes: while anybody waits, [`try_get`](Self::try_get) gets nothing. One who gives up, because
-/// the time is up or the future is dropped, leaves the line, and what was served to it already goes to the next.
+/// the time is up or the future is dropped, leaves the line, and what was served to it already goes to the next. A future
+/// that was polled, and is neither polled again nor dropped, keeps its turn: those behind it wait, and what was served to it
+/// nobody has.
 ///
 /// [`get_many`](Self::get_many) takes several at once or none. At the head of the line it holds up those behind it until
 /// its places are together; so two who each need several can't wait for each other with a part in their hands, as they
@@ -271,7 +273,8 @@ impl<T: Send, R> BoundedPool<T, R> {
 }
 
 impl<T: Send, R> Drop for BoundedPool<T, R> {
-    /// Drops every idle item. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
+    /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
+    /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
     fn drop(&mut self) {
         if let (Some(places), Some(_)) = (self.places.get(), &self.register) {
             janitor::forget(places);

@@ -1,9 +1,12 @@
-//! The only place that names `std::sync`, `std::thread`, libc or loom.
+//! The only place that names atomics, locks, cells, threads, libc or loom.
 //!
-//! Everything above imports its atomics, cells, threads and queues from here, so that one switch, `cfg(loom)`,
-//! puts the whole algorithm under the model checker. What loom cannot run (crossbeam's queues, std's thread
-//! locals, the asymmetric barrier) has a stand-in in the file that wraps the real thing. `shuttle-tests` has shuttle in
-//! loom's place, and `cfg(loom_is_shuttle)` says where that makes a difference.
+//! Everything above imports those from here, so that one switch, `cfg(loom)`, puts the whole algorithm under the model
+//! checker. Only what is none of a model's business it takes from std itself: the `Arc` that users and wakers hold, whether
+//! this thread is panicking, and when the janitor's clock began.
+//!
+//! What loom cannot run (crossbeam's queues, std's thread locals, the asymmetric barrier) has a stand-in in the file that
+//! wraps the real thing. `shuttle-tests` has shuttle in loom's place, and `cfg(loom_is_shuttle)` says where that makes a
+//! difference.
 
 mod cell;
 pub(crate) mod fence;
@@ -70,9 +73,9 @@ macro_rules! static_per_execution {
 }
 pub(crate) use static_per_execution;
 
-/// A number that is read by people.
+/// A number that orders nothing: a count, a hint where to look first, or what only its thread reads and writes.
 ///
-/// It orders nothing and nothing depends on it, so loom need not see it: it is std's atomic there too.
+/// No access is made safe by it, so loom need not see it: it is std's atomic there too.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(std::sync::atomic::AtomicUsize);
 
@@ -81,10 +84,10 @@ impl Counter {
         Self(std::sync::atomic::AtomicUsize::new(0))
     }
 
-    /// Sets a counter that only one thread writes at a time: a plain store.
+    /// Sets a counter that only one thread writes at a time, or a hint: a plain store.
     #[inline(always)]
     pub(crate) fn set(&self, to: usize) {
-        // ORDERING: Relaxed, no partner; one writer at a time, and other readers want any recent value.
+        // ORDERING: Relaxed, no partner; a writer finds its own value, and anybody else any recent one.
         self.0.store(to, Ordering::Relaxed);
     }
 
@@ -96,13 +99,13 @@ impl Counter {
 
     /// Adds to a counter that many threads write; returns what it was before.
     pub(crate) fn add(&self, by: usize) -> usize {
-        // ORDERING: Relaxed, no partner; only the sum matters.
+        // ORDERING: Relaxed, no partner; only the sum matters, to which every call adds once.
         self.0.fetch_add(by, Ordering::Relaxed)
     }
 
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
-        // ORDERING: Relaxed, no partner; a snapshot for people.
+        // ORDERING: Relaxed, no partner; as in `set`.
         self.0.load(Ordering::Relaxed)
     }
 }
