@@ -3,6 +3,7 @@
 //! A push is one compare-exchange of null for the array, a pop is one swap of the array for null. So nobody ever waits for
 //! a thread that was stopped in the middle of either, and no address is compared that may have been freed and used again.
 
+use std::marker::PhantomData;
 use std::ptr;
 
 use crate::array::{Array, Header};
@@ -18,6 +19,7 @@ pub(crate) struct Rack<T> {
     places: [AtomicPtr<Header<T>>; PLACES],
     /// About where the filled places end: a hint where to look first, and no more.
     level: Counter,
+    owns: PhantomData<Array<T>>,
 }
 
 // SAFETY: it hands arrays from thread to thread and shares none of them.
@@ -25,7 +27,11 @@ unsafe impl<T: Send> Sync for Rack<T> {}
 
 impl<T> Rack<T> {
     pub(crate) fn new() -> Self {
-        Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), level: Counter::new() }
+        Self {
+            places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            level: Counter::new(),
+            owns: PhantomData,
+        }
     }
 
     /// Puts an array into the first empty place from the level up, or else from the bottom up to the level; gives it back

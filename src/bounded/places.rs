@@ -462,7 +462,13 @@ impl<T> Held<'_, T> {
         Some(item)
     }
 
-    /// Parts with one place, for this new item.
+    /// Makes this new item idle, on one place.
+    pub(super) fn fill(mut self, item: Item<T>) {
+        self.lot.places -= 1;
+        self.places.give_back(item);
+    }
+
+    /// Parts with one place, for this item, which was made for want of an idle one.
     pub(super) fn occupy(&mut self, item: Item<T>) -> Item<T> {
         self.places.created.add(1);
         self.lot.places -= 1;

@@ -26,10 +26,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
-            let item = Item::new(self.recycler.try_create()?);
-            // It goes with the item. Not by `occupy`, which counts what was made for want of an idle one.
-            std::mem::forget(place);
-            self.places().give_back(item);
+            place.fill(Item::new(self.recycler.try_create()?));
         }
         Ok(n)
     }
