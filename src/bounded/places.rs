@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
 
+use crossbeam_utils::Backoff;
+
 use super::error::Refused;
 use super::line::{Answer, Line, Ticket};
 use crate::item::{Item, Payload, drop_each, keep_first, raise};
@@ -224,7 +226,25 @@ impl<T> Places<T> {
         Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new() }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State<T>> {
+        match self.state.try_lock() {
+            Ok(state) => state,
+            Err(_) => self.lock_later(),
+        }
+    }
+
+    /// Looks away for longer and longer before it sleeps. Who holds the lock is done in nanoseconds, and if nobody pulls at its
+    /// cache line meanwhile, so are its next calls.
+    #[cold]
+    fn lock_later(&self) -> MutexGuard<'_, State<T>> {
+        let backoff = Backoff::new();
+        while !cfg!(loom) && !backoff.is_completed() {
+            backoff.snooze();
+            if let Ok(state) = self.state.try_lock() {
+                return state;
+            }
+        }
         // Nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
