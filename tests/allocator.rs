@@ -292,6 +292,29 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
     );
 }
 
+static FULL: Pool<usize, fn() -> usize> = Pool::with_settings(token as fn() -> usize, MANUAL.private_slots(4));
+
+/// A put that found its slots full has room when a sweep comes while it allocates an array to spill them with. Then it
+/// spills nothing, and all is found.
+#[test]
+fn a_sweep_makes_room_while_a_put_allocates() {
+    ON.set(1);
+    let worker = thread::spawn(|| {
+        let held = std::array::from_fn::<_, 5, _>(|_| FULL.get());
+        let [fifth, others @ ..] = held;
+        drop(others);
+        HOOK.set(Some(|| _ = FULL.advance()));
+        drop(fifth);
+        HOOK.set(None);
+        let stats = FULL.stats();
+        let found = std::array::from_fn::<_, 5, _>(|_| FULL.try_get());
+        (stats, found.iter().flatten().count())
+    });
+    let (stats, found) = worker.join().expect("no panic");
+    assert!(stats.sweeps > 0, "nothing was tested");
+    assert_eq!((stats.idle, stats.spills, found), (5, 0, 5));
+}
+
 /// Pools that were dropped leave no memory behind, neither with the janitor nor elsewhere. In a process of its own, where
 /// no other test allocates.
 #[test]

@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::linux::{forbid_membarrier, install};
-use common::{Count, MANUAL, alone, lock};
-use ebbtide::{Pool, Pooled};
+use common::linux::{forbid_membarrier, install, trap_membarrier};
+use common::{Count, MANUAL, alone, burst, counted, lock, until};
+use ebbtide::{Pool, Pooled, Settings};
 
 /// The instruction after which the stepped thread is held next.
 static NEXT: Count = Count::new();
@@ -232,6 +232,63 @@ fn an_owner_gets_on_with_fences() {
     }
     forbid_membarrier();
     an_owner_gets_on_wherever_a_sweep_stopped();
+}
+
+/// Set while a sweep stands at its barrier, until it is let go; then the barrier has failed.
+static AT_BARRIER: Count = Count::new();
+
+extern "C" fn hold_and_fail(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    AT_BARRIER.set(1);
+    while AT_BARRIER.get() == 1 {
+        thread::yield_now();
+    }
+}
+
+/// A sweep keeps an owner from its private items, so that it gets a batch from the shards. Then the sweep's barrier fails,
+/// wherever the owner is stopped, and its items are there again: the rest of the batch takes nobody's place.
+#[test]
+fn a_batch_finds_the_slots_full_again() {
+    if !alone("a_batch_finds_the_slots_full_again") {
+        return;
+    }
+    let _turn = turn();
+    // The first pool chooses the barriers of all, before there is none to be had.
+    burst(&counted(Settings::new()).0, 1);
+    trap_membarrier(hold_and_fail);
+    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
+    let mut full_again = 0;
+    for first in (1..).step_by(stride) {
+        let (pool, ledger) = counted(Settings::new().private_slots(4));
+        let (mut got, mut stopped) = (None, false);
+        thread::scope(|scope| {
+            let get = || {
+                burst(&pool, 4);
+                pool.prefill(4);
+                scope.spawn(|| pool.clear());
+                until("the sweep is at its barrier", || AT_BARRIER.get() == 1);
+                start();
+                got = pool.try_get();
+            };
+            step(first, get, || {
+                AT_BARRIER.set(0);
+                until("the barrier has failed", || pool.stats().sweeps == 1);
+                stopped = true;
+                0
+            });
+            AT_BARRIER.set(0);
+        });
+        assert_eq!(pool.idle() + got.iter().len(), ledger.live(), "stopped after {first} instructions");
+        // Its four private items and one of two that it took from the shards, of which it has the other.
+        full_again += usize::from(stopped && got.is_some() && pool.idle() == 5);
+        drop(got);
+        drop(pool);
+        ledger.assert_all_dropped_once();
+        if !stopped {
+            break;
+        }
+    }
+    println!("{full_again} times between taking a batch and finding a place for the rest of it");
+    assert!(full_again > 0, "nothing was tested");
 }
 
 /// How many full barriers are executed by a get and a put that the private slots serve.

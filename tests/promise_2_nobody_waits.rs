@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::{Count, Dice, Ledger, MANUAL, Maker, holds_within, lock, until};
-use ebbtide::{Pool, Pooled};
+use ebbtide::{BufferPool, Pool, Pooled, Settings, Stats, Swept, advance_all, buffers};
 
 #[global_allocator]
 static ALLOCATOR: unlocked::Unlocked = unlocked::Unlocked;
@@ -356,4 +356,57 @@ fn stopped_threads_keep_what_they_claimed() {
     assert_eq!(pool.idle(), ledger.live());
     drop(pool);
     ledger.assert_all_dropped_once();
+}
+
+/// What a sweep of several pools says that it left alone is the sum of what each of them counts, also where two owners
+/// were stopped inside a claim.
+fn what_was_left_alone_adds_up(
+    users: [Looping; 2],
+    left_busy: impl Fn() -> [usize; 2],
+    sweep_both: impl Fn() -> Swept,
+) {
+    let (mut both, mut dice) = (0, Dice::new(5));
+    for _ in 0..1000 {
+        run_on(&mut dice);
+        while_stopped(&users, || {
+            let before = left_busy();
+            let swept = sweep_both();
+            let after = left_busy();
+            let left: [_; 2] = array::from_fn(|n| after[n] - before[n]);
+            assert_eq!(swept.left_busy, left[0] + left[1]);
+            both += usize::from(left == [1, 1]);
+        });
+        if both == 10 {
+            return;
+        }
+    }
+    panic!("{both} times were both inside a claim");
+}
+
+#[test]
+fn advance_all_counts_what_it_left_alone() {
+    let _turn = turn();
+    let hour = Settings::new().every(Duration::from_secs(3600));
+    let pools = [(); 2].map(|()| Arc::new(Pool::with_settings(|| (), hour.private_slots(2))));
+    let users = pools.each_ref().map(|pool| {
+        let pool = Arc::clone(pool);
+        Looping::new(move || drop((pool.get(), pool.get())))
+    });
+    what_was_left_alone_adds_up(users, || pools.each_ref().map(|pool| pool.stats().left_busy), advance_all);
+}
+
+#[test]
+fn a_buffer_pool_counts_what_it_left_alone() {
+    let _turn = turn();
+    let settings = buffers::Settings::new().smallest(64).largest(128).private_bytes(256).manual();
+    let pool = Arc::new(BufferPool::with_settings(settings));
+    let users = [64, 128].map(|size| {
+        let pool = Arc::clone(&pool);
+        Looping::new(move || drop(array::from_fn::<_, 4, _>(|_| pool.get(size))))
+    });
+    let left_busy = || {
+        let mut classes = pool.stats().map(|(_, Stats { left_busy, .. })| left_busy);
+        array::from_fn(|_| classes.next().expect("there are two"))
+    };
+    what_was_left_alone_adds_up(users, left_busy, || pool.advance());
 }
