@@ -57,6 +57,9 @@ fn limits_are_good() {
     assert_eq!(error_of(Settings::new().private_slots(4096)), None);
     assert_eq!(error_of(Settings::new().every(Duration::from_millis(1))), None);
     assert_eq!(error_of(Settings::new().every(Duration::MAX)), None);
+    // What is left of this many nanoseconds in 64 bits is 0.
+    let large = Duration::from_nanos(u64::MAX) + Duration::from_nanos(1);
+    assert_eq!(error_of(Settings::new().every(large)), None);
     assert_eq!(error_of(Settings::new().max_idle(7).min_idle(7)), None);
     assert_eq!(error_of(Settings::new().min_idle(usize::MAX)), None);
     assert_eq!(error_of(Settings::new().max_idle(0)), None);

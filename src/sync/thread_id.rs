@@ -12,23 +12,29 @@ pub(crate) struct Slot(usize);
 /// How many bits of a [`Slot`] are the bucket. Loom has few threads, and explores every look at a bucket.
 const BUCKET_BITS: u32 = if cfg!(loom) { 2 } else { 5 };
 
-/// How many buckets a table has; the last one is never made.
+/// How many buckets a table has.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
 
+/// The last bucket, which is never made, so that a look-up of what would lie there finds nothing.
+const LAST: usize = BUCKETS - 1;
+
 impl Slot {
-    /// No number yet. Its bucket is never made, so that a look-up with it finds nothing.
+    /// No number yet.
     #[cfg(not(loom))]
-    const NONE: Self = Self(BUCKETS - 1);
+    const NONE: Self = Self::at(LAST, 0);
     /// Inside `enroll`: an allocator that uses a pool may be called from there, and is to do without.
     #[cfg(not(loom))]
-    const COMING: Self = Self(1 << BUCKET_BITS | (BUCKETS - 1));
+    const COMING: Self = Self::at(LAST, 1);
     /// Given back: the thread is ending.
-    const GONE: Self = Self(2 << BUCKET_BITS | (BUCKETS - 1));
+    const GONE: Self = Self::at(LAST, 2);
+
+    const fn at(bucket: usize, offset: usize) -> Self {
+        Self(offset << BUCKET_BITS | bucket)
+    }
 
     fn of(id: usize) -> Self {
         let bucket = (id + 1).ilog2();
-        let offset = id + 1 - (1 << bucket);
-        Self(offset << BUCKET_BITS | bucket as usize)
+        Self::at(bucket as usize, id + 1 - (1 << bucket))
     }
 
     #[inline(always)]
@@ -174,7 +180,7 @@ mod real {
 mod model {
     use loom::sync::{Arc, Mutex};
 
-    use super::{BUCKETS, Ids, Slot};
+    use super::{Ids, LAST, Slot};
     use crate::sync::static_per_execution;
 
     static_per_execution! {
@@ -200,7 +206,7 @@ mod model {
                 held.take().unwrap()
             });
             drop(held);
-            assert!(Slot::of(id).bucket() < BUCKETS - 1, "more threads with numbers than a model has room for");
+            assert!(Slot::of(id).bucket() < LAST, "more threads with numbers than a model has room for");
             Self { id, ids }
         }
     }
