@@ -5,8 +5,12 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+#[cfg(feature = "bounded")]
+use std::future::Future;
 use std::ptr::NonNull;
 use std::sync::mpsc;
+#[cfg(feature = "bounded")]
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -341,4 +345,26 @@ fn dropped_pools_leave_no_memory_behind() {
     let after = LIVE_BYTES.get();
     println!("{before} bytes before, {after} after 1000 of each kind");
     assert!(after < before + 16_000, "{before} bytes before, {after} after 1000 of each kind");
+}
+
+/// A line's table goes when a sweep finds nobody in it.
+#[cfg(feature = "bounded")]
+#[test]
+fn a_line_that_was_long_leaves_no_memory_behind() {
+    if !alone("a_line_that_was_long_leaves_no_memory_behind") {
+        return;
+    }
+    let pool = ebbtide::BoundedPool::<Vec<u8>>::new(1);
+    let _held = pool.get();
+    let before = LIVE_BYTES.get();
+    let mut waits: Vec<_> = (0..1000).map(|_| Box::pin(pool.get_async())).collect();
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(waits);
+    let line = LIVE_BYTES.get();
+    pool.advance();
+    let after = LIVE_BYTES.get();
+    println!("{before} bytes before, {line} with the line's table, {after} without");
+    assert!(line > before + 16_000 && after < before + 16_000, "{before} bytes before, {line} with, {after} without");
 }

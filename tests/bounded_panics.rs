@@ -246,7 +246,7 @@ fn a_panic_in_a_waker_keeps_nobody_waiting() {
 
 /// A waker whose clones panic when they are dropped.
 fn touchy() -> Waker {
-    const TABLE: RawWakerVTable = RawWakerVTable::new(|_| clone(), |_| (), |_| (), |_| panic!("out of wakers"));
+    static TABLE: RawWakerVTable = RawWakerVTable::new(|_| clone(), |_| (), |_| (), |_| panic!("out of wakers"));
     const fn clone() -> RawWaker {
         RawWaker::new(std::ptr::null(), &TABLE)
     }
@@ -266,4 +266,17 @@ fn a_panic_in_a_wakers_drop_loses_nothing() {
     assert_eq!((pool.in_use(), pool.waiting()), (0, 0));
     drop(pool.try_get().unwrap());
     assert_eq!(ledger.live(), 1);
+}
+
+/// Another poll with the waker that a wait has already neither clones it again nor drops one.
+#[test]
+fn a_second_poll_leaves_the_waker_alone() {
+    let (pool, _clumsy, _ledger) = clumsy(1);
+    let _held = pool.get();
+    let waker = ManuallyDrop::new(touchy());
+    let mut wait = Box::pin(pool.get_async());
+    for _ in 0..2 {
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(panic_of(|| drop(wait)), "out of wakers");
 }
