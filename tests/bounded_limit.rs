@@ -440,3 +440,28 @@ fn a_resize_from_a_drop() {
     POOL.resize(2).unwrap();
     assert_eq!((POOL.idle(), POOL.stats().rejected), (2, 1));
 }
+
+/// An item that has to go, as the capacity became smaller, takes up its place until its drop has ended: what comes back
+/// meanwhile isn't handed on beside it.
+#[test]
+fn nobody_is_served_beside_an_item_that_is_being_dropped() {
+    struct Last(Option<Box<dyn FnOnce() + Send>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.take().into_iter().for_each(|act| act());
+        }
+    }
+    let pool = Arc::new(BoundedPool::with_settings(|| Last(None), Settings::new(2).manual()));
+    let (mut first, second) = (pool.get_owned().unwrap(), pool.get_owned().unwrap());
+    let wait = Polled::waiting(pool.get_async());
+    pool.resize(1).unwrap();
+    let (sender, waiting) = mpsc::channel();
+    let theirs = Arc::clone(&pool);
+    first.0 = Some(Box::new(move || {
+        drop(second);
+        sender.send(theirs.waiting()).expect("the test waits");
+    }));
+    drop(first);
+    assert_eq!(waiting.recv(), Ok(1));
+    assert!(wait.ready().is_ok());
+}
