@@ -228,10 +228,10 @@ impl<T> Places<T> {
 
     #[inline]
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        match self.state.try_lock() {
-            Ok(state) => state,
-            Err(_) => self.lock_later(),
+        if let Ok(state) = self.state.try_lock() {
+            return state;
         }
+        self.lock_later()
     }
 
     /// Looks away for longer and longer before it sleeps. Who holds the lock is done in nanoseconds, and if nobody pulls at its
