@@ -1,6 +1,6 @@
 //! The algorithm: where an item comes from and where it goes. No user code runs here.
 //!
-//! `get`: private slots; own shard, primaries, then victims; other shards, primaries, then victims.
+//! `get`: private slots, and the victims that lie there; own shard, primaries, then victims; other shards likewise.
 //! `put`: private slots, and when they are full a batch of them goes to the own shard's primaries.
 //! What ages and drops items is in `sweep`.
 
