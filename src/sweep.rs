@@ -15,6 +15,7 @@
 mod watch;
 
 use std::any::type_name;
+use std::iter;
 use std::ops::{AddAssign, Deref};
 use std::ptr::NonNull;
 
@@ -121,7 +122,8 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
             self.store.events.failed_barriers.add(1);
             return;
         }
-        for (set, into) in sets.zip(self.fresh.drain(..)) {
+        // One by one, as what is left over must not be freed while slot sets, of this pool or of others, are closed.
+        for (set, into) in sets.zip(iter::from_fn(|| self.fresh.pop())) {
             // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array has
             // more room than a fresh one.
             let taken = unsafe { set.take(self.purpose, into) };

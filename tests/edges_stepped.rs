@@ -7,13 +7,47 @@
 
 mod common;
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::linux::{forbid_membarrier, install, trap_membarrier};
 use common::{Count, MANUAL, alone, burst, counted, lock, until};
-use ebbtide::{Pool, Pooled, Settings};
+use ebbtide::{Pool, Pooled, Settings, advance_all};
+
+thread_local! {
+    /// What to do wherever this thread allocates or frees, but for what that allocates and frees itself.
+    static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+fn call_hook() {
+    if let Some(hook) = HOOK.take() {
+        hook();
+        HOOK.set(Some(hook));
+    }
+}
+
+struct Hooked;
+
+// SAFETY: it is the system's; what the hooks do comes before.
+unsafe impl GlobalAlloc for Hooked {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        call_hook();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        call_hook();
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Hooked = Hooked;
 
 /// The instruction after which the stepped thread is held next.
 static NEXT: Count = Count::new();
@@ -290,6 +324,67 @@ fn a_batch_finds_the_slots_full_again() {
     }
     println!("{full_again} times between taking a batch and finding a place for the rest of it");
     assert!(full_again > 0, "nothing was tested");
+}
+
+type Numbers = Pool<usize, fn() -> usize>;
+
+fn number() -> usize {
+    0
+}
+
+/// Two pools that one round of the janitor's sweeps with one barrier, in an order that nobody knows.
+static ROUND: [Numbers; 2] = {
+    const SETTINGS: Settings = Settings::new().every(Duration::from_secs(3600)).private_slots(4);
+    [Pool::with_settings(number as fn() -> usize, SETTINGS), Pool::with_settings(number as fn() -> usize, SETTINGS)]
+};
+static LOOKS: Count = Count::new();
+static CLOSED: Count = Count::new();
+
+/// Puts an item and gets it from private slots again; or from the shared queues, if a sweep has closed the slots.
+fn look_at(pool: &Numbers) {
+    LOOKS.bump();
+    let before = pool.stats().rescues;
+    pool.put(1);
+    _ = pool.try_get().map(Pooled::detach);
+    if pool.stats().rescues != before {
+        CLOSED.bump();
+    }
+}
+
+/// A sweep that finds an owner inside a claim has an array too many. It is freed when the slots of every pool in the round are
+/// open again: an allocator that uses one of them finds its items in private slots.
+#[test]
+fn nothing_is_freed_while_a_round_has_slots_closed() {
+    let _turn = turn();
+    let stride = if cfg!(debug_assertions) { 31 } else { 1 };
+    let looks: [fn(); 2] = [|| look_at(&ROUND[1]), || look_at(&ROUND[0])];
+    for (busy, other, look) in [(0, 1, looks[0]), (1, 0, looks[1])] {
+        let (busy, other) = (&ROUND[busy], &ROUND[other]);
+        let mut inside = 0;
+        for first in (1..).step_by(stride) {
+            let use_both_arrays = || {
+                drop((busy.get(), busy.get(), busy.get(), busy.get()));
+                start();
+                drop((busy.get(), busy.get(), busy.get(), busy.get()));
+            };
+            drop((other.get(), other.get()));
+            let mut stopped = false;
+            step(first, use_both_arrays, || {
+                HOOK.set(Some(look));
+                let swept = advance_all();
+                HOOK.set(None);
+                inside += swept.left_busy;
+                stopped = true;
+                0
+            });
+            if inside > 3 || !stopped {
+                break;
+            }
+        }
+        assert!(inside > 0, "no stop inside a claim: nothing was tested");
+    }
+    assert!(LOOKS.get() > 0, "nothing was allocated or freed: nothing was tested");
+    assert_eq!(CLOSED.get(), 0, "something was allocated or freed while slots were closed");
 }
 
 /// How many full barriers are executed by a get and a put that the private slots serve.
