@@ -260,14 +260,15 @@ impl<T> SlotSet<T> {
     }
 
     /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there are enough; else the
-    /// batch comes back.
-    pub(crate) fn refill(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
-        self.claim(batch, |mut slots, batch| slots.refill(batch)).unwrap_or_else(Err)
+    /// batch comes back. If not, `took` is called before the claim ends, hence before a sweep can take the items from here;
+    /// it counts them, and does nothing else.
+    pub(crate) fn refill(&self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
+        self.claim(batch, |mut slots, batch| slots.refill(batch, took)).unwrap_or_else(Err)
     }
 
     /// The same with the rest of a victim batch, which stays apart from what is young.
-    pub(crate) fn keep_victims(&self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
-        self.claim(batch, |mut slots, batch| slots.keep_victims(batch)).unwrap_or_else(Err)
+    pub(crate) fn keep_victims(&self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
+        self.claim(batch, |mut slots, batch| slots.keep_victims(batch, took)).unwrap_or_else(Err)
     }
 
     /// Runs `act` in a claim; gives the argument back if a sweep keeps the owner out.
@@ -302,12 +303,13 @@ impl<T> SlotSet<T> {
         self.floor.load(Ordering::Acquire) & ASKED != 0
     }
 
-    /// Takes out all items for a sweep that has asked for them; gives `into` back if the sweep came first.
+    /// Takes out all items for a sweep that has asked for them; gives `into` back if the sweep came first, or if `reserve`
+    /// finds no room for so many. That is called inside the claim; it counts, and does nothing else.
     ///
     /// `into` is empty, and as large as every array of the pool.
-    pub(crate) fn give(&self, into: Array<T>) -> Result<Taken<T>, Array<T>> {
+    pub(crate) fn give(&self, into: Array<T>, reserve: impl FnOnce(usize) -> bool) -> Result<Taken<T>, Array<T>> {
         // SAFETY: the owner's, as every method up to here.
-        unsafe { self.take(Purpose::Advance, into) }
+        unsafe { self.take(Purpose::Advance, into, reserve) }
     }
 
     // ---- a sweep, holding the sweep token ----
@@ -343,13 +345,18 @@ impl<T> SlotSet<T> {
     // ---- either ----
 
     /// Takes all items, those in the loaded array into `into`, and opens the slots. Gives `into` back if it is too late,
-    /// as the other side came first.
+    /// as the other side came first, or if `reserve`, which is told how many there are, says no; then all stays as it is.
     ///
     /// # Safety
     ///
     /// The caller is the owner, and `purpose` is `Advance`; or it holds the sweep token, `close` succeeded on this slot set, and a
     /// heavy barrier since. `into` is empty and has room for as many items as the loaded array.
-    pub(crate) unsafe fn take(&self, purpose: Purpose, mut into: Array<T>) -> Result<Taken<T>, Array<T>> {
+    pub(crate) unsafe fn take(
+        &self,
+        purpose: Purpose,
+        mut into: Array<T>,
+        reserve: impl FnOnce(usize) -> bool,
+    ) -> Result<Taken<T>, Array<T>> {
         // ORDERING: Acquire; partner: the success of the compare-exchange below on the other side, which read the epoch before,
         // so that what this sweep does next with the epoch comes after that.
         let floor = self.floor.load(Ordering::Acquire);
@@ -366,6 +373,12 @@ impl<T> SlotSet<T> {
         // It is read once: below this the items are the caller's, from here on the owner's. One that tries to pop from
         // nothing leaves it below `floor` for a moment.
         let top = self.top.load(Ordering::Acquire).max(floor);
+        if !reserve((top - floor) as usize + self.spare.get() + self.victims.get()) {
+            // ORDERING: Release; partner: the compare-exchange in `close`, so that the next sweep sees what was done in the
+            // claims before.
+            self.floor.store(open_at(floor, self.fenced), Ordering::Release);
+            return Err(into);
+        }
         // SAFETY: an owner's pop that this load missed began after the heavy barrier and finds a mark; so the owner takes
         // no item from below `top`, and writes to no place there, as its own `top` is no lower when its pop has given up.
         // If the caller is the owner, it is not in a pop. The places from `floor` to `top` were filled before `top` was raised above them.
@@ -485,21 +498,21 @@ impl<T> Slots<'_, T> {
         out.map(|items| Spilled { items, victims })
     }
 
-    fn refill(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
-        let empty = if self.top() == 0 {
-            self.replace_loaded(Some(batch))
-        } else if self.spare_is_empty() {
-            self.replace_spare(Some(batch))
-        } else {
+    fn refill(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
+        let none_loaded = self.top() == 0;
+        if !none_loaded && !self.spare_is_empty() {
             return Err(batch);
-        };
+        }
+        took();
+        let empty = if none_loaded { self.replace_loaded(Some(batch)) } else { self.replace_spare(Some(batch)) };
         Ok(self.stash(empty))
     }
 
-    fn keep_victims(&mut self, batch: Array<T>) -> Result<Option<Array<T>>, Array<T>> {
+    fn keep_victims(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         if !self.spare_is_empty() {
             return Err(batch);
         }
+        took();
         let victims = batch.len();
         let empty = self.replace_spare(Some(batch));
         self.set.spare.set(0);

@@ -12,7 +12,7 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::item::{discard, drop_each};
 use crate::rack::Rack;
-use crate::sync::{AtomicUsize, Counter, Ordering, Queue, cpus, fence, seq_cst};
+use crate::sync::{AtomicUsize, Ordering, Queue, cpus, fence, seq_cst};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.
 const MAX_SHARDS: usize = usize::BITS as usize;
@@ -58,13 +58,14 @@ pub(crate) enum Source {
 }
 
 impl<T> Shared<T> {
-    /// No queue holds anything yet; at most `max_idle` items will ever lie in all of them.
-    pub(crate) fn new(max_idle: usize) -> Self {
+    /// No queue holds anything yet; at most `max_idle` items will ever lie in all of them. How many do is known if that is a
+    /// limit, or if it is `wanted`.
+    pub(crate) fn new(max_idle: usize, wanted: bool) -> Self {
         let shards = cpus().next_power_of_two().min(MAX_SHARDS);
         Self {
             shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
             occupied: [CachePadded::new(AtomicUsize::new(0)), CachePadded::new(AtomicUsize::new(0))],
-            room: Room { max_idle, held: Counter::new() },
+            room: Room { max_idle, counted: wanted || max_idle != usize::MAX, held: AtomicUsize::new(0) },
         }
     }
 
@@ -76,7 +77,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
-        let granted = self.room.reserve(offered);
+        let granted = self.room.reserve(offered, 1);
         if granted == 0 {
             return Some(batch);
         }
@@ -144,11 +145,19 @@ impl<T> Shared<T> {
 
     /// Makes room for `items` that `put_back` will put here; or for none of them, and says so.
     pub(crate) fn reserve(&self, items: usize) -> bool {
-        let granted = self.room.reserve(items);
-        if granted < items {
-            self.release(granted);
-        }
-        granted == items
+        self.room.reserve(items, items) == items
+    }
+
+    /// Whether there is room for `items`; a hint, as anybody may take it up.
+    pub(crate) fn has_room(&self, items: usize) -> bool {
+        items <= self.room.free(self.held())
+    }
+
+    /// How many items lie in the queues, are on their way there, or were taken and not released yet; so each of them is there,
+    /// and counted once. Only if it is counted.
+    pub(crate) fn held(&self) -> usize {
+        // ORDERING: Relaxed, no partner; a true count at some time since whatever the caller knows of.
+        self.room.held.load(Ordering::Relaxed)
     }
 
     /// `items` that `pop` took are no longer held here.
@@ -261,27 +270,37 @@ impl<T> Drop for Shared<T> {
     }
 }
 
-/// Counts the items in the queues against `max_idle`; counts nothing if there is no limit.
+/// Counts the items in the queues against `max_idle`.
 struct Room {
     max_idle: usize,
-    held: Counter,
+    /// Otherwise nobody asks, and the threads need not all write to one word.
+    counted: bool,
+    held: AtomicUsize,
 }
 
 impl Room {
-    /// Reserves room for `wanted` items or for as many as there is room for.
-    fn reserve(&self, wanted: usize) -> usize {
-        if self.max_idle == usize::MAX {
+    /// Reserves room for `wanted` items, or for as many as there is room for; for none if those are fewer than `least`.
+    ///
+    /// It never holds more than it grants, not for a moment: another thread would find no room where there is some.
+    fn reserve(&self, wanted: usize, least: usize) -> usize {
+        if !self.counted {
             return wanted;
         }
-        let before = self.held.add(wanted);
-        let granted = wanted.min(self.max_idle.saturating_sub(before));
-        self.release(wanted - granted);
-        granted
+        let grant = |held| Some(wanted.min(self.free(held))).filter(|granted| *granted >= least);
+        // ORDERING: Relaxed, no partner; only the sum matters, which every read-modify-write changes by what it adds.
+        let before = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(held + grant(held)?));
+        before.ok().and_then(grant).unwrap_or(0)
     }
 
     fn release(&self, items: usize) {
-        if self.max_idle != usize::MAX {
-            self.held.add(items.wrapping_neg());
+        if self.counted {
+            // ORDERING: Relaxed, no partner; as in `reserve`.
+            self.held.fetch_sub(items, Ordering::Relaxed);
         }
+    }
+
+    /// What is left of `max_idle`.
+    fn free(&self, held: usize) -> usize {
+        self.max_idle.saturating_sub(held)
     }
 }

@@ -102,8 +102,7 @@ impl<T: Send> Store<T> {
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,
         });
-        let taken = 1 + self.settle(set, shared, shard, batch, source != Source::Victim);
-        self.took(set, shared, taken);
+        self.settle(set, shared, shard, batch, source != Source::Victim);
         item
     }
 
@@ -111,43 +110,39 @@ impl<T: Send> Store<T> {
     /// slots. Victims lie there apart, and stay victims: else the one item in use would make its idle neighbours young
     /// again.
     ///
-    /// Returns how many items are shared no longer.
+    /// The item that was taken is shared no longer, nor is the rest if it stays here. That is said before anybody may find
+    /// the rest where it stays, or a sweep would count it twice, and find no room for it.
     #[inline]
-    fn settle(
-        &self,
-        set: Option<&SlotSet<T>>,
-        shared: &Shared<T>,
-        shard: usize,
-        batch: Batch<T>,
-        young: bool,
-    ) -> usize {
+    fn settle(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
         let (items, stamp) = (batch.len(), batch.stamp);
+        let took = |rest| self.took(set, shared, 1 + rest);
         if items == 0 {
+            took(0);
             if let Ok(empty) = batch.into_array() {
                 shared.keep_empty(shard, empty);
             }
-            return 0;
+            return;
         }
         let refilled = match (set, batch.into_array()) {
-            (Some(set), Ok(array)) if young => set.refill(array).map_err(|array| Batch::many(array, stamp)),
+            (Some(set), Ok(array)) if young => {
+                set.refill(array, || took(items)).map_err(|array| Batch::many(array, stamp))
+            }
             (Some(set), Ok(mut array)) => {
                 array.set_stamp(stamp);
-                set.keep_victims(array).map_err(|array| Batch::many(array, stamp))
+                set.keep_victims(array, || took(items)).map_err(|array| Batch::many(array, stamp))
             }
             (None, Ok(array)) => Err(Batch::many(array, stamp)),
             (_, Err(batch)) => Err(batch),
         };
         match refilled {
-            Ok(left_over) => {
-                if let Some(empty) = left_over {
-                    // To where the batch came from: the thread that filled it will need another.
-                    shared.keep_empty(shard, empty);
-                }
-                items
+            Ok(Some(empty)) => {
+                // To where the batch came from: the thread that filled it will need another.
+                shared.keep_empty(shard, empty);
             }
+            Ok(None) => {}
             Err(batch) => {
                 shared.put_back(shard, batch);
-                0
+                took(0);
             }
         }
     }
@@ -160,23 +155,32 @@ impl<T: Send> Store<T> {
         }
     }
 
-    /// Leaves it to the sweep if there is no room in the shared queues, as then something must be dropped.
+    /// Leaves it to the sweep if there is no room in the shared queues, as then something must be dropped; and to the next one
+    /// if others take the room up just then.
     #[cold]
     fn answer(&self, set: &SlotSet<T>) {
         // Read between the sweep's asking and the answer, so this is the epoch that it ends; or an earlier one, if the thread
         // sleeps here until another sweep asks.
         let ending = self.epoch();
-        let (shared, home, items) = (self.shared(), set.home.into(), set.len());
-        if !shared.reserve(items) {
+        let (shared, home) = (self.shared(), set.home.into());
+        if !shared.has_room(set.len()) {
             return;
         }
         let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
-        match set.give(into) {
+        let mut given = 0;
+        // Inside the claim: the sweep reserves room for these items too, if they are still there for it to take.
+        let reserve = |items| {
+            given = items;
+            let reserved = shared.reserve(items);
+            if !reserved {
+                // The sweep won't find them marked.
+                self.events.left_busy.add(1);
+            }
+            reserved
+        };
+        match set.give(into, reserve) {
             Ok(Taken { young, victims, stash }) => {
                 set.ahead.set(ending.wrapping_add(1));
-                // Fewer than there were, if one sweep took some before another asked.
-                let given: usize = young.iter().chain([&victims]).flatten().map(Array::len).sum();
-                shared.release(items - given);
                 set.tally.shared.bump(given);
                 // Read after the answer, so it is no older than any of the items.
                 let epoch = self.epoch();
@@ -190,10 +194,7 @@ impl<T: Send> Store<T> {
                 }
                 stash.for_each(|empty| shared.keep_empty(home, empty));
             }
-            Err(into) => {
-                shared.release(items);
-                shared.keep_empty(home, into);
-            }
+            Err(into) => shared.keep_empty(home, into),
         }
     }
 
@@ -299,7 +300,7 @@ impl<T: Send> Store<T> {
     fn shared(&self) -> &Shared<T> {
         match self.shared.get() {
             Some(shared) => shared,
-            None => self.shared.get_or_make(|| Shared::new(self.limits.max_idle)).0,
+            None => self.shared.get_or_make(|| Shared::new(self.limits.max_idle, self.limits.min_idle > 0)).0,
         }
     }
 

@@ -126,7 +126,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         for (set, into) in sets.zip(iter::from_fn(|| self.fresh.pop())) {
             // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array has
             // more room than a fresh one.
-            let taken = unsafe { set.take(self.purpose, into) };
+            let taken = unsafe { set.take(self.purpose, into, |_| true) };
             self.collected.push((set.home, taken.unwrap_or_else(Taken::nothing)));
         }
     }

@@ -387,6 +387,41 @@ fn nothing_is_freed_while_a_round_has_slots_closed() {
     assert_eq!(CLOSED.get(), 0, "something was allocated or freed while slots were closed");
 }
 
+static CROWDED: Numbers = Pool::with_settings(number as fn() -> usize, MANUAL.private_slots(8).max_idle(3));
+static PREFILLED: Count = Count::new();
+
+/// An owner that is asked for its items has looked whether there is room for them, and the room is gone when it comes to take
+/// them out. Then it leaves all as it is: no item is dropped, and none is idle that there is no room for.
+#[test]
+fn an_owner_that_finds_no_room_after_all_keeps_its_items() {
+    if !alone("an_owner_that_finds_no_room_after_all_keeps_its_items") {
+        return;
+    }
+    // Makes the shards, and leaves no array there that the owner could use.
+    CROWDED.prefill(2);
+    let two = [CROWDED.try_get(), CROWDED.try_get()];
+    assert!(two.iter().all(Option::is_some));
+    drop(two);
+    trap_membarrier(hold_and_fail);
+    thread::scope(|scope| {
+        let sweep = scope.spawn(|| CROWDED.advance());
+        until("the sweep is at its barrier", || AT_BARRIER.get() == 1);
+        HOOK.set(Some(|| {
+            if PREFILLED.get() == 0 {
+                PREFILLED.set(CROWDED.prefill(2));
+            }
+        }));
+        let item = CROWDED.try_get();
+        HOOK.set(None);
+        let stats = CROWDED.stats();
+        assert_eq!((PREFILLED.get(), item.is_some()), (2, true), "prefilled while the owner allocated, and got");
+        assert_eq!((stats.rescues + stats.refills, stats.left_busy, stats.idle), (0, 1, 3), "{stats:?}");
+        AT_BARRIER.set(0);
+        assert_eq!(sweep.join().expect("no panic").map(|swept| swept.dropped), Some(0));
+    });
+    assert_eq!((CROWDED.idle(), CROWDED.prefill(2)), (4, 1), "two private, two prefilled; one more has room");
+}
+
 /// How many full barriers are executed by a get and a put that the private slots serve.
 fn barriers_of_a_private_hit() -> usize {
     let _turn = turn();

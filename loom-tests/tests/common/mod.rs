@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings, Sweeper, Swept};
+use ebbtide::{Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, Sweeper, Swept};
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::thread::JoinHandle;
@@ -165,6 +165,11 @@ impl World {
     /// A pool whose items belong to this world and whose epochs advance when a model says so.
     pub(crate) fn pool(&self, private_slots: usize) -> Arc<TrackedPool> {
         Arc::new(self.unshared_pool(private_slots))
+    }
+
+    /// The same with more settings.
+    pub(crate) fn pool_with(&self, settings: Settings<Manual>) -> Arc<TrackedPool> {
+        Arc::new(Pool::with_settings(self.clone(), settings))
     }
 
     /// The same, not in an `Arc`. That of `pool` is std's, which loom doesn't see: it orders nothing.

@@ -1,0 +1,73 @@
+//! `max_idle` and `min_idle` while items move between private slots and the shared queues: each item is counted once.
+
+mod common;
+
+use common::{Bounds, explore, get, spawn, try_get};
+use ebbtide::{Pooled, Settings};
+
+/// Where two puts and a get past the private slots are all there is.
+const UNBOUNDED: Bounds = Bounds { preemptions: None };
+
+/// Two are enough to stop an owner within a claim, and a sweep between any two of its steps.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
+
+/// An owner is asked by a sweep for its items, and whoever comes first takes them out. All are fewer than `max_idle`, so none
+/// is dropped.
+#[test]
+fn an_answer_and_a_sweep_need_room_for_the_same_items_once() {
+    explore("an answer and a sweep need room once", TWO, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(4).max_idle(3));
+        pool.put(world.make());
+        pool.put(world.make());
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let item = try_get(&pool);
+        assert_eq!(sweep.join().unwrap(), 0);
+        drop(item);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// A refill takes items out of the shared queues, and a sweep takes them out of the private slots at once. All are no more than
+/// `max_idle`, so none is dropped.
+#[test]
+fn a_refill_and_a_sweep_need_room_for_the_same_items_once() {
+    explore("a refill and a sweep need room once", TWO, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(4).max_idle(2));
+        assert_eq!(pool.prefill(2), 2);
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let item = try_get(&pool);
+        assert_eq!(sweep.join().unwrap(), 0);
+        drop(item);
+        world.age_out(&pool);
+        world.close(pool);
+    });
+}
+
+/// One item too many is put while another is got and put back: one of the two finds room. A put that finds none takes up
+/// none, not even for a moment.
+#[test]
+fn a_put_without_room_leaves_the_room_to_others() {
+    explore("a put without room", UNBOUNDED, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(0).max_idle(1));
+        pool.put(world.make());
+        world.expect_drops();
+        let put = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || pool.put(world.make())
+        });
+        world.go();
+        drop(try_get(&pool));
+        put.join().unwrap();
+        assert_eq!((world.alive(), pool.idle()), (1, 1), "there is room for one, and two were put");
+        world.close(pool);
+    });
+}
