@@ -24,6 +24,7 @@ use crate::batch::Batch;
 use crate::item::{Payload, drop_each, keep_first};
 pub(crate) use crate::private::Purpose;
 use crate::private::{SlotSet, Taken};
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::sync::fence;
 pub(crate) use watch::Watch;
@@ -165,7 +166,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
         let mut kept = store.stats().idle;
         if self.purpose == Purpose::Advance {
-            kept += spare(store, &mut condemned, store.limits.min_idle.saturating_sub(kept), epoch);
+            kept += spare(store, &mut condemned, epoch);
         }
         let dropped = condemned.iter().map(Batch::len).sum();
         if let Some(shared) = store.shared_if_made() {
@@ -180,8 +181,13 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
     }
 }
 
-/// Puts up to `wanted` condemned items back among the victims, for `min_idle`; returns how many.
-fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, wanted: usize, epoch: usize) -> usize {
+/// Puts condemned items back among the victims, as many as there are fewer than `min_idle` in the shared queues; returns how
+/// many.
+///
+/// Items in private slots don't count. After a sweep those are what threads that are at work took or put meanwhile; while
+/// items move, no number that is read in several places says how many there are without counting some twice.
+fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
+    let wanted = store.limits.min_idle.saturating_sub(store.shared_if_made().map_or(0, Shared::held));
     let mut spared = 0;
     while spared < wanted {
         let Some(mut batch) = condemned.pop() else { break };

@@ -71,3 +71,49 @@ fn a_put_without_room_leaves_the_room_to_others() {
         world.close(pool);
     });
 }
+
+/// Two items are old and two are young. A sweep leaves three, though a thread takes the young ones into its private slots.
+#[test]
+fn a_refill_counts_once_towards_min_idle() {
+    explore("a refill counts once towards min_idle", TWO, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(4).min_idle(3));
+        // What is prefilled goes to the first shard and then to the second, which is that of the second thread.
+        pool.put(world.make());
+        drop(Pooled::detach(get(&pool)));
+        assert_eq!(pool.prefill(2), 2);
+        world.advance(&pool).unwrap();
+        assert_eq!(pool.prefill(2), 2);
+        let made = world.made();
+        let owner = spawn({
+            let pool = pool.clone();
+            move || Pooled::detach(get(&pool))
+        });
+        world.go();
+        world.advance(&pool).unwrap();
+        let item = owner.join().unwrap();
+        assert!(world.alive() >= 3 + world.made() - made, "{} are left", world.alive());
+        drop(item);
+        world.expect_drops();
+        world.close(pool);
+    });
+}
+
+/// Of two victims a thread takes one and keeps the other, which a sweep takes from it and leaves in the pool.
+#[test]
+fn a_kept_victim_counts_once_towards_min_idle() {
+    explore("a kept victim counts once towards min_idle", TWO, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(4).min_idle(2));
+        assert_eq!(pool.prefill(2), 2);
+        world.advance(&pool).unwrap();
+        let sweep = spawn({
+            let (world, pool) = (world.clone(), pool.clone());
+            move || world.advance(&pool).unwrap().dropped
+        });
+        world.go();
+        let item = try_get(&pool);
+        assert_eq!((sweep.join().unwrap(), world.alive()), (0, 2));
+        drop(item);
+        world.expect_drops();
+        world.close(pool);
+    });
+}

@@ -58,6 +58,52 @@ fn min_idle_is_left() {
     });
 }
 
+/// No sweep leaves fewer items than `min_idle`, whatever moves meanwhile.
+#[test]
+fn min_idle_is_left_by_every_sweep() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().manual().private_slots(4).min_idle(4));
+        pool.prefill(6);
+        let users = [1, 2, 3].map(|n| {
+            pool.spawn(move |pool| {
+                pool.burst(n);
+                pool.burst(n);
+            })
+        });
+        let sweeper = pool.spawn(|pool| {
+            for _ in 0..4 {
+                pool.advance().expect("no other sweep runs");
+                assert!(pool.alive() >= 4, "{} items are left", pool.alive());
+            }
+        });
+        join(users.into_iter().chain([sweeper]));
+        pool.close();
+    });
+}
+
+/// While all items together are no more than `max_idle`, nothing is rejected, and the first sweep drops nothing.
+#[test]
+fn nothing_is_dropped_below_max_idle() {
+    explore(|| {
+        let pool = Watched::limited(Settings::new().manual().private_slots(4).max_idle(8));
+        let users = [(); 2].map(|()| {
+            pool.spawn(|pool| {
+                pool.burst(4);
+                pool.burst(4);
+            })
+        });
+        let sweeper = pool.spawn(|pool| {
+            pool.advance();
+        });
+        join(users.into_iter().chain([sweeper]));
+        if pool.made() <= 8 {
+            assert_eq!((pool.alive(), pool.stats().rejected), (pool.made(), 0));
+        }
+        pool.age_out();
+        pool.close();
+    });
+}
+
 /// Some puts drop their item, and all of them take the slow path.
 #[test]
 fn chaos() {
