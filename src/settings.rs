@@ -173,7 +173,8 @@ impl<E: Copy> Settings<E> {
 
     /// Sweeps leave at least this many idle items, if there are as many; at most `max_idle`. The default is 0.
     ///
-    /// Nothing makes items up to this number; see [`Pool::prefill`](crate::Pool::prefill) for that.
+    /// What threads at work have in their private slots comes on top. Nothing makes items up to this number; see
+    /// [`Pool::prefill`](crate::Pool::prefill) for that.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
