@@ -12,6 +12,7 @@ use crate::item::{Payload, discard, keep_first, raise};
 use crate::store::Store;
 use crate::sweep::{Condemned, Purpose, Sweep, Swept};
 use crate::sync::fence;
+use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, Weak, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
 
@@ -138,17 +139,21 @@ pub(crate) fn forget<T>(store: *const T) {
 /// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept, unless the
 /// thread is unwinding already.
 pub fn advance_all() -> Swept {
-    let (swept, panic) = sweep_all(collect(|_| true).unwrap_or_default());
+    let (swept, panic) = drop_all(sweep_all(collect(|_| true).unwrap_or_default()));
     if let Some(panic) = panic {
         raise(panic);
     }
     swept
 }
 
-/// The thread's body.
-fn run() {
+/// The thread's body. User code runs with the signal mask of the thread that started it, and may start threads and processes
+/// of its own, which inherit it; until there is any to run, this thread takes no signals.
+fn run(starters: Mask) {
     loop {
-        if let (_, Some(panic)) = sweep_all(wait_for_due()) {
+        Mask::quiet().set();
+        let swept = sweep_all(wait_for_due());
+        starters.set();
+        if let (_, Some(panic)) = drop_all(swept) {
             discard(panic);
         }
     }
@@ -207,15 +212,23 @@ fn next(now: u64, every: u64) -> u64 {
     (now / every + 1).saturating_mul(every)
 }
 
-/// Sweeps several stores with one heavy barrier.
-fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> (Swept, Option<Payload>) {
+/// What a round leaves: the stores that it swept, and what it is to drop.
+type Round = (Vec<Arc<dyn Sweepable>>, Vec<Box<dyn DropItems>>);
+
+/// Sweeps several stores with one heavy barrier. Runs no user code.
+fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> Round {
     let mut passes: Vec<_> = stores.iter().cloned().filter_map(Sweepable::begin).collect();
     // From the first `close` to the last `collect` nothing is allocated: the slot sets of all these pools are closed.
     let closed = passes.iter_mut().fold(false, |any, pass| pass.close() | any);
     let passed = !closed || fence::heavy();
     passes.iter_mut().for_each(|pass| pass.collect(passed));
-    let condemned: Vec<_> = passes.into_iter().map(|pass| pass.finish()).collect();
-    // From here on no token is held. A pool that was dropped meanwhile leaves its items to this.
+    let condemned = passes.into_iter().map(|pass| pass.finish()).collect();
+    (stores, condemned)
+}
+
+/// Drops what a round is to drop.
+fn drop_all((stores, condemned): Round) -> (Swept, Option<Payload>) {
+    // No token is held. A pool that was dropped meanwhile leaves its items to this.
     drop(stores);
 
     let (mut sum, mut first) = (Swept::default(), None);

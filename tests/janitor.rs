@@ -295,24 +295,73 @@ mod linux {
         tasks.filter(named).collect()
     }
 
-    /// One thread serves all pools, under its own name, and takes no signals.
+    /// What a thread raises by its own fault, or by `abort`.
+    const OWN: [libc::c_int; 7] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+    /// The signals that a thread blocks, as bits, if it lives.
+    fn mask_of(thread: impl AsRef<std::path::Path>) -> Option<u64> {
+        let status = fs::read_to_string(thread.as_ref().join("status")).ok()?;
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line");
+        Some(u64::from_str_radix(blocked.trim(), 16).expect("a number"))
+    }
+
+    fn own_mask() -> u64 {
+        mask_of("/proc/thread-self").expect("it lives")
+    }
+
+    /// One thread serves all pools, under its own name. While it waits it takes no signals but for those by which it would tell
+    /// of a fault of its own.
     #[test]
     fn one_thread_takes_no_signals() {
         let _turn = turn();
         let pools: Vec<_> = (0..20).map(|_| timed(SHORT)).collect();
         pools.iter().for_each(|(pool, _)| drop(burst(pool, 2)));
-        // A new thread names itself, so its name may take a moment.
-        until("the janitor has its name", || !janitors().is_empty());
-        let found = janitors();
-        assert_eq!(found.len(), 1);
-        let status = fs::read_to_string(found[0].join("status")).expect("the thread lives");
-        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line");
-        let blocked = u64::from_str_radix(blocked.trim(), 16).expect("a number");
-        for signal in (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
-            assert!(blocked & 1 << (signal - 1) != 0, "signal {signal} isn't blocked: {blocked:x}");
-        }
         for (pool, ledger) in &pools {
             until("each is swept", || ledger.live() == 0 && pool.idle() == 0);
+        }
+        let others =
+            (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !OWN.contains(signal));
+        let wanted = others.map(|signal| 1 << (signal - 1)).sum::<u64>();
+        // A new thread names itself, so its name may take a moment.
+        until("there is one, and it blocks the right ones", || match &janitors()[..] {
+            [one] => mask_of(one).is_some_and(|mask| mask & 0x7fff_ffff == wanted),
+            _ => false,
+        });
+    }
+
+    /// An item that tells with which mask it is dropped, and with which a thread runs that its `Drop` starts.
+    struct Masked(std::sync::mpsc::Sender<[u64; 2]>);
+
+    impl Drop for Masked {
+        fn drop(&mut self) {
+            let inherited = std::thread::spawn(own_mask).join().expect("no panic");
+            // When the test has failed, nobody listens.
+            let _ = self.0.send([own_mask(), inherited]);
+        }
+    }
+
+    /// The janitor drops items with the signal mask of the thread that started it: a program's handlers run there too, and
+    /// what a `Drop` starts isn't deaf.
+    #[test]
+    fn items_are_dropped_with_the_mask_of_whoever_started_the_janitor() {
+        if !alone("linux::items_are_dropped_with_the_mask_of_whoever_started_the_janitor") {
+            return;
+        }
+        // SAFETY: `set` is filled before it is used, and there to be read.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&mut set);
+            libc::sigaddset(&mut set, libc::SIGUSR1);
+            assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()), 0);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let pool = Pool::with_settings(move || Masked(tell.clone()), SHORT);
+        // Several times, as each round may have a thread of its own.
+        for _ in 0..3 {
+            drop(pool.get());
+            let usr1 = 1 << (libc::SIGUSR1 - 1);
+            assert_eq!(told.recv().expect("the janitor lives"), [usr1; 2]);
         }
     }
 
@@ -322,14 +371,10 @@ mod linux {
         if !alone("linux::the_first_user_keeps_its_signal_mask") {
             return;
         }
-        let mask = || {
-            let status = fs::read_to_string("/proc/thread-self/status").expect("procfs");
-            status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line").to_owned()
-        };
-        let before = mask();
+        let before = own_mask();
         let (pool, _ledger) = timed(SHORT);
         burst(&pool, 1);
-        assert_eq!(mask(), before);
+        assert_eq!(own_mask(), before);
     }
 
     /// No thread is started by pools with manual epochs, nor by any pool that isn't used; the first use starts it.

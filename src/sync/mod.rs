@@ -13,6 +13,8 @@ pub(crate) mod fence;
 mod once;
 mod per_thread;
 mod queue;
+#[cfg(any(not(loom), loom_is_shuttle))]
+pub(crate) mod signals;
 pub(crate) mod thread;
 mod thread_id;
 

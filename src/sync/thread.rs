@@ -1,5 +1,8 @@
 //! How many threads can run at once, a quiet background thread, and what it sleeps on.
 
+#[cfg(any(not(loom), loom_is_shuttle))]
+use super::signals::Mask;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -32,61 +35,19 @@ pub(crate) fn cpus() -> usize {
     }
 }
 
-/// Starts a named thread that takes no signals: a program's handlers run on the program's own threads.
+/// Starts a named thread that takes no signals from elsewhere: a program's handlers run on the program's own threads. `body`
+/// is given the mask of the thread that calls this, for what the new one does on its behalf.
 #[cfg(not(loom))]
-pub(crate) fn spawn_quiet(name: &str, body: fn()) -> std::io::Result<()> {
+pub(crate) fn spawn_quiet(name: &str, body: fn(Mask)) -> std::io::Result<()> {
     // The new thread inherits the mask, so there is no moment at which it could take a signal.
-    let _blocked = signals::Blocked::all();
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop)
+    let starters = Mask::quiet().set();
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || body(starters));
+    starters.set();
+    started.map(drop)
 }
 
 /// No thread: shuttle's scenarios do its work themselves.
 #[cfg(loom_is_shuttle)]
-pub(crate) fn spawn_quiet(_name: &str, _body: fn()) -> std::io::Result<()> {
+pub(crate) fn spawn_quiet(_name: &str, _body: fn(Mask)) -> std::io::Result<()> {
     Ok(())
-}
-
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(loom)))]
-mod signals {
-    use std::mem::MaybeUninit;
-    use std::ptr;
-
-    /// While this lives, the calling thread takes no signals.
-    pub(super) struct Blocked {
-        before: libc::sigset_t,
-    }
-
-    impl Blocked {
-        pub(super) fn all() -> Self {
-            let mut all = MaybeUninit::uninit();
-            let mut before = MaybeUninit::uninit();
-            // SAFETY: both point to room for a signal set, and both are filled before they are read.
-            let before = unsafe {
-                libc::sigfillset(all.as_mut_ptr());
-                libc::sigemptyset(before.as_mut_ptr());
-                // Fails only if its first argument is unknown.
-                libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-                before.assume_init()
-            };
-            Self { before }
-        }
-    }
-
-    impl Drop for Blocked {
-        fn drop(&mut self) {
-            // SAFETY: `before` is the mask that `all` found.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
-        }
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", loom)))]
-mod signals {
-    pub(super) struct Blocked;
-
-    impl Blocked {
-        pub(super) fn all() -> Self {
-            Self
-        }
-    }
 }

@@ -1,0 +1,87 @@
+//! Which signals a thread takes.
+
+pub(crate) use system::Mask;
+
+#[cfg(all(
+    not(loom),
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "illumos",
+        target_os = "solaris",
+    )
+))]
+mod system {
+    use std::mem::MaybeUninit;
+
+    /// What a thread raises by its own fault, or by `abort`. Blocked, a fault ends the process, though the program may have
+    /// a handler that repairs or reports it.
+    const OWN: [libc::c_int; 7] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+    /// The signals that a thread doesn't take.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Mask(libc::sigset_t);
+
+    impl Mask {
+        /// Takes nothing that comes from elsewhere.
+        pub(crate) fn quiet() -> Self {
+            let mut set = MaybeUninit::uninit();
+            // SAFETY: `set` is room for a signal set, which the first call fills; the others change it.
+            unsafe {
+                libc::sigfillset(set.as_mut_ptr());
+                for signal in OWN {
+                    libc::sigdelset(set.as_mut_ptr(), signal);
+                }
+                Self(set.assume_init())
+            }
+        }
+
+        /// Makes this the calling thread's; returns the one before.
+        pub(crate) fn set(self) -> Self {
+            let mut before = MaybeUninit::uninit();
+            // SAFETY: both point to a signal set, and `before` is one before it is read. The last call fails only if its first
+            // argument is unknown.
+            unsafe {
+                libc::sigemptyset(before.as_mut_ptr());
+                libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, before.as_mut_ptr());
+                Self(before.assume_init())
+            }
+        }
+    }
+}
+
+/// No signals, or none that are known here.
+#[cfg(not(all(
+    not(loom),
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "illumos",
+        target_os = "solaris",
+    )
+)))]
+mod system {
+    #[derive(Clone, Copy)]
+    pub(crate) struct Mask;
+
+    impl Mask {
+        pub(crate) fn quiet() -> Self {
+            Self
+        }
+
+        pub(crate) fn set(self) -> Self {
+            self
+        }
+    }
+}
