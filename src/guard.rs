@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use crate::item::Item;
+use crate::item::{Contained, Item};
 use crate::pool::Pool;
 use crate::recycle::Recycle;
 
@@ -113,6 +113,7 @@ impl<T: Send, R: Recycle<T>> OwnedPooled<T, R> {
         let mut guard = ManuallyDrop::new(guard);
         // SAFETY: each field is taken once, as `guard` is never dropped.
         let (item, pool) = unsafe { (ManuallyDrop::take(&mut guard.item), std::ptr::read(&guard.pool)) };
+        let item = Contained::new(item.into_inner());
         drop(pool);
         item.into_inner()
     }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
@@ -62,11 +63,12 @@ impl<T> Drop for Item<T> {
     }
 }
 
-/// Drops items one by one, so that a panic in one's `Drop` takes no other with it; returns the first such panic.
-pub(crate) fn drop_each<T>(items: impl IntoIterator<Item = Item<T>>) -> Option<Payload> {
+/// Drops items, or other values of user code, one by one, so that a panic in one's `Drop` takes no other with it; returns the
+/// first such panic.
+pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payload> {
     let mut first = None;
-    for item in items {
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| drop(item))) {
+    for value in values {
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
             keep_first(&mut first, panic);
         }
     }
@@ -78,6 +80,42 @@ pub(crate) fn keep_first(first: &mut Option<Payload>, panic: Payload) {
     match first {
         None => *first = Some(panic),
         Some(_) => discard(panic),
+    }
+}
+
+/// A value of user code that is in our hands while something else may panic. If it has to be dropped while this thread unwinds
+/// already, a panic in its `Drop` goes no further, as that would abort the process.
+#[derive(Debug)]
+pub(crate) struct Contained<V>(ManuallyDrop<V>);
+
+impl<V> Contained<V> {
+    pub(crate) const fn new(value: V) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+
+    pub(crate) fn into_inner(self) -> V {
+        let mut contained = ManuallyDrop::new(self);
+        // SAFETY: taken once, as `contained` is never dropped.
+        unsafe { ManuallyDrop::take(&mut contained.0) }
+    }
+}
+
+impl<V> Deref for Contained<V> {
+    type Target = V;
+
+    #[inline(always)]
+    fn deref(&self) -> &V {
+        &self.0
+    }
+}
+
+impl<V> Drop for Contained<V> {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here; `into_inner` never drops `self`.
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.0) }));
+        if let Err(panic) = dropped {
+            raise(panic);
+        }
     }
 }
 

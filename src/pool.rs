@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::array::Array;
 use crate::guard::{OwnedPooled, Pooled};
-use crate::item::{Item, Payload, drop_each, keep_first, raise};
+use crate::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::janitor::{self, Heap, Registrar};
 use crate::recycle::{Clear, DefaultRecycle, Recycle};
 use crate::settings::{Manual, Settings, SettingsError, Timed};
@@ -64,7 +64,7 @@ pub struct Pool<T: Send, R = DefaultRecycle> {
     /// Tells the janitor about the store once it is made; none with manual epochs.
     register: Option<Registrar<T>>,
     settings: Settings<()>,
-    recycler: R,
+    recycler: Contained<R>,
 }
 
 impl<T: Send + Default + Clear + 'static> Pool<T> {
@@ -161,6 +161,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             if let Err(error) = settings.check() {
                 panic!("{}", error.in_const());
             }
+            let recycler = Contained::new(recycler);
             Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(), recycler }
         }
     }
@@ -203,7 +204,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If `create` does; the pool is as it was before.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T, R> {
-        self.get_with(|| self.recycler.create())
+        Pooled::new(self.take_or(|| self.recycler.create()), self)
     }
 
     /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
@@ -222,7 +223,12 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If `create` does; the pool is as it was before.
     #[inline]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
-        Pooled::new(self.take_or(create), self)
+        let mut create = Some(create);
+        let item = self.take_or(|| create.take().expect("it is called once")());
+        // In a guard already when `create` is dropped unneeded, which may panic.
+        let guard = Pooled::new(item, self);
+        drop(create);
+        guard
     }
 
     /// An idle item, or `None` if none is found.

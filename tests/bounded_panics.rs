@@ -6,13 +6,14 @@ mod common;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{Count, Counted, Ledger, alone, panic_of};
-use ebbtide::bounded::{Pooled, Settings};
+use common::{Count, Counted, Ledger, alone, lock, panic_of};
+use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
 /// Makes items, and panics when it is told to: in create on the call with this number, in recycle always or never.
@@ -279,4 +280,223 @@ fn a_second_poll_leaves_the_waker_alone() {
         assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     }
     assert_eq!(panic_of(|| drop(wait)), "out of wakers");
+}
+
+/// Waits with a waker that panics when it is called.
+fn grumpy_wait<F: Future>(wait: F) -> Pin<Box<F>> {
+    let mut wait = Box::pin(wait);
+    let waker = Waker::from(Arc::new(Grumpy));
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    wait
+}
+
+/// Panics when it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("bomb");
+    }
+}
+
+/// Panics in recycle, with a payload whose own `Drop` panics.
+struct Explosive;
+
+impl Recycle<u8> for Explosive {
+    fn create(&self) -> u8 {
+        0
+    }
+
+    fn recycle(&self, _: &mut u8) -> bool {
+        panic::panic_any(Bomb)
+    }
+}
+
+/// The recycler panics, and then the waker of the next in line does: the first of the two panics is raised, and the place is
+/// the next one's.
+#[test]
+fn a_panic_in_recycle_comes_before_that_of_a_waker() {
+    let pool = BoundedPool::with_settings(Explosive, Settings::new(1).manual());
+    let held = pool.get().unwrap();
+    let mut next = grumpy_wait(pool.get_async());
+    let first = panic::catch_unwind(AssertUnwindSafe(|| drop(held))).unwrap_err();
+    // Forgotten, as it is a bomb.
+    assert!(ManuallyDrop::new(first).is::<Bomb>());
+    assert_eq!((pool.in_use(), pool.waiting()), (1, 0));
+    let Poll::Ready(Ok(item)) = next.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it was served");
+    };
+    assert_eq!(Pooled::detach(item), 0);
+}
+
+/// One who gives up wakes another, whose waker panics, and so does the drop of its own: the first of the two is raised.
+#[test]
+fn a_wait_that_is_given_up_raises_one_panic() {
+    let (pool, _clumsy, _ledger) = clumsy(2);
+    let _held = pool.get().unwrap();
+    let waker = ManuallyDrop::new(touchy());
+    let mut both = Box::pin(pool.get_many_async(2));
+    assert!(both.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let behind = grumpy_wait(pool.get_async());
+    assert_eq!(panic_of(|| drop(both)), "let me sleep");
+    drop(behind);
+    assert_eq!((pool.in_use(), pool.waiting()), (1, 0));
+}
+
+/// `detach` raises the panic of the next one's waker; the item, whose `Drop` panics too, is lost with it and nothing else is.
+#[test]
+fn detach_raises_one_panic() {
+    let ledger = Ledger::new();
+    let pool = Arc::new(BoundedPool::with_settings(|| ledger.bomb(), Settings::new(1).manual()));
+    let held = pool.get().unwrap();
+    let next = grumpy_wait(pool.get_async());
+    assert_eq!(panic_of(|| drop(Pooled::detach(held))), "let me sleep");
+    drop(next);
+    let held = pool.get_owned().unwrap();
+    let next = grumpy_wait(pool.get_async());
+    assert_eq!(panic_of(|| drop(OwnedPooled::detach(held))), "let me sleep");
+    drop(next);
+    assert_eq!((pool.in_use(), ledger.made()), (0, 2));
+    ledger.assert_all_dropped_once();
+}
+
+/// Fails, with an error whose `Drop` panics, when somebody with a grumpy waker has come to wait for the place.
+struct Failing;
+
+static FAILING: BoundedPool<u8, Failing> = BoundedPool::with_settings(Failing, Settings::new(1).manual());
+
+/// Who came to wait.
+static BEHIND: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>> = Mutex::new(None);
+
+fn fail() -> Bomb {
+    let wait = async { drop(FAILING.get_async().await) };
+    *lock(&BEHIND) = Some(grumpy_wait(wait));
+    Bomb
+}
+
+impl TryRecycle<u8> for Failing {
+    type Error = Bomb;
+
+    fn try_create(&self) -> Result<u8, Bomb> {
+        Err(fail())
+    }
+
+    fn recycle(&self, _: &mut u8) -> bool {
+        true
+    }
+}
+
+/// Where no item can be made, the place goes to the next, whose waker panics: that is raised, and not what the error does when
+/// it is dropped.
+#[test]
+fn an_error_in_hand_raises_no_second_panic() {
+    let ways: [&dyn Fn(); 5] = [
+        &|| drop(FAILING.get()),
+        &|| drop(FAILING.get_many(1)),
+        &|| drop(FAILING.prefill(1)),
+        &|| drop(smol::block_on(FAILING.get_async())),
+        &|| drop(smol::block_on(FAILING.get_async_with(|| async { Err::<u8, _>(fail()) }))),
+    ];
+    for way in ways {
+        assert_eq!(panic_of(way), "let me sleep");
+        drop(lock(&BEHIND).take());
+        assert_eq!((FAILING.in_use(), FAILING.waiting()), (0, 0));
+    }
+}
+
+/// A wait that is dropped wakes another, whose waker panics: what it was to make its item with panics too when it is dropped,
+/// and the first of the two is raised.
+#[test]
+fn a_dropped_future_raises_one_panic() {
+    let (pool, _clumsy, ledger) = clumsy(1);
+    let held = pool.get().unwrap();
+    let bomb = Bomb;
+    let connect = move || async move {
+        let _bomb = bomb;
+        Err::<Counted, ()>(())
+    };
+    let served = Polled::waiting(pool.get_async_with(connect));
+    let behind = grumpy_wait(pool.get_async());
+    drop(held);
+    assert_eq!(panic_of(|| drop(served)), "let me sleep");
+    drop(behind);
+    assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 1, 1));
+}
+
+/// A recycler that panics, and panics again when it is dropped with its pool.
+struct Fragile(Bomb);
+
+impl Recycle<u8> for Fragile {
+    fn create(&self) -> u8 {
+        0
+    }
+
+    fn recycle(&self, _: &mut u8) -> bool {
+        panic!("fragile");
+    }
+}
+
+/// What wasn't needed to make an item panics when it is dropped: the item, which would panic too, goes back.
+#[test]
+fn a_panic_of_what_was_not_needed_gives_the_item_back() {
+    let ledger = Ledger::new();
+    let pool = Arc::new(BoundedPool::with_settings(|| ledger.bomb(), Settings::new(1).manual()));
+    drop(pool.get().unwrap());
+    let create = |bomb: Bomb| {
+        let ledger = Arc::clone(&ledger);
+        move || {
+            let _bomb = bomb;
+            ledger.item()
+        }
+    };
+    let future = |bomb: Bomb| {
+        let create = create(bomb);
+        move || async move { Ok::<_, ()>(create()) }
+    };
+    let ways: [&dyn Fn(); 3] =
+        [&|| drop(pool.get_with(create(Bomb))), &|| drop(smol::block_on(pool.get_async_with(future(Bomb)))), &|| {
+            drop(smol::block_on(pool.get_owned_async_with(future(Bomb))))
+        }];
+    for way in ways {
+        assert_eq!(panic_of(way), "bomb");
+        assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 1, 1));
+    }
+}
+
+/// The last guard drops the pool, and so does `detach`: of several panics the first is raised.
+#[test]
+fn the_last_guard_raises_one_panic() {
+    let pool = || Arc::new(BoundedPool::with_settings(Fragile(Bomb), Settings::new(1).manual()));
+    let last = pool().get_owned().unwrap();
+    assert_eq!(panic_of(|| drop(last)), "fragile");
+    let last = pool().get_owned().unwrap();
+    assert_eq!(panic_of(|| OwnedPooled::detach(last)), "bomb");
+}
+
+/// What was served to a wait that was forgotten, and the waker of one that wasn't served, go with the pool. Its drop raises
+/// nothing, whatever theirs do.
+#[test]
+fn a_pool_with_forgotten_waits_can_be_dropped() {
+    let ledger = Ledger::new();
+    let pool = Arc::new(BoundedPool::with_settings(
+        {
+            let ledger = Arc::clone(&ledger);
+            move || ledger.bomb()
+        },
+        Settings::new(3).manual(),
+    ));
+    let items = pool.get_many(3).unwrap();
+    // SAFETY: until its last use the pool lives: `pool` is dropped after that.
+    let forgetful = unsafe { &*Arc::as_ptr(&pool) };
+    std::mem::forget(Polled::waiting(forgetful.get_many_async(2)));
+    let waker = ManuallyDrop::new(touchy());
+    let mut unserved = Box::pin(forgetful.get_many_async(3));
+    assert!(unserved.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    std::mem::forget(unserved);
+    drop(items);
+    assert_eq!((pool.in_use(), pool.idle(), pool.waiting()), (2, 1, 1));
+    drop(pool);
+    assert_eq!(ledger.dropped(), 3);
+    ledger.assert_all_dropped_once();
 }

@@ -6,7 +6,7 @@ use std::panic;
 use std::sync::Arc;
 
 use common::{Count, Counted, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, panic_of, take_all};
-use ebbtide::{Pool, Pooled, Recycle, Settings, advance_all};
+use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings, advance_all};
 
 /// A panic in `create` goes to the caller of `get`, and the pool is as it was.
 #[test]
@@ -453,4 +453,51 @@ fn detach_takes_out_what_nobody_could_drop() {
     let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
     std::mem::forget(Pooled::detach(pool.get()));
     assert_eq!(on_thread(|| pool.idle()), 0);
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("bomb");
+    }
+}
+
+/// A recycler that panics, and panics again when it is dropped with its pool; so do its items.
+struct Fragile(Bomb);
+
+impl Recycle<Bomb> for Fragile {
+    fn create(&self) -> Bomb {
+        Bomb
+    }
+
+    fn recycle(&self, _: &mut Bomb) -> bool {
+        panic!("fragile");
+    }
+}
+
+/// The last guard drops the pool, and so does `detach`: of several panics the first is raised.
+#[test]
+fn the_last_guard_raises_one_panic() {
+    let pool = || Arc::new(Pool::with_settings(Fragile(Bomb), MANUAL));
+    let last = pool().get_owned();
+    assert_eq!(panic_of(|| drop(last)), "fragile");
+    let last = pool().get_owned();
+    assert_eq!(panic_of(|| OwnedPooled::detach(last)), "bomb");
+}
+
+/// What wasn't needed to make an item panics when it is dropped: the item, which would panic too, goes back.
+#[test]
+fn a_panic_of_what_was_not_needed_gives_the_item_back() {
+    let ledger = Ledger::new();
+    let pool = Pool::with_settings(|| ledger.bomb(), MANUAL);
+    drop(pool.get());
+    let bomb = Bomb;
+    let create = || {
+        let _bomb = bomb;
+        ledger.item()
+    };
+    assert_eq!(panic_of(|| drop(pool.get_with(create))), "bomb");
+    assert_eq!((pool.idle(), ledger.live()), (1, 1));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::Refused;
 use super::places::Held;
 use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::item::Item;
+use crate::item::{Contained, Item};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// An idle item, or a new one where there is room; waits for as long as there is neither. It goes back when the
@@ -134,7 +134,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// If `create` does; the place is free again.
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
-        Ok(Pooled::new(self.one(|| None, || Ok::<_, Infallible>(create()))?, self))
+        let mut create = Some(create);
+        let item = self.one(|| None, || Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
+        Ok(Pooled::new(item, self).outliving(create))
     }
 
     /// As [`get_async`](Self::get_async), but a new item is made by a future, which may fail: a connection's, say.
@@ -384,14 +386,17 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             Some(held) => held,
             None => self.places().take_by(1, deadline)?,
         };
-        held.next(create).map_err(GetError::Create)
+        held.next(create).map_err(|error| GetError::Create(held.fail(error)))
     }
 
     /// As `one`, for a task.
     async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
         match self.item_or_place().await? {
             Ok(item) => Ok(item),
-            Err(mut place) => place.next(|| self.recycler.try_create()).map_err(GetError::Create),
+            Err(mut place) => {
+                let made = place.next(|| self.recycler.try_create());
+                made.map_err(|error| GetError::Create(place.fail(error)))
+            }
         }
     }
 
@@ -400,12 +405,13 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
+        let create = Contained::new(create);
         match self.item_or_place().await? {
-            Ok(item) => Ok(item),
-            Err(mut place) => {
-                let made = create().await.map_err(GetError::Create)?;
-                Ok(place.occupy(Item::new(made)))
-            }
+            Ok(item) => Ok(Pooled::new(item, self).outliving(create).into_item()),
+            Err(mut place) => match create.into_inner()().await {
+                Ok(made) => Ok(place.occupy(Item::new(made))),
+                Err(error) => Err(GetError::Create(place.fail(error))),
+            },
         }
     }
 
@@ -424,8 +430,14 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     fn fill_all(&self, mut held: Held<'_, T>) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
-            let item = held.next(|| self.recycler.try_create()).map_err(GetError::Create)?;
-            items.push(Pooled::new(item, self));
+            match held.next(|| self.recycler.try_create()) {
+                Ok(item) => items.push(Pooled::new(item, self)),
+                Err(error) => {
+                    let error = Contained::new(error);
+                    drop((items, held));
+                    return Err(GetError::Create(error.into_inner()));
+                }
+            }
         }
         Ok(items)
     }

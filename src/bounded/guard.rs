@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{BoundedPool, TryRecycle};
 use crate::guard::guard;
-use crate::item::Item;
+use crate::item::{Contained, Item};
 
 /// An item in use; from [`BoundedPool::get`]. Derefs to `T`; when it is dropped the item goes back into the pool, and to
 /// whoever has waited longest.
@@ -71,6 +71,20 @@ impl<'pool, T: Send, R: TryRecycle<T>> Pooled<'pool, T, R> {
         Self { item: ManuallyDrop::new(item), pool }
     }
 
+    /// Drops what wasn't needed to make the item. If that panics, the item goes back.
+    #[inline(always)]
+    pub(super) fn outliving(self, unneeded: impl Sized) -> Self {
+        drop(unneeded);
+        self
+    }
+
+    /// The item, on its place.
+    pub(super) fn into_item(self) -> Item<T> {
+        let mut guard = ManuallyDrop::new(self);
+        // SAFETY: taken once, as `guard` is never dropped. The rest of it is a reference, which needs no drop.
+        unsafe { ManuallyDrop::take(&mut guard.item) }
+    }
+
     /// Takes the item out of the pool's hands, as it is; its place is free. Costs one deallocation, of its box.
     ///
     /// ```
@@ -89,11 +103,10 @@ impl<'pool, T: Send, R: TryRecycle<T>> Pooled<'pool, T, R> {
     /// If the waker of one who waits does.
     #[must_use]
     pub fn detach(guard: Self) -> T {
-        let mut guard = ManuallyDrop::new(guard);
-        // SAFETY: taken once, as `guard` is never dropped. The rest of it is a reference, which needs no drop.
-        let item = unsafe { ManuallyDrop::take(&mut guard.item) }.into_inner();
-        guard.pool.places().free_place();
-        item
+        let pool = guard.pool;
+        let item = Contained::new(guard.into_item().into_inner());
+        pool.places().free_place();
+        item.into_inner()
     }
 }
 
@@ -125,9 +138,10 @@ impl<T: Send, R: TryRecycle<T>> OwnedPooled<T, R> {
         let mut guard = ManuallyDrop::new(guard);
         // SAFETY: each field is taken once, as `guard` is never dropped.
         let (item, pool) = unsafe { (ManuallyDrop::take(&mut guard.item), std::ptr::read(&guard.pool)) };
-        let item = item.into_inner();
+        let item = Contained::new(item.into_inner());
         pool.places().free_place();
-        item
+        drop(pool);
+        item.into_inner()
     }
 }
 

@@ -127,6 +127,11 @@ impl<T> Line<T> {
         }
     }
 
+    /// Takes out every wait that is left when nobody waits any more: those that were forgotten, served or not.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Waker>, Option<Answer<T>>)> {
+        self.waits.drain(..).map(|wait| (wait.waker, wait.answer))
+    }
+
     /// Takes a wait out of those that are to be answered, unless it is out already.
     fn step_out(&mut self, ticket: Ticket) -> Option<Waker> {
         let Wait { ref mut waker, previous, next, .. } = self.waits[ticket];

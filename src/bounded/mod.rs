@@ -23,7 +23,7 @@ pub(crate) use places::Places;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::item::{Item, Payload, drop_each, keep_first, raise};
+use crate::item::{Contained, Item, Payload, raise};
 use crate::janitor::{self, Heap, Registrar};
 use crate::pool::Epochs;
 use crate::recycle::{Clear, DefaultRecycle};
@@ -91,7 +91,7 @@ pub struct BoundedPool<T: Send, R = DefaultRecycle> {
     /// Tells the janitor about the places once they are made; none with manual epochs.
     register: Option<Registrar<T>>,
     settings: Settings<()>,
-    recycler: R,
+    recycler: Contained<R>,
 }
 
 impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
@@ -193,6 +193,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             if let Err(error) = settings.check() {
                 panic!("{}", error.in_const());
             }
+            let recycler = Contained::new(recycler);
             Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(), recycler }
         }
     }
@@ -229,13 +230,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Drops an item that the recycler refused, or in which it panicked.
     #[cold]
     #[inline(never)]
-    fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
-        self.places().refused.add(1);
-        if let Some(panic) = drop_each([item]) {
-            keep_first(&mut first, panic);
-        }
-        self.places().free_place();
-        if let Some(panic) = first {
+    fn refuse(&self, item: Item<T>, panic: Option<Payload>) {
+        if let Some(panic) = self.places().refuse(item, panic) {
             raise(panic);
         }
     }

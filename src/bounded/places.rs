@@ -16,7 +16,7 @@ use crossbeam_utils::Backoff;
 
 use super::error::Refused;
 use super::line::{Answer, Line, Ticket};
-use crate::item::{Item, Payload, drop_each, keep_first, raise};
+use crate::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
 use crate::stats::Stats;
 use crate::sweep::{Purpose, Swept, Watch};
 use crate::sync::Counter;
@@ -64,6 +64,11 @@ impl<T> Lot<T> {
     /// One place, and the item that lies there, if one does.
     fn one(item: Option<Item<T>>) -> Self {
         Self { places: 1, newest: item, others: Vec::new() }
+    }
+
+    /// The items, the one put last at the end.
+    fn into_items(self) -> impl Iterator<Item = Item<T>> {
+        self.others.into_iter().chain(self.newest)
     }
 }
 
@@ -121,7 +126,7 @@ impl<T> State<T> {
     fn put(&mut self, lot: Lot<T>) -> After<T> {
         let mut doomed = Vec::new();
         self.taken -= lot.places;
-        for item in lot.others.into_iter().chain(lot.newest) {
+        for item in lot.into_items() {
             if self.may_keep() {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
             } else {
@@ -320,9 +325,14 @@ impl<T> Places<T> {
             Some(Err(_)) | None => After { wakers: state.serve(), doomed: Vec::new() },
         };
         drop(state);
-        self.settle_or_raise(after);
-        // User code, like the wakers of the others.
-        drop(waker);
+        let mut first = self.settle(after);
+        // Its drop is user code, like the wakers of the others.
+        if let Some(panic) = drop_each(waker) {
+            keep_first(&mut first, panic);
+        }
+        if let Some(panic) = first {
+            raise(panic);
+        }
     }
 
     /// Takes a place on which to make an idle item, if one is free and nobody waits for it.
@@ -343,6 +353,17 @@ impl<T> Places<T> {
             Ok(Some(waker)) => wake_each([waker]).into_iter().for_each(raise),
             Err(item) => self.put(Lot::one(Some(item))),
         }
+    }
+
+    /// Drops an item that comes back and isn't wanted, and gives its place free. Returns the first panic, which is that of the
+    /// recycler if there was one.
+    pub(super) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) -> Option<Payload> {
+        self.refused.add(1);
+        let dropped = drop_each([item]);
+        let after = self.lock().put(Lot::one(None));
+        let panics = [dropped, self.settle(after)];
+        panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
+        first
     }
 
     /// Takes back a place without its item.
@@ -445,12 +466,13 @@ fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
 }
 
 impl<T> Drop for Places<T> {
-    /// Drops every idle item, each caught.
+    /// Drops every idle item, and what was served to waits that were forgotten, and their wakers: each caught.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(panic) = drop_each(state.idle.drain(..).map(|idle| idle.item)) {
-            crate::item::discard(panic);
-        }
+        let idle = state.idle.drain(..).map(|idle| idle.item);
+        let (wakers, answers): (Vec<_>, Vec<_>) = state.line.drain().unzip();
+        let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
+        [drop_each(idle.chain(served)), drop_each(wakers)].into_iter().flatten().for_each(discard);
     }
 }
 
@@ -486,6 +508,13 @@ impl<T> Held<'_, T> {
     pub(super) fn fill(mut self, item: Item<T>) {
         self.lot.places -= 1;
         self.places.give_back(item);
+    }
+
+    /// Gives the places free, as this error came in place of an item.
+    pub(super) fn fail<E>(self, error: E) -> E {
+        let error = Contained::new(error);
+        drop(self);
+        error.into_inner()
     }
 
     /// Parts with one place, for this item, which was made for want of an idle one.

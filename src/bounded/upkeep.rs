@@ -26,7 +26,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
-            place.fill(Item::new(self.recycler.try_create()?));
+            match self.recycler.try_create() {
+                Ok(item) => place.fill(Item::new(item)),
+                Err(error) => return Err(place.fail(error)),
+            }
         }
         Ok(n)
     }
