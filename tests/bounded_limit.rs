@@ -96,10 +96,10 @@ impl Drop for Slow {
     }
 }
 
-/// Makes slow items, and refuses them all when they come back, or none.
+/// Makes slow items, and refuses as many of those that come back first.
 struct SlowMaker {
     ledger: Arc<Ledger>,
-    refuses: bool,
+    refuses: Count,
     started: mpsc::Sender<()>,
     may_end: Arc<Mutex<mpsc::Receiver<()>>>,
 }
@@ -110,21 +110,28 @@ impl Recycle<Slow> for SlowMaker {
     }
 
     fn recycle(&self, _: &mut Slow) -> bool {
-        !self.refuses
+        let refuses = self.refuses.get() > 0;
+        self.refuses.subtract(usize::from(refuses));
+        !refuses
     }
 }
 
-/// `end` ends the one item of a pool; its place must not be free before the item's `Drop` has run.
-fn a_place_is_kept_until(
-    refuses: bool,
-    end: impl FnOnce(&BoundedPool<Slow, SlowMaker>, Pooled<Slow, SlowMaker>) + Send,
-) {
+type SlowPool = BoundedPool<Slow, SlowMaker>;
+
+/// A pool of slow items, what is told when one's `Drop` starts, and what lets it end.
+fn slow(capacity: usize, refuses: usize) -> (SlowPool, Arc<Ledger>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (started, start) = mpsc::channel();
     let (let_end, may_end) = mpsc::channel();
     let ledger = Ledger::new();
     let may_end = Arc::new(Mutex::new(may_end));
-    let recycler = SlowMaker { ledger: Arc::clone(&ledger), refuses, started, may_end };
-    let pool = BoundedPool::with_settings(recycler, Settings::new(1).manual());
+    let recycler = SlowMaker { ledger: Arc::clone(&ledger), refuses: Count::new(), started, may_end };
+    recycler.refuses.set(refuses);
+    (BoundedPool::with_settings(recycler, Settings::new(capacity).manual()), ledger, start, let_end)
+}
+
+/// `end` ends the one item of a pool; its place must not be free before the item's `Drop` has run.
+fn a_place_is_kept_until(refuses: usize, end: impl FnOnce(&SlowPool, Pooled<Slow, SlowMaker>) + Send) {
+    let (pool, ledger, start, let_end) = slow(1, refuses);
     thread::scope(|scope| {
         let (pool, let_end) = (&pool, let_end);
         let ending = scope.spawn(move || end(pool, pool.get().unwrap()));
@@ -133,7 +140,7 @@ fn a_place_is_kept_until(
         let second = pool.try_get().map(|second| std::mem::forget(Pooled::detach(second)));
         assert!(second.is_none(), "one exists, and is being dropped");
         assert_eq!(pool.prefill(1), Ok(0));
-        assert_eq!((pool.in_use(), pool.idle()), (usize::from(refuses), 0));
+        assert_eq!((pool.in_use(), pool.idle()), (1, 0));
         let waiting = Polled::waiting(pool.get_async());
         let_end.send(()).unwrap();
         ending.join().unwrap();
@@ -148,16 +155,101 @@ fn a_place_is_kept_until(
 /// An item that is dropped, for whatever reason, has its place until its `Drop` has run.
 #[test]
 fn an_item_has_its_place_until_it_is_gone() {
-    a_place_is_kept_until(true, |_, item| drop(item));
-    a_place_is_kept_until(false, |pool, item| {
+    a_place_is_kept_until(1, |_, item| drop(item));
+    a_place_is_kept_until(0, |pool, item| {
         drop(item);
         pool.clear();
     });
-    a_place_is_kept_until(false, |pool, item| {
+    a_place_is_kept_until(0, |pool, item| {
         drop(item);
         pool.advance();
         pool.advance();
     });
+}
+
+/// `end` ends the two idle items of a pool, one after the other: while the second is being dropped, the place of the first is
+/// free, or another's already.
+fn each_place_is_free_as_its_item_goes(end: impl FnOnce(&SlowPool) + Send) {
+    let (pool, ledger, start, let_end) = slow(2, 0);
+    assert_eq!(pool.prefill(2), Ok(2));
+    thread::scope(|scope| {
+        let (pool, let_end) = (&pool, let_end);
+        scope.spawn(move || end(pool));
+        start.recv().unwrap();
+        assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (2, 0, 2));
+        let waiting = (!pool.is_closed()).then(|| Polled::waiting(pool.get_async()));
+        let_end.send(()).unwrap();
+        start.recv().unwrap();
+        match waiting {
+            Some(waiting) => {
+                let next = waiting.ready().unwrap();
+                assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (2, 0, 2));
+                std::mem::forget(Pooled::detach(next));
+            }
+            None => assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 0, 1)),
+        }
+        let_end.send(()).unwrap();
+    });
+    assert_eq!((pool.in_use(), pool.idle()), (0, 0));
+}
+
+/// Of several items that go at once, each gives its place free when its own `Drop` has run.
+#[test]
+fn a_place_is_free_as_soon_as_its_item_is_gone() {
+    each_place_is_free_as_its_item_goes(|pool| {
+        pool.clear();
+    });
+    each_place_is_free_as_its_item_goes(|pool| {
+        pool.advance();
+        pool.advance();
+    });
+    each_place_is_free_as_its_item_goes(SlowPool::close);
+}
+
+/// An item that comes back to a closed pool, or to one that became too small, is in use until it is gone.
+#[test]
+fn what_is_being_dropped_is_in_use() {
+    for closed in [false, true] {
+        let (pool, ledger, start, let_end) = slow(2, 0);
+        let mut items = pool.get_many(2).unwrap();
+        if closed {
+            pool.close()
+        } else {
+            pool.resize(1).unwrap()
+        }
+        let last = items.pop().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || drop(items));
+            start.recv().unwrap();
+            assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (2, 0, 2));
+            let_end.send(()).unwrap();
+        });
+        assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 0, 1));
+        let_end.send(()).unwrap();
+        drop(last);
+        assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, usize::from(!closed), usize::from(!closed)));
+        let_end.send(()).unwrap();
+    }
+}
+
+/// While an item that the recycler refused is being dropped, the capacity becomes smaller: another that comes back has room
+/// all the same, as the refused one is on its way out.
+#[test]
+fn a_refused_item_takes_no_other_with_it() {
+    let (pool, ledger, start, let_end) = slow(2, 1);
+    let mut items = pool.get_many(2).unwrap();
+    let other = items.pop().unwrap();
+    thread::scope(|scope| {
+        let (pool, let_end) = (&pool, let_end);
+        scope.spawn(move || drop(items));
+        start.recv().unwrap();
+        pool.resize(1).unwrap();
+        let back = scope.spawn(move || drop(other));
+        until("it is back, or being dropped", || back.is_finished() || start.try_recv().is_ok());
+        assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 1, 2));
+        let_end.send(()).unwrap();
+    });
+    assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 1, 1));
 }
 
 /// With a smaller capacity idle items go first, the oldest of them, and then those in use when they come back.

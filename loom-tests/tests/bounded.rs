@@ -306,6 +306,29 @@ fn a_sweep_against_a_get() {
     });
 }
 
+/// While a pool is closed, another thread looks whether anything is left: when it is told that nothing is idle and nothing in
+/// use, no item exists.
+#[test]
+fn nothing_exists_when_the_pool_says_so() {
+    explore("nothing exists when the pool says so", UNBOUNDED, |world| {
+        let pool: BoundedPool<Slow, _> =
+            BoundedPool::with_settings(AtMost(world.clone(), 2), Settings::new(2).manual());
+        let pool = Arc::new(pool);
+        world.expect_drops();
+        pool.get_many(2).unwrap().iter().for_each(|item| item.0.taken_out());
+        let closes = spawn({
+            let pool = pool.clone();
+            move || pool.close()
+        });
+        world.go();
+        if (pool.idle(), pool.in_use()) == (0, 0) {
+            assert_eq!(world.alive(), 0);
+        }
+        closes.join().unwrap();
+        assert_eq!((pool.idle(), pool.in_use(), world.alive()), (0, 0, 0));
+    });
+}
+
 /// Two threads that are the first to use a pool: one of them makes its heap part, and both use the same.
 #[test]
 fn first_use_by_two_threads() {

@@ -69,7 +69,7 @@ use places::Snapshot;
 ///
 /// The item put back last is the first to go out again, so that what isn't needed gets old: a sweep drops what was put
 /// back before the last one, down to [`min_idle`](Settings::min_idle). An item that a sweep, `clear` or `resize` drops, or
-/// the recycler refuses, keeps its place until its `Drop` has run, as it exists until then.
+/// the recycler refuses, keeps its place until its `Drop` has run, as it exists until then, and counts as in use.
 ///
 /// # Costs
 ///

@@ -355,14 +355,13 @@ impl<T> Places<T> {
         }
     }
 
-    /// Drops an item that comes back and isn't wanted, and gives its place free. Returns the first panic, which is that of the
-    /// recycler if there was one.
+    /// Drops an item that comes back and isn't wanted. Returns the first panic, which is that of the recycler if there was one.
     pub(super) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) -> Option<Payload> {
         self.refused.add(1);
-        let dropped = drop_each([item]);
-        let after = self.lock().put(Lot::one(None));
-        let panics = [dropped, self.settle(after)];
-        panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
+        self.lock().doomed += 1;
+        if let Some(panic) = self.bury(item) {
+            keep_first(&mut first, panic);
+        }
         first
     }
 
@@ -422,17 +421,15 @@ impl<T> Places<T> {
         let State { sweeps, dropped, rejected, .. } = *state;
         let (created, refused) = (self.created.get(), self.refused.get());
         let stats = Stats { created, refused, rejected, sweeps, dropped, idle: state.idle.len(), ..Stats::default() };
-        let State { capacity, taken, doomed, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken - doomed, waiting: state.line.len(), closed, stats }
+        let State { capacity, taken, closed, .. } = *state;
+        Snapshot { capacity, in_use: taken, waiting: state.line.len(), closed, stats }
     }
 
-    /// Wakes those who were served, drops what was doomed, and gives its places free. Returns the first panic.
-    fn settle(&self, after: After<T>) -> Option<Payload> {
-        let mut first = wake_each(after.wakers);
-        let n = after.doomed.len();
-        if n > 0 {
-            let panics = [drop_each(after.doomed), self.gone(n)];
-            panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
+    /// Wakes those who were served, and drops what was doomed. Returns the first panic.
+    fn settle(&self, After { wakers, doomed }: After<T>) -> Option<Payload> {
+        let mut first = wake_each(wakers);
+        for panic in doomed.into_iter().filter_map(|item| self.bury(item)) {
+            keep_first(&mut first, panic);
         }
         first
     }
@@ -443,14 +440,18 @@ impl<T> Places<T> {
         }
     }
 
-    /// Gives the places of `n` items free that have been dropped.
-    fn gone(&self, n: usize) -> Option<Payload> {
+    /// Drops a doomed item, and gives its place to the next as soon as it is gone. Returns the first panic.
+    fn bury(&self, item: Item<T>) -> Option<Payload> {
+        let mut first = drop_each([item]);
         let mut state = self.lock();
-        state.taken -= n;
-        state.doomed -= n;
+        state.taken -= 1;
+        state.doomed -= 1;
         let wakers = state.serve();
         drop(state);
-        wake_each(wakers)
+        if let Some(panic) = wake_each(wakers) {
+            keep_first(&mut first, panic);
+        }
+        first
     }
 }
 

@@ -166,7 +166,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         self.stats().idle
     }
 
-    /// How many items are in use, those included that are being made or on their way to one who waited for them.
+    /// How many items are in use, those included that are being made, on their way to one who waited for them, or being
+    /// dropped: when nothing is in use and nothing [idle](Self::idle), no item exists.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
