@@ -2,19 +2,26 @@
 //!
 //! The registry holds pools weakly and is behind a lock. Nothing is allocated, freed or dropped while that is held, since an
 //! allocator or an item's `Drop` may use a pool for the first time, which comes here.
+//!
+//! An item's `Drop` may take as long as it likes, and must not keep other pools from being swept. So when there is anything to
+//! drop, the thread first starts another one, which is the janitor from then on, and ends when it has dropped it all.
 
+mod round;
+
+use std::collections::LinkedList;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "bounded")]
 use crate::bounded::Places;
-use crate::item::{Payload, discard, keep_first, raise};
+use crate::item::{discard, keep_first, raise};
 use crate::store::Store;
-use crate::sweep::{Condemned, Purpose, Sweep, Swept};
-use crate::sync::fence;
+use crate::sweep::Swept;
 use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, Weak, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
+use round::{Job, Sweepable, round};
 
 /// Tells the janitor about a pool that is to be swept every so many nanoseconds.
 #[derive(Debug)]
@@ -34,8 +41,10 @@ pub(crate) enum Heap<'a, T: Send> {
 struct Registry {
     /// In the order of `place`.
     entries: Vec<Entry>,
-    /// The thread runs, or is being started.
+    /// There is a janitor, or it is being started.
     running: bool,
+    /// What rounds left to do and nobody has begun, the oldest first. Moving a job in or out allocates and frees nothing.
+    jobs: LinkedList<Job>,
 }
 
 impl Registry {
@@ -47,6 +56,20 @@ impl Registry {
         }
         self.entries.binary_search_by_key(&key, |entry| entry.key)
     }
+
+    /// The nth job on the list, if there are so many. It comes in a list of its own, which is to be emptied without the lock.
+    fn take_job(&mut self, n: usize) -> LinkedList<Job> {
+        let mut job = self.jobs.split_off(n.min(self.jobs.len()));
+        let mut rest = job.split_off(job.len().min(1));
+        self.jobs.append(&mut rest);
+        job
+    }
+
+    /// The entry of a pool, unless that was dropped.
+    fn entry_of(&mut self, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
+        let place = self.place(pool.as_ptr().addr()).ok()?;
+        Some(&mut self.entries[place])
+    }
 }
 
 struct Entry {
@@ -56,10 +79,17 @@ struct Entry {
     /// The length of an epoch, and the time of the next sweep, in nanoseconds since `now` was first called.
     every: u64,
     due: u64,
+    /// Items that an earlier round condemned are still to be dropped. Rounds leave the pool out until they are, so that it keeps
+    /// no second thread.
+    busy: bool,
 }
 
 static_per_execution! {
-    static REGISTRY: Mutex<Registry> = Mutex::new(Registry { entries: Vec::new(), running: false });
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+        entries: Vec::new(),
+        running: false,
+        jobs: LinkedList::new(),
+    });
 }
 
 static_per_execution! {
@@ -84,7 +114,7 @@ fn register<T: Send + 'static>(heap: Heap<'_, T>, every: u64) {
 /// nothing is swept but by `advance`.
 fn add(store: Arc<dyn Sweepable>, every: u64) {
     let key = Arc::as_ptr(&store).addr();
-    let entry = Entry { key, store: Arc::downgrade(&store), every, due: next(now(), every) };
+    let entry = Entry { key, store: Arc::downgrade(&store), every, due: next(now(), every), busy: false };
 
     let mut spare = Vec::new();
     let mut registry = registry();
@@ -105,17 +135,29 @@ fn add(store: Arc<dyn Sweepable>, every: u64) {
     drop(registry);
 
     ADDED.notify_one();
-    if start && spawn_quiet("ebbtide-janitor", run).is_err() {
+    if start && !start_janitor() {
         self::registry().running = false;
     }
 }
 
-/// Removes the store at this address, if it is there.
+/// Whether the system has a thread for it.
+fn start_janitor() -> bool {
+    spawn_quiet("ebbtide-janitor", run).is_ok()
+}
+
+/// Removes the store at this address, if it is there. What a round left to do for it, if nobody has begun, is done here.
 pub(crate) fn forget<T>(store: *const T) {
+    let key = store.addr();
     let mut registry = registry();
-    let entry = registry.place(store.addr()).ok().map(|place| registry.entries.remove(place));
+    let entry = registry.place(key).ok().map(|place| registry.entries.remove(place));
+    let busy = entry.as_ref().is_some_and(|entry| entry.busy);
+    let at = if busy { registry.jobs.iter().position(|job| job.pool.as_ptr().addr() == key) } else { None };
+    let job = at.map(|at| registry.take_job(at));
     drop(registry);
     drop(entry);
+    for (_, panic) in job.into_iter().flatten().map(Job::run) {
+        panic.into_iter().for_each(discard);
+    }
 }
 
 /// Sweeps every pool in the process whose epochs come by time and that has been used, all at once, as a garbage
@@ -139,30 +181,89 @@ pub(crate) fn forget<T>(store: *const T) {
 /// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept, unless the
 /// thread is unwinding already.
 pub fn advance_all() -> Swept {
-    let (swept, panic) = drop_all(sweep_all(collect(|_| true).unwrap_or_default()));
-    if let Some(panic) = panic {
+    let (mut sum, mut first) = (Swept::default(), None);
+    for (swept, panic) in round(collect(true).unwrap_or_default()).into_iter().map(Job::run) {
+        sum += swept;
+        panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
+    }
+    if let Some(panic) = first {
         raise(panic);
     }
-    swept
+    sum
 }
 
-/// The thread's body. User code runs with the signal mask of the thread that started it, and may start threads and processes
-/// of its own, which inherit it; until there is any to run, this thread takes no signals.
+/// The thread's body. `starters` is the signal mask of the thread that used a pool first, from which each janitor hands it on
+/// to the next.
 fn run(starters: Mask) {
-    loop {
-        Mask::quiet().set();
-        let swept = sweep_all(wait_for_due());
-        starters.set();
-        if let (_, Some(panic)) = drop_all(swept) {
+    let mut succeeded = false;
+    while !succeeded {
+        // What user code may do is caught where it is called. If anything else panics, there must be a janitor all the same.
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| turn(starters, &mut succeeded))) {
             discard(panic);
         }
     }
 }
 
-/// Sleeps until some pools are due, for ever if there are none, and returns those that are still there.
+/// One round, and what it leaves to do. `succeeded` tells that another thread is the janitor now.
+fn turn(starters: Mask, succeeded: &mut bool) {
+    Mask::quiet().set();
+    let jobs = round(wait_for_due());
+    // User code from here on, to the last destructor of a thread that ends: it runs as on the thread that used a pool first, and
+    // so does what it starts.
+    starters.set();
+    if enlist(jobs) {
+        // If the system has no other thread, the next round waits for these.
+        *succeeded = start_janitor();
+        while let Some(job) = next_job() {
+            let pool = do_job(job);
+            if let Some(entry) = registry().entry_of(&pool) {
+                entry.busy = false;
+            }
+        }
+    }
+}
+
+/// Puts those jobs on the list for which there are items to drop, and does the others. Whether there is anything on the list.
+fn enlist(jobs: Vec<Job>) -> bool {
+    let mut drops = LinkedList::new();
+    for job in jobs {
+        if job.drops {
+            drops.push_back(job);
+        } else {
+            do_job(job);
+        }
+    }
+    let mut registry = registry();
+    for job in &drops {
+        if let Some(entry) = registry.entry_of(&job.pool) {
+            entry.busy = true;
+        }
+    }
+    registry.jobs.append(&mut drops);
+    !registry.jobs.is_empty()
+}
+
+fn next_job() -> Option<Job> {
+    let mut first = registry().take_job(0);
+    first.pop_front()
+}
+
+/// Runs user code. Returns the pool.
+fn do_job(job: Job) -> Weak<dyn Sweepable> {
+    let pool = job.pool.clone();
+    if let (_, Some(panic)) = job.run() {
+        if let Some(pool) = pool.upgrade() {
+            pool.count_panic();
+        }
+        discard(panic);
+    }
+    pool
+}
+
+/// Sleeps until some pools are due, for ever if there are none, and returns those of them that can be swept.
 fn wait_for_due() -> Vec<Arc<dyn Sweepable>> {
     loop {
-        if let Some(due) = collect(|entry| entry.due <= now()) {
+        if let Some(due) = collect(false) {
             return due;
         }
         let registry = registry();
@@ -176,8 +277,10 @@ fn wait_for_due() -> Vec<Arc<dyn Sweepable>> {
     }
 }
 
-/// The stores of those entries that `wanted` picks, which are due one epoch later then; `None` if it picks none.
-fn collect(wanted: impl Fn(&Entry) -> bool) -> Option<Vec<Arc<dyn Sweepable>>> {
+/// The stores of all pools, or of those that are due and not busy; they are due one epoch later then. `None` if there are none,
+/// or none is due.
+fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
+    let wanted = |entry: &Entry| all || entry.due <= now();
     let mut stores = Vec::new();
     loop {
         let mut registry = registry();
@@ -193,7 +296,9 @@ fn collect(wanted: impl Fn(&Entry) -> bool) -> Option<Vec<Arc<dyn Sweepable>>> {
         let now = now();
         for entry in registry.entries.iter_mut().filter(|entry| wanted(entry)).take(stores.capacity()) {
             entry.due = next(now, entry.every);
-            stores.extend(entry.store.upgrade());
+            if all || !entry.busy {
+                stores.extend(entry.store.upgrade());
+            }
         }
         return Some(stores);
     }
@@ -210,107 +315,4 @@ fn now() -> u64 {
 /// The next multiple of `every`, so that pools with the same epoch are due at the same time, for one barrier together.
 fn next(now: u64, every: u64) -> u64 {
     (now / every + 1).saturating_mul(every)
-}
-
-/// What a round leaves: the stores that it swept, and what it is to drop.
-type Round = (Vec<Arc<dyn Sweepable>>, Vec<Box<dyn DropItems>>);
-
-/// Sweeps several stores with one heavy barrier. Runs no user code.
-fn sweep_all(stores: Vec<Arc<dyn Sweepable>>) -> Round {
-    let mut passes: Vec<_> = stores.iter().cloned().filter_map(Sweepable::begin).collect();
-    // From the first `close` to the last `collect` nothing is allocated: the slot sets of all these pools are closed.
-    let closed = passes.iter_mut().fold(false, |any, pass| pass.close() | any);
-    let passed = !closed || fence::heavy();
-    passes.iter_mut().for_each(|pass| pass.collect(passed));
-    let condemned = passes.into_iter().map(|pass| pass.finish()).collect();
-    (stores, condemned)
-}
-
-/// Drops what a round is to drop.
-fn drop_all((stores, condemned): Round) -> (Swept, Option<Payload>) {
-    // No token is held. A pool that was dropped meanwhile leaves its items to this.
-    drop(stores);
-
-    let (mut sum, mut first) = (Swept::default(), None);
-    for (swept, panic) in condemned.into_iter().map(|condemned| condemned.drop_items()) {
-        sum += swept;
-        if let Some(panic) = panic {
-            keep_first(&mut first, panic);
-        }
-    }
-    (sum, first)
-}
-
-/// A store of any item type, to be swept.
-trait Sweepable: Send + Sync {
-    fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>>;
-}
-
-/// A sweep of a store of any item type.
-trait Pass {
-    fn close(&mut self) -> bool;
-    fn collect(&mut self, passed: bool);
-    fn finish(self: Box<Self>) -> Box<dyn DropItems>;
-}
-
-/// What a sweep of a store of any item type is to drop.
-trait DropItems {
-    fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>);
-}
-
-impl<T: Send + 'static> Sweepable for Store<T> {
-    fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>> {
-        Sweep::begin(self, Purpose::Advance).map(|sweep| Box::new(sweep) as Box<dyn Pass>)
-    }
-}
-
-impl<T: Send + 'static> Pass for Sweep<T, Arc<Store<T>>> {
-    fn close(&mut self) -> bool {
-        self.close()
-    }
-
-    fn collect(&mut self, passed: bool) {
-        self.collect(passed);
-    }
-
-    fn finish(self: Box<Self>) -> Box<dyn DropItems> {
-        Box::new((*self).finish())
-    }
-}
-
-impl<T: 'static> DropItems for Condemned<T> {
-    fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>) {
-        (*self).drop_items()
-    }
-}
-
-/// A bounded pool needs no barrier, and closes nothing before it: its sweep is one step, under a lock of the pool's own. That
-/// also drops the items, whose places are not free before; so it comes last.
-#[cfg(feature = "bounded")]
-mod bounded {
-    use super::*;
-
-    impl<T: Send + 'static> Sweepable for Places<T> {
-        fn begin(self: Arc<Self>) -> Option<Box<dyn Pass>> {
-            Some(Box::new(self))
-        }
-    }
-
-    impl<T: Send + 'static> Pass for Arc<Places<T>> {
-        fn close(&mut self) -> bool {
-            false
-        }
-
-        fn collect(&mut self, _: bool) {}
-
-        fn finish(self: Box<Self>) -> Box<dyn DropItems> {
-            self
-        }
-    }
-
-    impl<T: Send + 'static> DropItems for Arc<Places<T>> {
-        fn drop_items(self: Box<Self>) -> (Swept, Option<Payload>) {
-            self.sweep(Purpose::Advance)
-        }
-    }
 }

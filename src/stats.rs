@@ -43,6 +43,9 @@ pub struct Stats {
     pub left_busy: usize,
     /// Heavy barriers that the system refused; those sweeps left all private slots alone.
     pub failed_barriers: usize,
+    /// Sweeps by the janitor in which an item's `Drop` panicked, or whoever was told of the sweep. Nobody else sees that panic;
+    /// those in other sweeps go to the caller.
+    pub panics: usize,
     /// Items idle now, as [`Pool::idle`](crate::Pool::idle) gives it.
     pub idle: usize,
 }
@@ -75,6 +78,7 @@ impl Stats {
             dropped,
             left_busy,
             failed_barriers,
+            panics,
             idle,
         } = *self;
         let pool = metrics::SharedString::from(pool.into());
@@ -90,6 +94,7 @@ impl Stats {
             ("ebbtide_dropped_total", dropped),
             ("ebbtide_left_busy_total", left_busy),
             ("ebbtide_failed_barriers_total", failed_barriers),
+            ("ebbtide_panics_total", panics),
         ] {
             metrics::counter!(name, "pool" => pool.clone()).absolute(count as u64);
         }
@@ -132,6 +137,7 @@ pub(crate) struct Events {
     pub(crate) dropped: Counter,
     pub(crate) left_busy: Counter,
     pub(crate) failed_barriers: Counter,
+    pub(crate) panics: Counter,
 }
 
 impl Events {
@@ -142,5 +148,6 @@ impl Events {
         sum.dropped = self.dropped.get();
         sum.left_busy = self.left_busy.get();
         sum.failed_barriers = self.failed_barriers.get();
+        sum.panics = self.panics.get();
     }
 }

@@ -206,6 +206,10 @@ fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize)
 }
 
 impl<T> Condemned<T> {
+    pub(crate) fn swept(&self) -> Swept {
+        self.swept
+    }
+
     /// Drops every item and tells of it; returns the first panic, of an item's `Drop` or of who was told.
     pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
         let mut first = None;

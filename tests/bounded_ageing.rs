@@ -3,10 +3,10 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{Counted, Ledger, Maker, lock, until};
+use common::{Count, Counted, Ledger, Maker, lock, until};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoundedPool, DefaultRecycle, Pool, advance_all};
 
@@ -135,6 +135,47 @@ fn advance_all_sweeps_both_kinds() {
     assert!(advance_all().dropped >= 7);
     assert_eq!((bounded.idle(), pool.idle(), ledger.live()), (0, 0, 0));
     assert_eq!((manual.idle(), kept.live()), (3, 3));
+}
+
+/// An item that waits in its `Drop` until it is told to go on, if it is the first one.
+struct First {
+    counted: Counted,
+    waits: Arc<Count>,
+    go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        if self.counted.id == 0 {
+            self.waits.bump();
+            // When the test has failed, nobody tells it any more.
+            let _ = lock(&self.go_on).recv();
+        }
+    }
+}
+
+/// While the janitor drops an item, only that one's place is taken; and when the pool is dropped meanwhile its other items go at
+/// once.
+#[test]
+fn a_slow_drop_in_the_janitor_keeps_one_place() {
+    let (ledger, waits, (tell, go_on)) = (Ledger::new(), Arc::new(Count::new()), mpsc::channel());
+    let make = {
+        let (ledger, waits, go_on) = (Arc::clone(&ledger), Arc::clone(&waits), Arc::new(Mutex::new(go_on)));
+        move || First { counted: ledger.item(), waits: Arc::clone(&waits), go_on: Arc::clone(&go_on) }
+    };
+    let pool = BoundedPool::with_settings(make, Settings::new(2).every(Duration::from_millis(1)));
+    drop(pool.get());
+    until("the janitor drops it", || waits.get() == 1);
+    assert_eq!((pool.in_use(), pool.idle()), (1, 0));
+    let second = pool.get().unwrap();
+    assert!(pool.try_get().is_none());
+    drop(second);
+    assert_eq!((pool.in_use(), pool.idle(), ledger.made()), (1, 1, 2));
+    drop(pool);
+    assert_eq!(ledger.drop_order(), [1]);
+    tell.send(()).unwrap();
+    until("the first is gone", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
 }
 
 /// A dropped pool's items go with it, though the janitor knows it.

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{Count, Counted, Ledger, alone, lock, panic_of};
+use common::{Count, Counted, Ledger, alone, lock, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
@@ -215,6 +215,23 @@ fn bombs_in_a_pool_that_the_janitor_sweeps() {
     assert_eq!((ledger.live(), pool.in_use(), pool.idle()), (0, 0, 0));
     assert_eq!(pool.prefill(3), Ok(3));
     std::mem::forget(pool.get_many(3).unwrap());
+    assert_eq!(pool.stats().panics, 0, "that one was raised");
+}
+
+/// A panic that the janitor alone sees is counted.
+#[test]
+fn the_janitors_panics_are_counted() {
+    let ledger = Ledger::new();
+    let make = {
+        let ledger = Arc::clone(&ledger);
+        move || ledger.bomb()
+    };
+    let pool = BoundedPool::with_settings(make, Settings::new(3).every(Duration::from_millis(1)));
+    for round in 1..=2 {
+        drop(pool.get());
+        until("it is counted", || pool.stats().panics == round);
+        assert_eq!((ledger.live(), pool.in_use()), (0, 0));
+    }
 }
 
 /// A task whose waker panics.

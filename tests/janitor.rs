@@ -90,6 +90,9 @@ fn the_janitor_survives_panics() {
     until("another pool is swept", || others.live() == 0);
     burst(&pool, 3);
     until("the same pool is swept", || ledger.live() == 0);
+    // Nobody else sees the panics, so they are counted.
+    assert!((1..=10).contains(&pool.stats().panics));
+    assert_eq!(other.stats().panics, 0);
 }
 
 /// A gate that an item's `Drop` waits at.
@@ -154,6 +157,91 @@ fn a_slow_drop_in_the_janitor_holds_up_nobody() {
     gate.open();
     until("the janitor dropped the ten", || ledger.dropped() == 10);
     assert_eq!((ledger.made(), ledger.live()), (11, 1));
+}
+
+/// While an item's `Drop` keeps a thread, the janitor sweeps other pools. The pool that the item is from it leaves alone until
+/// then, so that it keeps no second thread; `advance_all` doesn't.
+#[test]
+fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
+    let _turn = turn();
+    let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
+    let make = {
+        let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
+        move || Slow(Arc::clone(&gate), ledger.item())
+    };
+    let stuck = Pool::with_settings(make, SHORT);
+    drop(stuck.get());
+    until("an item waits in its drop", || gate.waiting.get() == 1);
+    let (other, others) = timed(SHORT);
+    for round in 1..=20 {
+        drop(stuck.get());
+        burst(&other, 3);
+        until("the other pool is swept", || others.live() == 0 && other.stats().sweeps >= round);
+    }
+    assert_eq!((gate.waiting.get(), stuck.idle(), ledger.live()), (1, 1, 2));
+    let before = stuck.stats().sweeps;
+    // Out with the new item, for whose drop this thread would wait too.
+    std::mem::forget(ebbtide::Pooled::detach(stuck.get()));
+    advance_all();
+    assert_eq!(stuck.stats().sweeps, before + 1);
+
+    drop(stuck.get());
+    gate.open();
+    until("all but the one that was forgotten are dropped", || (ledger.made(), ledger.live()) == (3, 1));
+}
+
+/// The first of several items to be dropped waits at the gate, the others don't.
+struct First(Arc<Gate>, Arc<Count>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
+
+impl Drop for First {
+    fn drop(&mut self) {
+        if self.1.bump() == 0 {
+            self.0.pass();
+        }
+    }
+}
+
+/// Pools with an item each, of which the first to be dropped waits.
+fn first_waits(n: usize, every: Duration) -> (Vec<Pool<First, impl ebbtide::Recycle<First>>>, Arc<Gate>, Arc<Ledger>) {
+    let (gate, count, ledger) = (Arc::new(Gate::default()), Arc::new(Count::new()), Ledger::new());
+    let pools = (0..n).map(|_| {
+        let (gate, count, ledger) = (Arc::clone(&gate), Arc::clone(&count), Arc::clone(&ledger));
+        let make = move || First(Arc::clone(&gate), Arc::clone(&count), ledger.item());
+        Pool::with_settings(make, Settings::new().every(every))
+    });
+    let pools: Vec<_> = pools.collect();
+    for pool in &pools {
+        assert_eq!(pool.prefill(1), 1);
+    }
+    (pools, gate, ledger)
+}
+
+/// What the same round condemned goes too, though nothing else comes after it.
+#[test]
+fn a_slow_drop_keeps_no_other_item_of_its_round() {
+    let _turn = turn();
+    let (pools, gate, ledger) = first_waits(8, Duration::from_millis(50));
+    until("all others are dropped", || ledger.dropped() == 7);
+    gate.open();
+    until("the first is", || ledger.live() == 0);
+    drop(pools);
+    ledger.assert_all_dropped_once();
+}
+
+/// What a round condemned and nobody has begun to drop goes with its pool at the latest.
+#[test]
+fn a_dropped_pool_drops_what_still_waits_behind_another() {
+    if !alone("a_dropped_pool_drops_what_still_waits_behind_another") {
+        return;
+    }
+    let (pools, gate, ledger) = first_waits(8, Duration::from_millis(200));
+    until("one waits", || gate.waiting.get() == 1);
+    drop(pools);
+    // One of them may be in the hands of the next round.
+    until("all others are dropped", || ledger.dropped() == 7);
+    gate.open();
+    until("the first is", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
 }
 
 /// `advance_all` sweeps every pool that has been used and that the janitor knows, and no other, and says what it did.
@@ -330,14 +418,30 @@ mod linux {
         });
     }
 
+    type Tell = std::sync::mpsc::Sender<u64>;
+
+    /// Tells with which mask its thread's last destructors run.
+    struct AtTheEnd(Tell);
+
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            // When the test has failed, nobody listens.
+            let _ = self.0.send(own_mask());
+        }
+    }
+
+    thread_local! {
+        static AT_THE_END: std::cell::RefCell<Option<AtTheEnd>> = const { std::cell::RefCell::new(None) };
+    }
+
     /// An item that tells with which mask it is dropped, and with which a thread runs that its `Drop` starts.
-    struct Masked(std::sync::mpsc::Sender<[u64; 2]>);
+    struct Masked(Tell);
 
     impl Drop for Masked {
         fn drop(&mut self) {
             let inherited = std::thread::spawn(own_mask).join().expect("no panic");
-            // When the test has failed, nobody listens.
-            let _ = self.0.send([own_mask(), inherited]);
+            let _ = self.0.send(inherited).and_then(|()| self.0.send(own_mask()));
+            AT_THE_END.set(Some(AtTheEnd(self.0.clone())));
         }
     }
 
@@ -357,11 +461,12 @@ mod linux {
         }
         let (tell, told) = std::sync::mpsc::channel();
         let pool = Pool::with_settings(move || Masked(tell.clone()), SHORT);
-        // Several times, as each round may have a thread of its own.
+        // Several times, as each round that drops anything has a thread of its own.
         for _ in 0..3 {
             drop(pool.get());
-            let usr1 = 1 << (libc::SIGUSR1 - 1);
-            assert_eq!(told.recv().expect("the janitor lives"), [usr1; 2]);
+            for what in ["what it starts", "its own", "its last destructors'"] {
+                assert_eq!(told.recv().expect("the janitor lives"), 1 << (libc::SIGUSR1 - 1), "{what}");
+            }
         }
     }
 
@@ -394,16 +499,18 @@ mod linux {
         assert_eq!((threads(), janitors().len()), (before, 0));
         burst(&pool, 1);
         until("the thread runs", || janitors().len() == 1);
-        assert_eq!(threads(), before + 1);
+        until("nothing is idle", || pool.idle() == 0);
+        // The one that dropped it ends, and another one waits.
+        until("there is one", || (threads(), janitors().len()) == (before + 1, 1));
     }
 
-    /// Where the janitor can't be started, pools work and are swept by `advance`; the next pool that is used tries again.
-    #[test]
-    fn pools_work_where_no_thread_can_be_started() {
-        if !alone("linux::pools_work_where_no_thread_can_be_started") {
-            return;
-        }
-        // No room for the stack of another thread.
+    fn set_limit(limit: &libc::rlimit) {
+        // SAFETY: `limit` is there to be read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) }, 0);
+    }
+
+    /// Leaves no room for the stack of another thread; returns the limit that there was.
+    fn no_more_threads() -> libc::rlimit {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: `limit` is there to be written.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) }, 0);
@@ -413,10 +520,39 @@ mod linux {
         // SAFETY: asks for a number.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
         limit.rlim_cur = pages * page + (1 << 20);
-        // SAFETY: `limit` is there to be read.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        set_limit(&limit);
         assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the limit has no effect here");
+        before
+    }
 
+    /// Where the janitor can start no other thread, it drops items itself, and goes on.
+    #[test]
+    fn the_janitor_goes_on_where_no_other_thread_can_be_started() {
+        if !alone("linux::the_janitor_goes_on_where_no_other_thread_can_be_started") {
+            return;
+        }
+        let (pool, ledger) = timed(LONG);
+        burst(&pool, 1);
+        until("it runs", || janitors().len() == 1);
+        let before = no_more_threads();
+        let (other, others) = timed(SHORT);
+        for _ in 0..3 {
+            burst(&other, 5);
+            until("it has dropped them", || others.live() == 0);
+        }
+        assert_eq!(janitors().len(), 1);
+        set_limit(&before);
+        drop(pool);
+        ledger.assert_all_dropped_once();
+    }
+
+    /// Where the janitor can't be started, pools work and are swept by `advance`; the next pool that is used tries again.
+    #[test]
+    fn pools_work_where_no_thread_can_be_started() {
+        if !alone("linux::pools_work_where_no_thread_can_be_started") {
+            return;
+        }
+        let before = no_more_threads();
         let (pool, ledger) = timed(SHORT);
         burst(&pool, 40);
         burst(&pool, 40);
@@ -425,8 +561,7 @@ mod linux {
         advance_all();
         assert_eq!((pool.idle(), ledger.live()), (0, 0));
 
-        // SAFETY: `before` is there to be read.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &before) }, 0);
+        set_limit(&before);
         burst(&pool, 5);
         let (next, _ledger) = timed(SHORT);
         burst(&next, 5);

@@ -251,6 +251,7 @@ fn every_number_is_published() {
         ("dropped", &mut stats.dropped),
         ("left_busy", &mut stats.left_busy),
         ("failed_barriers", &mut stats.failed_barriers),
+        ("panics", &mut stats.panics),
     ];
     // Each another number, so that none can stand in for another.
     let mut expected = Vec::new();

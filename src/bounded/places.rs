@@ -9,6 +9,7 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
 
@@ -27,6 +28,8 @@ pub(crate) struct Places<T> {
     state: Mutex<State<T>>,
     pub(super) created: Counter,
     pub(super) refused: Counter,
+    /// As in [`Stats`].
+    pub(crate) panics: Counter,
 }
 
 struct State<T> {
@@ -78,6 +81,45 @@ struct After<T> {
     wakers: Vec<Waker>,
     /// To be dropped, each on a place of its own.
     doomed: Vec<Item<T>>,
+}
+
+impl<T> After<T> {
+    /// Wakes those who were served, and drops what was doomed; each item's place is free as soon as it is gone, unless the pool
+    /// was dropped meanwhile and there are no `places` any more. Returns the first panic.
+    fn settle<P: Deref<Target = Places<T>>>(self, places: impl Fn() -> Option<P>) -> Option<Payload> {
+        let mut first = wake_each(self.wakers);
+        for item in self.doomed {
+            let panics = [drop_each([item]), places().and_then(|places| places.gone())];
+            panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
+        }
+        first
+    }
+}
+
+/// What a sweep decided to drop.
+pub(crate) struct Condemned<T> {
+    after: After<T>,
+    swept: Swept,
+    watch: Watch,
+}
+
+impl<T> Condemned<T> {
+    /// Whether there is anything to drop.
+    pub(crate) fn drops(&self) -> bool {
+        !self.after.doomed.is_empty()
+    }
+
+    /// Drops it, as in [`After::settle`], and tells of the sweep; returns the first panic.
+    pub(crate) fn drop_items<P: Deref<Target = Places<T>>>(
+        self,
+        places: impl Fn() -> Option<P>,
+    ) -> (Swept, Option<Payload>) {
+        let mut first = self.after.settle(places);
+        if let Some(panic) = self.watch.end(type_name::<T>(), self.swept) {
+            keep_first(&mut first, panic);
+        }
+        (self.swept, first)
+    }
 }
 
 /// Numbers that are read by people.
@@ -228,7 +270,7 @@ impl<T> Places<T> {
             dropped: 0,
             rejected: 0,
         };
-        Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new() }
+        Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new(), panics: Counter::new() }
     }
 
     #[inline]
@@ -359,7 +401,7 @@ impl<T> Places<T> {
     pub(super) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) -> Option<Payload> {
         self.refused.add(1);
         self.lock().doomed += 1;
-        if let Some(panic) = self.bury(item) {
+        if let Some(panic) = self.settle(After { wakers: Vec::new(), doomed: vec![item] }) {
             keep_first(&mut first, panic);
         }
         first
@@ -377,17 +419,17 @@ impl<T> Places<T> {
         self.settle_or_raise(after);
     }
 
-    /// Ages the idle items or takes them all, drops what is to go, and tells of it; returns the first panic.
-    pub(crate) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
+    /// Ages the idle items or takes them all, and decides which are to go. Runs no user code.
+    pub(crate) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
         let watch = Watch::begin(purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
-        drop(state);
-        let mut first = self.settle(after);
-        if let Some(panic) = watch.end(type_name::<T>(), swept) {
-            keep_first(&mut first, panic);
-        }
-        (swept, first)
+        Condemned { after, swept, watch }
+    }
+
+    /// One whole sweep; returns the first panic.
+    pub(super) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
+        self.condemn(purpose).drop_items(|| Some(self))
     }
 
     pub(super) fn close(&self) {
@@ -419,19 +461,15 @@ impl<T> Places<T> {
     pub(super) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
         let State { sweeps, dropped, rejected, .. } = *state;
-        let (created, refused) = (self.created.get(), self.refused.get());
-        let stats = Stats { created, refused, rejected, sweeps, dropped, idle: state.idle.len(), ..Stats::default() };
+        let (created, refused, panics) = (self.created.get(), self.refused.get(), self.panics.get());
+        let idle = state.idle.len();
+        let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };
         let State { capacity, taken, closed, .. } = *state;
         Snapshot { capacity, in_use: taken, waiting: state.line.len(), closed, stats }
     }
 
-    /// Wakes those who were served, and drops what was doomed. Returns the first panic.
-    fn settle(&self, After { wakers, doomed }: After<T>) -> Option<Payload> {
-        let mut first = wake_each(wakers);
-        for panic in doomed.into_iter().filter_map(|item| self.bury(item)) {
-            keep_first(&mut first, panic);
-        }
-        first
+    fn settle(&self, after: After<T>) -> Option<Payload> {
+        after.settle(|| Some(self))
     }
 
     fn settle_or_raise(&self, after: After<T>) {
@@ -440,18 +478,14 @@ impl<T> Places<T> {
         }
     }
 
-    /// Drops a doomed item, and gives its place to the next as soon as it is gone. Returns the first panic.
-    fn bury(&self, item: Item<T>) -> Option<Payload> {
-        let mut first = drop_each([item]);
+    /// Gives the place of a doomed item free, which is gone.
+    fn gone(&self) -> Option<Payload> {
         let mut state = self.lock();
         state.taken -= 1;
         state.doomed -= 1;
         let wakers = state.serve();
         drop(state);
-        if let Some(panic) = wake_each(wakers) {
-            keep_first(&mut first, panic);
-        }
-        first
+        wake_each(wakers)
     }
 }
 
