@@ -54,6 +54,9 @@
 //! # Limits
 //!
 //! - Not for signal handlers. In a child after `fork` of a program with threads only `exec` is supported.
+//! - A child after `fork` that goes on without `exec` has no janitor: nothing is swept there but by [`Pool::advance`] and
+//!   [`advance_all`], which it can call now and then. That needs a parent in which no other thread used a pool while it forked, nor
+//!   the janitor swept: what they held stays held in the child. A program that forks before it uses pools has no such limits.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
 //!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use common::{Count, CountedPool, Ledger, MANUAL, Maker, alone, burst, counted, on_thread};
-use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
+use ebbtide::{OwnedPooled, Pool, Pooled, Settings, advance_all};
 
 /// Threads by the thousand that end, several at a time, while another one sweeps: each item that they leave behind is
 /// found, swept or inherited once.
@@ -134,6 +134,7 @@ mod linux {
     use super::*;
 
     use std::ffi::CStr;
+    use std::panic::{self, AssertUnwindSafe};
     use std::ptr;
     use std::time::Duration;
 
@@ -167,14 +168,28 @@ mod linux {
     /// Forks; the child executes a shell that exits with `code`. Whether that is how it ended.
     fn forked_child_exits_with(code: &CStr) -> bool {
         let arguments = [c"/bin/sh".as_ptr(), c"-c".as_ptr(), c"exit $0".as_ptr(), code.as_ptr(), ptr::null()];
+        let execute = || {
+            // SAFETY: the arguments were made before, and end with a null pointer.
+            unsafe { libc::execv(arguments[0], arguments.as_ptr()) };
+            1
+        };
         // SAFETY: until it executes another program, the child calls only what is allowed in a child.
+        let status = unsafe { forked_child(execute) };
+        status.is_some_and(|status| code.to_bytes() == status.to_string().as_bytes())
+    }
+
+    /// Forks; the child does `act` and exits with what that returns. With what it did exit, if it did.
+    ///
+    /// # Safety
+    ///
+    /// `act` must do nothing that needs another thread of this process, or what such a thread may hold.
+    unsafe fn forked_child(act: impl FnOnce() -> libc::c_int) -> Option<libc::c_int> {
+        // SAFETY: the child does `act`, of which the caller answers for.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: the arguments were made before, and end with a null pointer.
-            unsafe {
-                libc::execv(arguments[0], arguments.as_ptr());
-                libc::_exit(1);
-            }
+            let code = panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or(101);
+            // SAFETY: ends the child, and runs nothing else there.
+            unsafe { libc::_exit(code) };
         }
         assert!(child > 0, "no process can be started");
         let mut status = 0;
@@ -183,9 +198,37 @@ mod linux {
         if !holds_within(Duration::from_secs(30), ended) {
             // SAFETY: it was not waited for, so its number is still its own.
             unsafe { libc::kill(child, libc::SIGKILL) };
-            return false;
+            return None;
         }
-        libc::WIFEXITED(status) && code.to_bytes() == libc::WEXITSTATUS(status).to_string().as_bytes()
+        libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
+    }
+
+    /// The child of a fork has no janitor. Where it goes on without `exec`, its pools are swept by `advance_all`, and serve as
+    /// before.
+    #[test]
+    fn a_child_of_a_fork_sweeps_by_advance_all() {
+        if !alone("linux::a_child_of_a_fork_sweeps_by_advance_all") {
+            return;
+        }
+        let pool = Pool::with_settings(|| vec![0_u8; 100], Settings::new().every(Duration::from_secs(3600)));
+        drop((pool.get(), pool.get()));
+        let sleeps = |task: &std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.contains("(ebbtide-janitor) S")
+        };
+        let tasks = || std::fs::read_dir("/proc/self/task").expect("procfs").map(|task| task.expect("a task"));
+        until("the janitor sleeps", || tasks().any(|task| sleeps(&task)));
+        let act = || {
+            for idle in [2, 0] {
+                advance_all();
+                assert_eq!(pool.idle(), idle);
+            }
+            drop(pool.get());
+            assert_eq!((pool.idle(), pool.stats().sweeps), (1, 2));
+            7
+        };
+        // SAFETY: the only other thread that uses pools is the janitor, which sleeps and holds nothing.
+        assert_eq!(unsafe { forked_child(act) }, Some(7));
     }
 
     /// In a program whose threads use pools, the child of a `fork` comes as far as `exec`, wherever those threads were.

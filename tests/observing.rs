@@ -191,6 +191,7 @@ fn the_janitor_tells_too() {
     drop(pool.get());
     until("the janitor has told of three sweeps after the one that failed", || lock(&lines).len() >= 3);
     assert!(FAILED.load(Ordering::SeqCst));
+    assert_eq!(pool.stats().panics, 1);
 }
 
 // ---- metrics --------------------------------------------------------------------------------------------------------
