@@ -430,6 +430,17 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         }
     }
 
+    /// An item that the calling thread's private slots have at hand.
+    #[inline(always)]
+    pub(crate) fn take_at_hand(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::pop)
+    }
+
+    /// An idle item that the next sweep would not drop.
+    pub(crate) fn take_young(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::get_young)
+    }
+
     #[cold]
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
@@ -465,10 +476,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// Drops an item that the recycler refused, or in which it panicked.
+    /// Drops an item that the recycler refused, or in which it panicked, or that makes way for another.
     #[cold]
     #[inline(never)]
-    fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
+    pub(crate) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
         self.store().events.refused.add(1);
         if let Some(panic) = drop_each([item]) {
             keep_first(&mut first, panic);

@@ -103,10 +103,14 @@ impl<T> Shared<T> {
 
     /// Takes a batch: of the own shard, primaries and then victims, then of the others likewise.
     ///
-    /// Its items still count as held until `release` is called for those that the caller keeps.
+    /// With `young_only` it doesn't look among the victims. Its items still count as held until `release` is called for those
+    /// that the caller keeps.
     #[inline]
-    pub(crate) fn pop(&self, home: usize, epoch: usize) -> Option<Found<T>> {
+    pub(crate) fn pop(&self, home: usize, epoch: usize, young_only: bool) -> Option<Found<T>> {
         let look = |generation: usize, steps: Range<usize>| {
+            if young_only && generation != epoch & 1 {
+                return None;
+            }
             // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or
             // another pop is looking again.
             let occupied = self.occupied[generation].load(Ordering::Relaxed);

@@ -67,10 +67,25 @@ impl<T: Send> Store<T> {
     /// An idle item, if any can be found.
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<Item<T>> {
-        match self.sets.get().and_then(|set| set.pop()) {
+        match self.pop() {
             Some(item) => Some(item),
             None => self.get_slow(),
         }
+    }
+
+    /// The same, but leaves the victims to their end.
+    #[inline]
+    pub(crate) fn get_young(&self) -> Option<Item<T>> {
+        match self.pop() {
+            Some(item) => Some(item),
+            None => self.find(true),
+        }
+    }
+
+    /// An item that the calling thread's private slots have at hand.
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<Item<T>> {
+        self.sets.get().and_then(|set| set.pop())
     }
 
     /// Makes an item idle, if the calling thread's private slots have room; else `put_slow` is to be called.
@@ -85,17 +100,23 @@ impl<T: Send> Store<T> {
     #[cold]
     #[inline(never)]
     fn get_slow(&self) -> Option<Item<T>> {
+        self.find(false)
+    }
+
+    /// Looks for an item beyond what is at hand; with `young_only` for none that is a victim.
+    #[inline(always)]
+    fn find(&self, young_only: bool) -> Option<Item<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
         }
         let shared = self.shared.get()?;
-        if let Some(item) = set.and_then(SlotSet::pop_victim) {
+        if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
             self.count(set, 1, |tally| &tally.rescues);
             return Some(item);
         }
-        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch_of(set))?;
+        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch_of(set), young_only)?;
         let item = batch.pop();
         self.count(set, 1, |tally| match source {
             Source::Own => &tally.refills,

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -171,6 +171,62 @@ fn a_buffer_that_grew_starts_young() {
     assert_eq!(idle(&pool), []);
 }
 
+/// Whoever asks for less than it writes finds the buffer that grew.
+#[test]
+fn a_buffer_that_grew_is_found_again() {
+    for (asked, filled, times) in [(1000, 5000, 1000), (0, 64 << 10, 1000), (100, 1 << 20, 300), (1025, 1 << 20, 300)] {
+        for pool in [
+            BufferPool::new(),
+            BufferPool::with_settings(Settings::new().manual()),
+            BufferPool::with_settings(Settings::new().private_bytes(0).manual()),
+        ] {
+            (0..times).for_each(|_| pool.get(asked).resize(filled, 1));
+            assert_eq!(sum(&pool, |stats| stats.created), 1, "get({asked}), then {filled} bytes");
+            assert!(pool.idle_bytes() <= filled.next_power_of_two(), "get({asked}), then {filled} bytes");
+            pool.get(asked).reserve(2 << 20);
+            assert_eq!(pool.idle_bytes(), 0, "beyond the largest class");
+        }
+    }
+}
+
+/// The smallest of those that are large enough is handed out as it is.
+#[test]
+fn a_miss_looks_in_larger_classes() {
+    let pool = four();
+    drop([pool.get(8192), pool.get(4096)]);
+    let buffers = [pool.get(1024), pool.get(1024), pool.get(1024)];
+    assert_eq!(buffers.each_ref().map(|buffer| buffer.capacity()), [4096, 8192, 1024]);
+    drop(buffers);
+    assert_eq!(idle(&pool), [(1024, 1), (4096, 1), (8192, 1)]);
+}
+
+/// A class that misses takes no victims of larger ones, or a small need would keep large buffers for good.
+#[test]
+fn a_small_need_keeps_no_large_buffer() {
+    let pool = four();
+    drop(pool.get(8192));
+    pool.advance();
+    assert_eq!(pool.get(1024).capacity(), 1024);
+    assert_eq!(idle(&pool), [(1024, 1), (8192, 1)]);
+    pool.advance();
+    assert_eq!(idle(&pool), [(1024, 1)]);
+}
+
+/// A buffer that is made, or a victim that is handed out, takes the place of a young one that is too small.
+#[test]
+fn what_is_too_small_makes_way() {
+    let pool = four();
+    for size in [1024, 2048, 4096, 8192] {
+        drop(pool.get(size));
+        assert_eq!(idle(&pool), [(size, 1)]);
+    }
+    pool.advance();
+    drop(pool.get(2048));
+    drop(pool.get(8192));
+    assert_eq!(idle(&pool), [(8192, 1)], "the victim, and young again");
+    assert_eq!((sum(&pool, |stats| stats.created), sum(&pool, |stats| stats.refused)), (5, 4));
+}
+
 /// Buffers of a thread that only gives back are found by one that only takes, and those of an idle thread after a sweep.
 #[test]
 fn buffers_go_from_thread_to_thread() {
@@ -190,7 +246,7 @@ fn the_budget_bounds_what_is_shared() {
     let shared = |budget: usize| {
         let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(budget).manual());
         for size in [1024, 2048, 4096, 8192] {
-            drop((0..100).map(|_| pool.get(size)).collect::<Vec<_>>());
+            (0..100).for_each(|_| pool.put(Vec::with_capacity(size)));
             pool.prefill(100, size);
         }
         assert!(pool.idle_bytes() <= budget, "{} of {budget} bytes", pool.idle_bytes());
@@ -249,7 +305,7 @@ fn idle_bytes_keep_to_the_formula() {
         let pool = Arc::clone(&pool);
         worker.run(move || {
             for size in [1024, 2048, 4096, 8192] {
-                drop((0..100).map(|_| pool.get(size)).collect::<Vec<_>>());
+                (0..100).for_each(|_| pool.put(Vec::with_capacity(size)));
             }
         });
     }
@@ -298,6 +354,7 @@ enum Step {
     Detach(usize),
     Put(usize),
     Prefill(usize, usize),
+    Advance,
     Clear,
 }
 
@@ -315,6 +372,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => which().prop_map(Step::Detach),
         2 => bytes().prop_map(Step::Put),
         1 => (0..20_usize, bytes()).prop_map(|(n, bytes)| Step::Prefill(n, bytes)),
+        1 => Just(Step::Advance),
         1 => Just(Step::Clear),
     ]
 }
@@ -324,10 +382,18 @@ fn near((exponent, by): (u32, isize)) -> usize {
     (1_usize << exponent).saturating_add_signed(by)
 }
 
-/// Which classes have how many idle buffers, as the rules say: a get takes one of the first class that is large enough, and
-/// what comes back goes to the last class that is not too large for it.
+/// How many idle buffers a class has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Idle {
+    young: usize,
+    victims: usize,
+}
+
+/// Which classes have how many idle buffers, as the rules say: a get takes a young one of the first class that has one and is
+/// large enough. Else the largest young one makes way for a victim of the class that was asked for, or for a new one. What
+/// comes back goes to the last class that is not too large for it.
 struct Model {
-    idle: BTreeMap<usize, usize>,
+    idle: BTreeMap<usize, Idle>,
     largest: usize,
     created: usize,
 }
@@ -335,25 +401,38 @@ struct Model {
 impl Model {
     fn new(smallest: usize, largest: usize) -> Self {
         let sizes = std::iter::successors(Some(smallest), |size| Some(2 * size));
-        Self { idle: sizes.take_while(|size| *size <= largest).map(|size| (size, 0)).collect(), largest, created: 0 }
+        let idle = sizes.take_while(|size| *size <= largest).map(|size| (size, Idle::default()));
+        Self { idle: idle.collect(), largest, created: 0 }
     }
 
-    fn first_fit(&mut self, wanted: usize) -> Option<&mut usize> {
-        self.idle.iter_mut().find(|(size, _)| **size >= wanted).map(|(_, idle)| idle)
+    fn first_fit(&mut self, wanted: usize) -> Option<&mut Idle> {
+        self.idle.range_mut(wanted..).next().map(|(_, idle)| idle)
     }
 
     fn get(&mut self, wanted: usize) {
-        match self.first_fit(wanted) {
-            Some(idle) if *idle > 0 => *idle -= 1,
-            _ => self.created += 1,
+        if wanted > self.largest {
+            self.created += 1;
+        } else if let Some(idle) = self.idle.range_mut(wanted..).map(|(_, idle)| idle).find(|idle| idle.young > 0) {
+            idle.young -= 1;
+        } else {
+            if let Some((_, idle)) = self.idle.range_mut(..wanted).rev().find(|(_, idle)| idle.young > 0) {
+                idle.young -= 1;
+            }
+            match self.first_fit(wanted) {
+                Some(idle) if idle.victims > 0 => idle.victims -= 1,
+                _ => self.created += 1,
+            }
         }
     }
 
     fn give_back(&mut self, capacity: usize) {
-        let class = self.idle.iter_mut().rev().find(|(size, _)| **size <= capacity);
-        if let Some((_, idle)) = class.filter(|_| capacity <= self.largest) {
-            *idle += 1;
+        if let Some((_, idle)) = self.idle.range_mut(..=capacity).next_back().filter(|_| capacity <= self.largest) {
+            idle.young += 1;
         }
+    }
+
+    fn advance(&mut self) {
+        self.idle.values_mut().for_each(|idle| *idle = Idle { young: 0, victims: idle.young });
     }
 }
 
@@ -389,14 +468,18 @@ proptest! {
                 }
                 Step::Prefill(n, wanted) => {
                     let made = match model.first_fit(wanted) {
-                        Some(idle) => { *idle += n; n }
+                        Some(idle) => { idle.young += n; n }
                         None => 0,
                     };
                     prop_assert_eq!(pool.prefill(n, wanted), made);
                 }
                 Step::Clear => {
                     pool.clear();
-                    model.idle.values_mut().for_each(|idle| *idle = 0);
+                    model.idle.values_mut().for_each(|idle| *idle = Idle::default());
+                }
+                Step::Advance => {
+                    pool.advance();
+                    model.advance();
                 }
                 // The others need a buffer in use.
                 _ if all == 0 => {}
@@ -421,8 +504,42 @@ proptest! {
                 Step::Detach(which) => drop(PooledBuffer::detach(held.swap_remove(which % all))),
             }
             let idle: BTreeMap<usize, usize> = pool.stats().map(|(size, stats)| (size, stats.idle)).collect();
-            prop_assert_eq!(&idle, &model.idle);
+            let expected = model.idle.iter().map(|(size, idle)| (*size, idle.young + idle.victims)).collect();
+            prop_assert_eq!(idle, expected);
             prop_assert_eq!(sum(&pool, |stats| stats.created), model.created);
         }
     }
+    /// However sizes and epochs mix, and whatever buffers grow to, there are no more of them than were in use at once in
+    /// this epoch, and in the last one. So with one in use at a time no more is idle than twice what was in use.
+    #[test]
+    fn what_lies_idle_was_in_use_at_once(
+        at_once in 1..10_usize,
+        steps in prop::collection::vec((log_uniform(), log_uniform(), 0..10_usize, 0..30_u32), 1..150),
+    ) {
+        let pool = BufferPool::with_settings(Settings::new().manual());
+        let mut held: VecDeque<PooledBuffer<&BufferPool>> = VecDeque::new();
+        let (mut before, mut now) = ((0, 0), (0, 0));
+        for (asked, filled, give_back, sweep) in steps {
+            let mut buffer = pool.get(asked);
+            buffer.reserve(filled);
+            held.push_back(buffer);
+            let bytes = held.iter().map(|buffer| buffer.capacity()).sum();
+            now = (now.0.max(held.len()), now.1.max(bytes));
+            held.drain(..(held.len() + 1).saturating_sub(at_once).max(give_back).min(held.len()));
+            let buffers = sum(&pool, |stats| stats.idle) + held.len();
+            prop_assert!(buffers <= before.0 + now.0, "{buffers} buffers, {before:?} and {now:?} in use at once");
+            if at_once == 1 {
+                prop_assert!(pool.idle_bytes() <= 2 * before.1.max(now.1), "{before:?} and {now:?} in use at once");
+            }
+            if sweep == 0 {
+                pool.advance();
+                before = mem::replace(&mut now, (held.len(), held.iter().map(|buffer| buffer.capacity()).sum()));
+            }
+        }
+    }
+}
+
+/// Sizes up to the largest class, each class as often as any other.
+fn log_uniform() -> impl Strategy<Value = usize> {
+    (0..19_u32).prop_flat_map(|exponent| 1_usize << exponent..=2 << exponent)
 }

@@ -76,7 +76,7 @@ use class::Class;
 ///
 /// # Which buffer goes where
 ///
-/// A class's size is the least capacity of its buffers, so a `get` looks in the first class that is large enough: it
+/// A class's size is the least capacity of its buffers, so a `get` looks in the first class that is large enough first: it
 /// rounds up. On its way back a buffer is cleared, and its class is found anew from its capacity: it rounds down. What is
 /// over the class's size is given back to the allocator then, so an idle buffer is as large as its class says. Hence what
 /// was done to a buffer can't make a later `get` come short: grown, shrunk, swapped for another or
@@ -85,15 +85,21 @@ use class::Class;
 /// A buffer under the [smallest](Settings::smallest) class or over the [largest](Settings::largest) is dropped when it
 /// comes back; a `get` over the largest makes one of just that capacity.
 ///
-/// A `get` doesn't look in larger classes, so ask for what will be needed: who asks for 0 and then fills 64 KiB finds a
-/// buffer of the smallest class each time, and grows it each time.
+/// If that class has none, a `get` looks in the larger ones, the smallest first, and hands out what it finds as it is: who
+/// asks for 0 and then fills 64 KiB finds the buffer of 64 KiB again. It takes none there that the next sweep would drop,
+/// so that a small need keeps no large buffer for long. Else it takes such a one of its own class, or makes one; and one of
+/// a smaller class, if one is idle that the next sweep would not drop, makes way for it. So a thread leaves no more buffers
+/// idle than it had in use at once, in this epoch and in the last one, whatever it asks for and whatever they grow to.
+///
+/// A buffer that grows in use still takes its place among the larger ones, so ask for what will be needed.
 ///
 /// # Costs
 ///
 /// Each class is a [`Pool`], with private slots, shards and epochs of its own, so what nobody has used for two epochs is
 /// dropped. A `get` and the guard's drop take 6 ns together, where those of a `Pool` take 2 to 3, and glibc's allocator 18
 /// for 4000 bytes (a 2-core AMD EPYC virtual machine, 2026-11-21). Rounding up takes up to twice the memory that was asked
-/// for. A buffer that grew to something between two sizes costs a reallocation on its way back.
+/// for. A buffer that grew to something between two sizes costs a reallocation on its way back. A `get` that finds none in
+/// its class's private slots looks into every other class of which a buffer was made.
 ///
 /// A buffer pool is 1.7 KiB itself, and has no heap for classes that nobody has used.
 ///
@@ -180,8 +186,8 @@ impl BufferPool {
         Ok(Self::with_settings(settings))
     }
 
-    /// An empty buffer with a capacity of at least `min_capacity` bytes; a new one if none is idle in its class. It goes
-    /// back when the guard is dropped.
+    /// An empty buffer with a capacity of at least `min_capacity` bytes; a new one if none is idle in its class or in a
+    /// larger one. It goes back when the guard is dropped.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -299,7 +305,8 @@ impl BufferPool {
 
     /// What each class did since the pool was made, with the class's size in bytes; the smallest class first.
     ///
-    /// Buffers over the largest class count as created and refused there, those under the smallest as refused there.
+    /// Buffers over the largest class count as created and refused there, those under the smallest as refused there. One that
+    /// is handed out for a smaller need counts in its own class, and one that makes way for a larger one as refused in its own.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -317,9 +324,27 @@ impl BufferPool {
     #[inline]
     fn take(&self, min_capacity: usize) -> Item<Vec<u8>> {
         match self.class_for(min_capacity) {
-            Some(index) => self.classes[index].take_or(|| Vec::with_capacity(class::size(index))),
+            Some(index) => self.classes[index].take_at_hand().unwrap_or_else(|| self.find(index)),
             None => self.classes[self.largest].make(|| Vec::with_capacity(min_capacity)),
         }
+    }
+
+    /// A buffer for a class of which the thread has none at hand.
+    #[cold]
+    #[inline(never)]
+    fn find(&self, index: usize) -> Item<Vec<u8>> {
+        if let Some(buffer) = self.classes[index..=self.largest].iter().find_map(Pool::take_young) {
+            return buffer;
+        }
+        // All that are young and large enough are in use, so one that is too small makes way. Else whoever lets buffers grow,
+        // or asks for one size after the other, would have more of them with each of these.
+        for smaller in self.classes[self.smallest..index].iter().rev() {
+            if let Some(buffer) = smaller.take_young() {
+                smaller.refuse(buffer, None);
+                break;
+            }
+        }
+        self.classes[index].take_or(|| Vec::with_capacity(class::size(index)))
     }
 
     /// The first class whose buffers are large enough, if any is.
