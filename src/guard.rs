@@ -1,8 +1,10 @@
 //! The guards: an item in use, which goes back when its guard is dropped.
 
 use std::fmt;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::item::{Contained, Item};
@@ -14,6 +16,9 @@ use crate::recycle::Recycle;
 /// Two words; moving it doesn't move the item, whose address stays the same while it belongs to the pool. It is `Send`
 /// for `T: Send` and `R: Sync`, as the recycler runs where it is dropped, and `Sync` for `T: Sync`. Forgetting it leaks
 /// the item and does no other harm.
+///
+/// It is [`AsRef`], [`AsMut`], [`Extend`], [`Write`](std::io::Write) and so on as its item is, so that code written for a `T`
+/// takes a guard. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
 ///
 /// ```
 /// use ebbtide::Pool;
@@ -29,7 +34,7 @@ use crate::recycle::Recycle;
 ///
 /// Dropping it panics if the recycler does, or the `Drop` of an item that isn't kept, and the thread isn't unwinding
 /// already. At most that item is lost.
-pub struct Pooled<'pool, T: Send, R: Recycle<T> = crate::DefaultRecycle> {
+pub struct Pooled<'pool, T, R: Recycle<T> = crate::DefaultRecycle> {
     item: ManuallyDrop<Item<T>>,
     pool: &'pool Pool<T, R>,
 }
@@ -55,7 +60,7 @@ pub struct Pooled<'pool, T: Send, R: Recycle<T> = crate::DefaultRecycle> {
 /// # Panics
 ///
 /// Dropping it panics as with [`Pooled`].
-pub struct OwnedPooled<T: Send, R: Recycle<T> = crate::DefaultRecycle> {
+pub struct OwnedPooled<T, R: Recycle<T> = crate::DefaultRecycle> {
     item: ManuallyDrop<Item<T>>,
     pool: Arc<Pool<T, R>>,
 }
@@ -66,7 +71,7 @@ unsafe impl<T: Send + Sync, R: Recycle<T>> Sync for Pooled<'_, T, R> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync, R: Recycle<T>> Sync for OwnedPooled<T, R> {}
 
-impl<'pool, T: Send, R: Recycle<T>> Pooled<'pool, T, R> {
+impl<'pool, T, R: Recycle<T>> Pooled<'pool, T, R> {
     #[inline(always)]
     pub(crate) fn new(item: Item<T>, pool: &'pool Pool<T, R>) -> Self {
         Self { item: ManuallyDrop::new(item), pool }
@@ -92,7 +97,7 @@ impl<'pool, T: Send, R: Recycle<T>> Pooled<'pool, T, R> {
     }
 }
 
-impl<T: Send, R: Recycle<T>> OwnedPooled<T, R> {
+impl<T, R: Recycle<T>> OwnedPooled<T, R> {
     #[inline(always)]
     pub(crate) fn new(item: Item<T>, pool: Arc<Pool<T, R>>) -> Self {
         Self { item: ManuallyDrop::new(item), pool }
@@ -119,7 +124,7 @@ impl<T: Send, R: Recycle<T>> OwnedPooled<T, R> {
     }
 }
 
-/// What both guards can do.
+/// What a guard can do: what its item can, so that code written for the item's type compiles unchanged.
 macro_rules! guard {
     ([$($generics:tt)*] $guard:ty) => {
         impl<$($generics)*> Deref for $guard {
@@ -165,6 +170,83 @@ macro_rules! guard {
             }
         }
 
+        impl<'a, $($generics)*> IntoIterator for &'a $guard
+        where
+            &'a T: IntoIterator,
+        {
+            type Item = <&'a T as IntoIterator>::Item;
+            type IntoIter = <&'a T as IntoIterator>::IntoIter;
+
+            fn into_iter(self) -> Self::IntoIter {
+                (**self).into_iter()
+            }
+        }
+
+        impl<'a, $($generics)*> IntoIterator for &'a mut $guard
+        where
+            &'a mut T: IntoIterator,
+        {
+            type Item = <&'a mut T as IntoIterator>::Item;
+            type IntoIter = <&'a mut T as IntoIterator>::IntoIter;
+
+            fn into_iter(self) -> Self::IntoIter {
+                (**self).into_iter()
+            }
+        }
+
+        impl<$($generics)*, A> Extend<A> for $guard
+        where
+            T: Extend<A>,
+        {
+            fn extend<I: IntoIterator<Item = A>>(&mut self, items: I) {
+                (**self).extend(items);
+            }
+        }
+
+        impl<$($generics)*> io::Write for $guard
+        where
+            T: io::Write,
+        {
+            #[inline]
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                (**self).write(bytes)
+            }
+
+            #[inline]
+            fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+                (**self).write_vectored(slices)
+            }
+
+            #[inline]
+            fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+                (**self).write_all(bytes)
+            }
+
+            #[inline]
+            fn flush(&mut self) -> io::Result<()> {
+                (**self).flush()
+            }
+        }
+
+        impl<$($generics)*> fmt::Write for $guard
+        where
+            T: fmt::Write,
+        {
+            #[inline]
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                (**self).write_str(text)
+            }
+
+            #[inline]
+            fn write_char(&mut self, character: char) -> fmt::Result {
+                (**self).write_char(character)
+            }
+        }
+
+        // As a `Box<T>`: a guard gives access to its item and to nothing else.
+        impl<$($generics)*> UnwindSafe for $guard where T: UnwindSafe {}
+        impl<$($generics)*> RefUnwindSafe for $guard where T: RefUnwindSafe {}
+
         impl<$($generics)*> fmt::Debug for $guard
         where
             T: fmt::Debug,
@@ -187,5 +269,49 @@ macro_rules! guard {
 #[cfg(feature = "bounded")]
 pub(crate) use guard;
 
-guard! { ['pool, T: Send, R: Recycle<T>] Pooled<'pool, T, R> }
-guard! { [T: Send, R: Recycle<T>] OwnedPooled<T, R> }
+/// What a guard of a `Vec` can do besides: say which of a `Vec`'s two `AsRef`s and two `AsMut`s is meant, when nothing else
+/// does. That is why these are no trait methods, and they come before those.
+macro_rules! guard_of_a_vec {
+    ([$($generics:tt)*] $guard:ty, $vec:ty) => {
+        #[expect(clippy::should_implement_trait, reason = "the traits are implemented, and more than once")]
+        impl<$($generics)*> $guard {
+            /// The `Vec`, which coerces to a slice. For other types, in generic code, the guard is [`AsRef`] as a `Vec` is.
+            ///
+            /// ```
+            /// use ebbtide::Pool;
+            ///
+            /// let pool: Pool<Vec<u8>> = Pool::new();
+            /// let buffer = pool.get();
+            /// let bytes: &[u8] = buffer.as_ref();
+            /// assert!(bytes.is_empty() && buffer.as_ref().capacity() == 0);
+            /// ```
+            #[inline(always)]
+            pub fn as_ref(&self) -> &$vec {
+                self
+            }
+
+            /// The `Vec`, which coerces to a slice. For other types, in generic code, the guard is [`AsMut`] as a `Vec` is.
+            ///
+            /// ```
+            /// use ebbtide::Pool;
+            ///
+            /// let pool: Pool<Vec<u8>> = Pool::new();
+            /// let mut buffer = pool.get();
+            /// buffer.as_mut().push(1);
+            /// let bytes: &mut [u8] = buffer.as_mut();
+            /// assert_eq!(bytes, [1]);
+            /// ```
+            #[inline(always)]
+            pub fn as_mut(&mut self) -> &mut $vec {
+                self
+            }
+        }
+    };
+}
+pub(crate) use guard_of_a_vec;
+
+guard! { ['pool, T, R: Recycle<T>] Pooled<'pool, T, R> }
+guard! { [T, R: Recycle<T>] OwnedPooled<T, R> }
+
+guard_of_a_vec! { ['pool, E, R: Recycle<Vec<E>>] Pooled<'pool, Vec<E>, R>, Vec<E> }
+guard_of_a_vec! { [E, R: Recycle<Vec<E>>] OwnedPooled<Vec<E>, R>, Vec<E> }

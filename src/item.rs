@@ -21,6 +21,9 @@ unsafe impl<T: Send> Send for Item<T> {}
 // SAFETY: a shared reference to it gives a shared reference to the value and nothing else, as with a `Box<T>`.
 unsafe impl<T: Sync> Sync for Item<T> {}
 
+// As with a `Box<T>`: moving it doesn't move the value.
+impl<T> Unpin for Item<T> {}
+
 impl<T> Item<T> {
     /// Costs one allocation, unless `T` is zero-sized.
     pub(crate) fn new(value: T) -> Self {

@@ -25,14 +25,14 @@ use round::{Job, Sweepable, round};
 
 /// Tells the janitor about a pool that is to be swept every so many nanoseconds.
 #[derive(Debug)]
-pub struct Registrar<T: Send>(pub(crate) fn(Heap<'_, T>, u64));
+pub struct Registrar<T>(pub(crate) fn(Heap<'_, T>, u64));
 
 impl<T: Send + 'static> Registrar<T> {
     pub(crate) const NEW: Self = Self(register);
 }
 
 /// The heap part of a pool of either kind.
-pub(crate) enum Heap<'a, T: Send> {
+pub(crate) enum Heap<'a, T> {
     Pool(&'a Arc<Store<T>>),
     #[cfg(feature = "bounded")]
     Bounded(&'a Arc<Places<T>>),

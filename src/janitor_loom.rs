@@ -11,11 +11,11 @@ use crate::sync::{Arc, fence};
 
 /// Tells the janitor about a pool that is to be swept every so many nanoseconds.
 #[derive(Debug)]
-pub struct Registrar<T: Send>(pub(crate) fn(Heap<'_, T>, u64));
+pub struct Registrar<T>(pub(crate) fn(Heap<'_, T>, u64));
 
 /// The heap part of a pool of either kind.
 #[expect(dead_code, reason = "nobody is told about it here")]
-pub(crate) enum Heap<'a, T: Send> {
+pub(crate) enum Heap<'a, T> {
     Pool(&'a Arc<Store<T>>),
     #[cfg(feature = "bounded")]
     Bounded(&'a Arc<Places<T>>),
@@ -35,7 +35,7 @@ pub fn advance_all() -> Swept {
 }
 
 /// What the janitor has of a pool while it sweeps it: a share of its heap part, which may outlive the pool.
-pub struct Sweeper<T: Send>(Arc<Store<T>>);
+pub struct Sweeper<T>(Arc<Store<T>>);
 
 /// A share of the pool's heap part, if it has one.
 pub fn sweeper<T: Send, R>(pool: &Pool<T, R>) -> Option<Sweeper<T>> {
@@ -53,7 +53,7 @@ impl<T: Send> Sweeper<T> {
     }
 }
 
-impl<T: Send> fmt::Debug for Sweeper<T> {
+impl<T> fmt::Debug for Sweeper<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sweeper").finish_non_exhaustive()
     }

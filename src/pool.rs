@@ -59,7 +59,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 // Aligned, so that nothing which another thread writes, such as the count of an `Arc` around it, shares its cache line: every
 // get and put reads it, and a counter on it made a pair take 11 ns instead of 3.
 #[repr(align(64))]
-pub struct Pool<T: Send, R = DefaultRecycle> {
+pub struct Pool<T, R = DefaultRecycle> {
     store: OnceArc<Store<T>>,
     /// Tells the janitor about the store once it is made; none with manual epochs.
     register: Option<Registrar<T>>,
@@ -330,7 +330,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         }
         kept
     }
+}
 
+impl<T, R: Recycle<T>> Pool<T, R> {
     /// Ends the epoch: drops what was put in an earlier one and not used since, and makes the rest a step older.
     ///
     /// So an idle item survives one call and not two. Takes no lock and holds up no other thread. Its cost grows with
@@ -513,13 +515,13 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 #[cfg(all(loom, not(loom_is_shuttle)))]
-impl<T: Send, R> Pool<T, R> {
+impl<T, R> Pool<T, R> {
     pub(crate) fn share(&self) -> Option<crate::sync::Arc<Store<T>>> {
         self.store.share()
     }
 }
 
-impl<T: Send, R> Drop for Pool<T, R> {
+impl<T, R> Drop for Pool<T, R> {
     /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
     /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
     fn drop(&mut self) {
@@ -530,10 +532,10 @@ impl<T: Send, R> Drop for Pool<T, R> {
 }
 
 // A panic in user code leaves the pool whole; what it leaves of an item is for the item's own type to answer for.
-impl<T: Send + UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Pool<T, R> {}
-impl<T: Send + UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
+impl<T: UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Pool<T, R> {}
+impl<T: UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
 
-impl<T: Send, R> fmt::Debug for Pool<T, R> {
+impl<T, R> fmt::Debug for Pool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("settings", &self.settings)
@@ -553,7 +555,7 @@ impl<T: Send, R> fmt::Debug for Pool<T, R> {
 /// fits::<Timed, String>();
 /// fits::<Manual, &str>();
 /// ```
-pub trait Epochs<T: Send>: Copy {
+pub trait Epochs<T>: Copy {
     /// Tells the janitor about a pool, if it is to sweep it.
     #[doc(hidden)]
     const REGISTER: Option<Registrar<T>>;

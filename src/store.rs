@@ -28,7 +28,7 @@ pub(crate) struct Limits {
 }
 
 /// The heap part of a pool: everything but the recycler.
-pub(crate) struct Store<T: Send> {
+pub(crate) struct Store<T> {
     pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
     /// How many sweeps have advanced it. Written by the holder of the token.
     epoch: CachePadded<AtomicUsize>,
@@ -46,7 +46,7 @@ pub(crate) struct Store<T: Send> {
     pub(crate) events: CachePadded<Events>,
 }
 
-impl<T: Send> Store<T> {
+impl<T> Store<T> {
     pub(crate) fn new(limits: Limits) -> Self {
         // Chosen here, before the first pool has started the janitor: registering for the system call takes the kernel
         // milliseconds once the process has a second thread, and a microsecond before.

@@ -61,7 +61,7 @@ impl AddAssign for Swept {
 }
 
 /// A sweep under way, on a store that it borrows or shares.
-pub(crate) struct Sweep<T: Send, S: Deref<Target = Store<T>>> {
+pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
     /// The slot sets to be closed, then those that are. They neither move nor go before `store` does.
@@ -85,14 +85,14 @@ pub(crate) struct Condemned<T> {
 }
 
 /// One whole sweep; `None` if another one has the token.
-pub(crate) fn sweep<T: Send>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
+pub(crate) fn sweep<T>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
     let mut sweep = Sweep::begin(store, purpose)?;
     let passed = !sweep.close() || fence::heavy();
     sweep.collect(passed);
     Some(sweep.finish().drop_items())
 }
 
-impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
+impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
     pub(crate) fn begin(store: S, purpose: Purpose) -> Option<Self> {
         if !store.take_token() {
             return None;
@@ -186,7 +186,7 @@ impl<T: Send, S: Deref<Target = Store<T>>> Sweep<T, S> {
 ///
 /// Items in private slots don't count. After a sweep those are what threads that are at work took or put meanwhile; while
 /// items move, no number that is read in several places says how many there are without counting some twice.
-fn spare<T: Send>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
+fn spare<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
     let wanted = store.limits.min_idle.saturating_sub(store.shared_if_made().map_or(0, Shared::held));
     let mut spared = 0;
     while spared < wanted {

@@ -1,12 +1,14 @@
 //! The guards: an item in use, which goes back and gives its place free when its guard is dropped.
 
 use std::fmt;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::{BoundedPool, TryRecycle};
-use crate::guard::guard;
+use crate::guard::{guard, guard_of_a_vec};
 use crate::item::{Contained, Item};
 
 /// An item in use; from [`BoundedPool::get`]. Derefs to `T`; when it is dropped the item goes back into the pool, and to
@@ -15,6 +17,9 @@ use crate::item::{Contained, Item};
 /// Two words; moving it doesn't move the item, whose address stays the same while it belongs to the pool. It is `Send`
 /// for `T: Send` and `R: Sync`, as the recycler runs where it is dropped, and `Sync` for `T: Sync` and `R: Sync`.
 /// Forgetting it leaks the item and its place: the pool has one less from then on.
+///
+/// It is [`AsRef`], [`AsMut`], [`Extend`], [`Write`](std::io::Write) and so on as its item is, so that code written for a `T`
+/// takes a guard. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
 ///
 /// ```
 /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -31,7 +36,7 @@ use crate::item::{Contained, Item};
 ///
 /// Dropping it panics if the recycler does, the `Drop` of an item that isn't kept, or the waker of one who waits, and the
 /// thread isn't unwinding already. At most that item is lost, and its place is free.
-pub struct Pooled<'pool, T: Send, R: TryRecycle<T> = crate::DefaultRecycle> {
+pub struct Pooled<'pool, T, R: TryRecycle<T> = crate::DefaultRecycle> {
     item: ManuallyDrop<Item<T>>,
     pool: &'pool BoundedPool<T, R>,
 }
@@ -60,12 +65,12 @@ pub struct Pooled<'pool, T: Send, R: TryRecycle<T> = crate::DefaultRecycle> {
 /// # Panics
 ///
 /// Dropping it panics as with [`Pooled`].
-pub struct OwnedPooled<T: Send, R: TryRecycle<T> = crate::DefaultRecycle> {
+pub struct OwnedPooled<T, R: TryRecycle<T> = crate::DefaultRecycle> {
     item: ManuallyDrop<Item<T>>,
     pool: Arc<BoundedPool<T, R>>,
 }
 
-impl<'pool, T: Send, R: TryRecycle<T>> Pooled<'pool, T, R> {
+impl<'pool, T, R: TryRecycle<T>> Pooled<'pool, T, R> {
     #[inline(always)]
     pub(super) fn new(item: Item<T>, pool: &'pool BoundedPool<T, R>) -> Self {
         Self { item: ManuallyDrop::new(item), pool }
@@ -110,7 +115,7 @@ impl<'pool, T: Send, R: TryRecycle<T>> Pooled<'pool, T, R> {
     }
 }
 
-impl<T: Send, R: TryRecycle<T>> OwnedPooled<T, R> {
+impl<T, R: TryRecycle<T>> OwnedPooled<T, R> {
     #[inline(always)]
     pub(super) fn new(item: Item<T>, pool: Arc<BoundedPool<T, R>>) -> Self {
         Self { item: ManuallyDrop::new(item), pool }
@@ -145,5 +150,8 @@ impl<T: Send, R: TryRecycle<T>> OwnedPooled<T, R> {
     }
 }
 
-guard! { ['pool, T: Send, R: TryRecycle<T>] Pooled<'pool, T, R> }
-guard! { [T: Send, R: TryRecycle<T>] OwnedPooled<T, R> }
+guard! { ['pool, T, R: TryRecycle<T>] Pooled<'pool, T, R> }
+guard! { [T, R: TryRecycle<T>] OwnedPooled<T, R> }
+
+guard_of_a_vec! { ['pool, E, R: TryRecycle<Vec<E>>] Pooled<'pool, Vec<E>, R>, Vec<E> }
+guard_of_a_vec! { [E, R: TryRecycle<Vec<E>>] OwnedPooled<Vec<E>, R>, Vec<E> }

@@ -86,7 +86,7 @@ use places::Snapshot;
 ///
 /// [One item, as a lock with a deadline](crate::which_pool#a-lock-with-a-deadline), and
 /// [several taken at once](crate::which_pool#several-at-once).
-pub struct BoundedPool<T: Send, R = DefaultRecycle> {
+pub struct BoundedPool<T, R = DefaultRecycle> {
     places: OnceArc<Places<T>>,
     /// Tells the janitor about the places once they are made; none with manual epochs.
     register: Option<Registrar<T>>,
@@ -216,7 +216,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         settings.check()?;
         Ok(Self::with_settings(recycler, settings))
     }
+}
 
+impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Readies an item and makes it idle, or drops it if the recycler refuses it; gives its place free.
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
@@ -237,7 +239,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-impl<T: Send, R> BoundedPool<T, R> {
+impl<T, R> BoundedPool<T, R> {
     fn snapshot(&self) -> Snapshot {
         match self.places.get() {
             Some(places) => places.snapshot(),
@@ -268,7 +270,7 @@ impl<T: Send, R> BoundedPool<T, R> {
     }
 }
 
-impl<T: Send, R> Drop for BoundedPool<T, R> {
+impl<T, R> Drop for BoundedPool<T, R> {
     /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
     /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
     fn drop(&mut self) {
@@ -278,7 +280,7 @@ impl<T: Send, R> Drop for BoundedPool<T, R> {
     }
 }
 
-impl<T: Send, R> fmt::Debug for BoundedPool<T, R> {
+impl<T, R> fmt::Debug for BoundedPool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoundedPool")
             .field("settings", &self.settings)

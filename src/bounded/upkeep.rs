@@ -33,7 +33,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
         Ok(n)
     }
+}
 
+impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Ends the epoch: drops what was put back in an earlier one and not used since, down to
     /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call and not two.
     ///

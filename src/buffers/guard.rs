@@ -4,9 +4,12 @@ use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
+use std::slice;
 
 use super::BufferPool;
+use crate::guard::guard_of_a_vec;
 use crate::item::Item;
 
 /// A buffer in use; from [`BufferPool::get`]. Derefs to `Vec<u8>`, and goes back into the pool when it is dropped.
@@ -90,11 +93,47 @@ impl<P: Deref<Target = BufferPool>> DerefMut for PooledBuffer<P> {
     }
 }
 
-impl<P: Deref<Target = BufferPool>> AsRef<[u8]> for PooledBuffer<P> {
-    fn as_ref(&self) -> &[u8] {
-        self
+guard_of_a_vec! { [P: Deref<Target = BufferPool>] PooledBuffer<P>, Vec<u8> }
+
+impl<P: Deref<Target = BufferPool>, U: ?Sized> AsRef<U> for PooledBuffer<P>
+where
+    Vec<u8>: AsRef<U>,
+{
+    fn as_ref(&self) -> &U {
+        (**self).as_ref()
     }
 }
+
+impl<P: Deref<Target = BufferPool>, U: ?Sized> AsMut<U> for PooledBuffer<P>
+where
+    Vec<u8>: AsMut<U>,
+{
+    fn as_mut(&mut self) -> &mut U {
+        (**self).as_mut()
+    }
+}
+
+impl<'a, P: Deref<Target = BufferPool>> IntoIterator for &'a PooledBuffer<P> {
+    type Item = &'a u8;
+    type IntoIter = slice::Iter<'a, u8>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a, P: Deref<Target = BufferPool>> IntoIterator for &'a mut PooledBuffer<P> {
+    type Item = &'a mut u8;
+    type IntoIter = slice::IterMut<'a, u8>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
+// As a `Box<Vec<u8>>`: a guard gives access to its buffer and to nothing else.
+impl<P: Deref<Target = BufferPool>> UnwindSafe for PooledBuffer<P> {}
+impl<P: Deref<Target = BufferPool>> RefUnwindSafe for PooledBuffer<P> {}
 
 /// Appends, as `Vec<u8>` does; never fails.
 impl<P: Deref<Target = BufferPool>> Write for PooledBuffer<P> {

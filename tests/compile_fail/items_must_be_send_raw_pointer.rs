@@ -1,5 +1,6 @@
 //~ E0277 `*mut u8` cannot be sent between threads safely
-pub fn hold(
-    _: &ebbtide::Pool<*mut u8, fn() -> *mut u8>, //~ instead: _: &ebbtide::Pool<usize, fn() -> usize>,
+pub fn make(
+    create: fn() -> *mut u8, //~ instead: create: fn() -> usize,
 ) {
+    drop(ebbtide::Pool::with(create));
 }

@@ -1,0 +1,7 @@
+//~ E0277 `Rc<u8>` cannot be shared between threads safely
+use std::rc::Rc; //~ instead: use std::sync::Arc as Rc;
+
+pub fn check() {
+    fn is_sync<T: Sync>() {}
+    is_sync::<ebbtide::Pooled<'static, Rc<u8>, fn() -> Rc<u8>>>();
+}

@@ -1,0 +1,6 @@
+//~ E0599 doesn't satisfy `Rc<u8>: Send`
+use std::rc::Rc; //~ instead: use std::sync::Arc as Rc;
+
+pub fn fill(pool: &ebbtide::Pool<Rc<u8>, fn() -> Rc<u8>>) {
+    pool.put(Rc::new(1));
+}
