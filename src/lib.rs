@@ -67,15 +67,24 @@
 //!
 //! - `bounded`: `BoundedPool`.
 //! - `bytes`: the buffers of a [`BufferPool`] become `bytes::Bytes` without a copy.
+//! - `loom`: see [below](#under-loom).
 //! - `metrics`: `Stats::publish` hands a pool's numbers to the recorder of the `metrics` crate.
 //! - `tokio`: `buffers::tokio`, tokio's copy functions through pooled buffers.
 //! - `tracing`: each sweep is an event, at debug level.
 //!
 //! # Under loom
 //!
-//! Built with `RUSTFLAGS="--cfg loom"` the whole pool runs on [loom](https://docs.rs/loom)'s atomics, so that a program
-//! with a pool in it can be explored. Constructors are not `const` then, there is no janitor, and a pool is to be made
-//! inside the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a
+//! With the feature `loom`, and built with `RUSTFLAGS="--cfg loom"`, the whole pool runs on [loom](https://docs.rs/loom)'s
+//! atomics, so that a program with a pool in it can be explored. Either of them alone changes nothing. A program whose tests
+//! are such models asks for the feature where it asks for loom:
+//!
+//! ```toml
+//! [target.'cfg(loom)'.dev-dependencies]
+//! ebbtide = { version = "0.1", features = ["loom"] }
+//! loom = "0.7"
+//! ```
+//!
+//! Constructors are not `const` then, there is no janitor, and a pool is to be made inside the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a
 //! thread of its own with `loom::thread::Builder::stack_size`.
 
 mod array;
@@ -85,7 +94,7 @@ pub mod bounded;
 pub mod buffers;
 mod guard;
 mod item;
-#[cfg_attr(all(loom, not(loom_is_shuttle)), path = "janitor_loom.rs")]
+#[cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), path = "janitor_loom.rs")]
 mod janitor;
 mod pool;
 mod private;
@@ -103,7 +112,7 @@ pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
 pub use guard::{OwnedPooled, Pooled};
 pub use janitor::advance_all;
-#[cfg(all(loom, not(loom_is_shuttle)))]
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]
 pub use janitor::{Sweeper, sweeper};
 pub use pool::{Epochs, Pool};

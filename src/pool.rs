@@ -514,7 +514,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     }
 }
 
-#[cfg(all(loom, not(loom_is_shuttle)))]
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 impl<T, R> Pool<T, R> {
     pub(crate) fn share(&self) -> Option<crate::sync::Arc<Store<T>>> {
         self.store.share()

@@ -47,7 +47,7 @@ const PLACE: isize = FENCED - 1;
 
 /// How often a sweep tries to close a claimed slot set before it leaves it alone. A claim takes some nanoseconds unless its
 /// owner was preempted, and then trying longer is of no use.
-const TRIES: usize = if cfg!(loom) { 1 } else { 16 };
+const TRIES: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 16 };
 
 /// The private slots of one thread in one pool.
 ///
@@ -101,7 +101,7 @@ struct Rest<T> {
 }
 
 /// Two slot sets never share a pair of cache lines, and one fills no more than that.
-#[cfg(all(not(loom), target_pointer_width = "64"))]
+#[cfg(all(not(all(loom, feature = "loom")), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
 
 /// Whether a sweep ages the items or drops them all.

@@ -11,7 +11,7 @@ use crate::item::{discard, drop_each};
 use crate::sync::{AtomicPtr, Counter, Ordering};
 
 /// Enough for a thread that spills 2048 items with the default of 16 in an array.
-const PLACES: usize = if cfg!(loom) { 2 } else { 128 };
+const PLACES: usize = if cfg!(all(loom, feature = "loom")) { 2 } else { 128 };
 
 /// Last in, first out, as far as `level` is true.
 pub(crate) struct Rack<T> {

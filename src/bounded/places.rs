@@ -286,7 +286,7 @@ impl<T> Places<T> {
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, State<T>> {
         let backoff = Backoff::new();
-        while !cfg!(loom) && !backoff.is_completed() {
+        while !cfg!(all(loom, feature = "loom")) && !backoff.is_completed() {
             backoff.snooze();
             if let Ok(state) = self.state.try_lock() {
                 return state;

@@ -5,11 +5,11 @@ use crate::item::Payload;
 
 /// A sweep that is being watched, since it began.
 pub(crate) struct Watch {
-    #[cfg(all(feature = "tracing", not(loom)))]
+    #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
     begun: (Purpose, usize, std::time::Instant),
 }
 
-#[cfg(all(feature = "tracing", not(loom)))]
+#[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
 impl Watch {
     pub(crate) fn begin(purpose: Purpose, epoch: usize) -> Self {
         Self { begun: (purpose, epoch, std::time::Instant::now()) }
@@ -27,7 +27,7 @@ impl Watch {
     }
 }
 
-#[cfg(not(all(feature = "tracing", not(loom))))]
+#[cfg(not(all(feature = "tracing", not(all(loom, feature = "loom")))))]
 impl Watch {
     pub(crate) fn begin(_: Purpose, _: usize) -> Self {
         Self {}

@@ -27,11 +27,11 @@ pub(crate) enum Pair {
 /// The owner's barrier of the asymmetric pair; costs no instruction.
 #[inline(always)]
 pub(crate) fn light() {
-    #[cfg(not(loom))]
+    #[cfg(not(all(loom, feature = "loom")))]
     // ORDERING: compiler only; partner: `heavy` in a sweep, which makes it a full barrier when it matters.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
     // Loom knows no interrupts, so there the model is the symmetric pair.
-    #[cfg(loom)]
+    #[cfg(all(loom, feature = "loom"))]
     // ORDERING: SeqCst; partner: the fence in `heavy`.
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
@@ -39,10 +39,10 @@ pub(crate) fn light() {
 /// Either side's barrier of the symmetric pair.
 #[inline]
 pub(crate) fn full() {
-    #[cfg(not(loom))]
+    #[cfg(not(all(loom, feature = "loom")))]
     // ORDERING: SeqCst; partner: the other side's call of this same function.
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-    #[cfg(loom)]
+    #[cfg(all(loom, feature = "loom"))]
     // ORDERING: SeqCst; partner: the other side's call of this same function.
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
@@ -79,7 +79,7 @@ pub(crate) fn pair() -> Pair {
     if chosen == Pair::Asymmetric as u8 { Pair::Asymmetric } else { Pair::Symmetric }
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(loom, miri))))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(all(loom, feature = "loom"), miri))))]
 mod system {
     /// Tells the kernel that this process will use the barrier; `false` where it doesn't have it (before Linux 4.14,
     /// or in a sandbox that forbids the call).
@@ -100,7 +100,7 @@ mod system {
     }
 }
 
-#[cfg(all(windows, not(any(loom, miri))))]
+#[cfg(all(windows, not(any(all(loom, feature = "loom"), miri))))]
 mod system {
     use windows_sys::Win32::System::Threading::FlushProcessWriteBuffers;
 
@@ -115,7 +115,7 @@ mod system {
     }
 }
 
-#[cfg(all(any(not(any(target_os = "linux", target_os = "android", windows)), miri), not(loom)))]
+#[cfg(all(any(not(any(target_os = "linux", target_os = "android", windows)), miri), not(all(loom, feature = "loom"))))]
 mod system {
     pub(super) fn register() -> bool {
         false
@@ -127,7 +127,7 @@ mod system {
 }
 
 /// Under loom `light` is a full fence, and so is this; the owner's fast path is then explored as it is.
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 mod system {
     pub(super) fn register() -> bool {
         true

@@ -1,8 +1,8 @@
 //! The only place that names atomics, locks, cells, threads, libc or loom.
 //!
-//! Everything above imports those from here, so that one switch, `cfg(loom)`, puts the whole algorithm under the model
-//! checker. Only what is none of a model's business it takes from std itself: the `Arc` that users and wakers hold, whether
-//! this thread is panicking, and when the janitor's clock began.
+//! Everything above imports those from here, so that one switch puts the whole algorithm under the model checker:
+//! `cfg(loom)` with the feature `loom`. Only what is none of a model's business it takes from std itself: the `Arc` that users
+//! and wakers hold, whether this thread is panicking, and when the janitor's clock began.
 //!
 //! What loom cannot run (crossbeam's queues, std's thread locals, the asymmetric barrier) has a stand-in in the file that
 //! wraps the real thing. `shuttle-tests` has shuttle in loom's place, and `cfg(loom_is_shuttle)` says where that makes a
@@ -13,7 +13,7 @@ pub(crate) mod fence;
 mod once;
 mod per_thread;
 mod queue;
-#[cfg(any(not(loom), loom_is_shuttle))]
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 pub(crate) mod signals;
 pub(crate) mod thread;
 mod thread_id;
@@ -24,13 +24,13 @@ pub(crate) use per_thread::PerThread;
 pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize},
 };
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 pub(crate) use loom::sync::{
     Arc,
     atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize},
@@ -41,18 +41,18 @@ pub(crate) use std::sync::atomic::Ordering;
 /// What a SeqCst operation before it is anyway for SeqCst operations after it; for loom, which takes those for AcqRel.
 #[inline(always)]
 pub(crate) fn seq_cst() {
-    #[cfg(loom)]
+    #[cfg(all(loom, feature = "loom"))]
     fence::full();
 }
 
 /// Defines a `const fn`, or under loom, whose atomics can't be made in a constant, a plain `fn`.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
+        #[cfg(not(all(loom, feature = "loom")))]
         $(#[$meta])*
         $vis const fn $($rest)*
 
-        #[cfg(loom)]
+        #[cfg(all(loom, feature = "loom"))]
         $(#[$meta])*
         $vis fn $($rest)*
     };
@@ -62,11 +62,11 @@ pub(crate) use const_unless_loom;
 /// Defines a `static`, or under loom one that each execution has anew.
 macro_rules! static_per_execution {
     ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
-        #[cfg(not(loom))]
+        #[cfg(not(all(loom, feature = "loom")))]
         $(#[$meta])*
         static $name: $type = $value;
 
-        #[cfg(loom)]
+        #[cfg(all(loom, feature = "loom"))]
         loom::lazy_static! {
             $(#[$meta])*
             static ref $name: $type = $value;

@@ -1,12 +1,12 @@
 //! The queue behind a rack: crossbeam's, and under loom a rack of pointers that orders no more than they do.
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 pub(crate) use model::Queue;
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 mod model {
     use loom::sync::atomic::AtomicPtr;
     use std::mem::MaybeUninit;

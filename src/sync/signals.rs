@@ -3,7 +3,7 @@
 pub(crate) use system::Mask;
 
 #[cfg(all(
-    not(loom),
+    not(all(loom, feature = "loom")),
     any(
         target_os = "linux",
         target_os = "android",
@@ -58,7 +58,7 @@ mod system {
 
 /// No signals, or none that are known here.
 #[cfg(not(all(
-    not(loom),
+    not(all(loom, feature = "loom")),
     any(
         target_os = "linux",
         target_os = "android",

@@ -1,15 +1,15 @@
 //! How many threads can run at once, a quiet background thread, and what it sleeps on.
 
-#[cfg(any(not(loom), loom_is_shuttle))]
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 use super::signals::Mask;
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 #[cfg(loom_is_shuttle)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
-#[cfg(all(loom, not(loom_is_shuttle), feature = "bounded"))]
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle), feature = "bounded"))]
 pub(crate) use {
     loom::sync::{Condvar, Mutex, MutexGuard},
     std::sync::PoisonError,
@@ -20,7 +20,7 @@ pub(crate) fn cpus() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static CPUS: AtomicUsize = AtomicUsize::new(0);
 
-    if cfg!(loom) {
+    if cfg!(all(loom, feature = "loom")) {
         return 2;
     }
     // ORDERING: Relaxed, no partner; whoever finds 0 asks again, and gets the same answer or one as good.
@@ -37,7 +37,7 @@ pub(crate) fn cpus() -> usize {
 
 /// Starts a named thread that takes no signals from elsewhere: a program's handlers run on the program's own threads. `body`
 /// is given the mask of the thread that calls this, for what the new one does on its behalf.
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 pub(crate) fn spawn_quiet(name: &str, body: fn(Mask)) -> std::io::Result<()> {
     // The new thread inherits the mask, so there is no moment at which it could take a signal.
     let starters = Mask::quiet().set();

@@ -10,7 +10,7 @@
 pub(crate) struct Slot(usize);
 
 /// How many bits of a [`Slot`] are the bucket. Loom has few threads, and explores every look at a bucket.
-const BUCKET_BITS: u32 = if cfg!(loom) { 2 } else { 5 };
+const BUCKET_BITS: u32 = if cfg!(all(loom, feature = "loom")) { 2 } else { 5 };
 
 /// How many buckets a table has.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
@@ -20,10 +20,10 @@ const LAST: usize = BUCKETS - 1;
 
 impl Slot {
     /// No number yet.
-    #[cfg(not(loom))]
+    #[cfg(not(all(loom, feature = "loom")))]
     const NONE: Self = Self::at(LAST, 0);
     /// Inside `enroll`: an allocator that uses a pool may be called from there, and is to do without.
-    #[cfg(not(loom))]
+    #[cfg(not(all(loom, feature = "loom")))]
     const COMING: Self = Self::at(LAST, 1);
     /// Given back: the thread is ending.
     const GONE: Self = Self::at(LAST, 2);
@@ -92,13 +92,13 @@ impl Ids {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use real::{current, enroll};
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 pub(crate) use model::{current, enroll};
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 mod real {
     use std::cell::Cell;
     use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -176,7 +176,7 @@ mod real {
 }
 
 /// The same on loom's threads; the mutex orders a thread's end before the next thread that gets its number, as above.
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 mod model {
     use loom::sync::{Arc, Mutex};
 
