@@ -48,7 +48,8 @@
 //!   [`crossbeam_queue::SegQueue`], and so does every item that isn't private in a pool without private slots. A thread
 //!   that is stopped in the middle of a push or pop there can make another one, at the same queue, wait until it runs again.
 //! - A thread's first use of any pool, and its end, hold a lock for a few instructions, to take and give back a number;
-//!   and a pool's first use holds the janitor's, to be added to its list.
+//!   and a pool's first use holds the janitor's, to be added to its list. On Linux and Android the first use of any pool in the
+//!   process holds one for some system calls, to find out about `membarrier`.
 //! - The global allocator, where an item, an array or a queue's next block has to be made.
 //!
 //! # Limits
@@ -57,6 +58,12 @@
 //! - A child after `fork` that goes on without `exec` has no janitor: nothing is swept there but by [`Pool::advance`] and
 //!   [`advance_all`], which it can call now and then. That needs a parent in which no other thread used a pool while it forked, nor
 //!   the janitor swept: what they held stays held in the child. A program that forks before it uses pools has no such limits.
+//! - On Linux and Android sweeps use the system call `membarrier`, if the first use of a pool finds that the process may. A
+//!   sandbox may forbid it by an error or by SIGSYS; each `get` then pays for an atomic read-modify-write instead. A process
+//!   that enters such a sandbox later has found out too soon: with an error, sweeps leave private slots alone
+//!   ([`Stats::failed_barriers`]); with SIGSYS, the next sweep ends the process, unless there is a handler. And one that ends
+//!   the process for the call does so on first use. For both build with `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, which
+//!   leaves the call out; or let the sandbox allow it.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
 //!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.

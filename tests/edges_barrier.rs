@@ -1,20 +1,28 @@
-//! A heavy barrier that fails, takes its time, or was never to be had. Each test is a process of its own, as a filter of
-//! system calls can't be taken away again; and the system under it must have the barrier, as Linux has from 4.14 on.
+//! A heavy barrier that fails, takes its time, or was never to be had, and how a process finds out. Each test is a process of
+//! its own, as a filter of system calls can't be taken away again; and the system under it must have the barrier, as Linux
+//! has from 4.14 on. Built with `--cfg ebbtide_no_membarrier` the crate has no use for it, and half of the tests are ignored.
 
 #![cfg(target_os = "linux")]
 
 mod common;
 
-use std::sync::Arc;
-use std::thread;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use std::{fs, ptr, thread};
 
-use common::linux::{forbid_membarrier, trap_membarrier};
-use common::{Count, CountedPool, Ledger, Maker, Worker, alone, burst, counted, on_thread, take_all, until};
+use common::linux::{filter, filter_membarrier, forbid_membarrier, install, trap_membarrier};
+use common::{
+    Count, CountedPool, Ledger, MANUAL, Maker, Worker, alone, burst, child, counted, finish, is_child, on_thread,
+    take_all, until,
+};
 use ebbtide::{Pool, Settings, Swept, advance_all};
 
 /// A sweep whose barrier fails leaves every private slot as it is and counts that; what is shared ages all the same.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn a_barrier_that_fails_leaves_private_slots_alone() {
     if !alone("a_barrier_that_fails_leaves_private_slots_alone") {
         return;
@@ -56,6 +64,7 @@ fn a_barrier_that_fails_leaves_private_slots_alone() {
 
 /// The same under the janitor, which goes on sweeping, and for all of the pools that one barrier is for.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn the_janitor_goes_on_when_its_barrier_fails() {
     if !alone("the_janitor_goes_on_when_its_barrier_fails") {
         return;
@@ -86,10 +95,34 @@ fn the_janitor_goes_on_when_its_barrier_fails() {
 /// swept like anywhere else.
 #[test]
 fn without_a_barrier_private_slots_are_swept_all_the_same() {
-    if !alone("without_a_barrier_private_slots_are_swept_all_the_same") {
-        return;
+    if alone("without_a_barrier_private_slots_are_swept_all_the_same") {
+        forbid_membarrier();
+        private_slots_are_swept();
     }
-    forbid_membarrier();
+}
+
+/// The same where its answer is a signal that ends the process.
+#[test]
+fn a_first_use_survives_a_sandbox_that_traps_the_call() {
+    if alone("a_first_use_survives_a_sandbox_that_traps_the_call") {
+        filter_membarrier(libc::SECCOMP_RET_TRAP);
+        private_slots_are_swept();
+        assert_eq!(on_sigsys().sa_sigaction, libc::SIG_DFL);
+    }
+}
+
+/// The same where its answer is the end of the process, which no program can do anything about: so it is never asked.
+#[test]
+#[cfg(ebbtide_no_membarrier)]
+fn built_without_the_call_a_pool_is_used_where_it_kills() {
+    if alone("built_without_the_call_a_pool_is_used_where_it_kills") {
+        filter_membarrier(libc::SECCOMP_RET_KILL_PROCESS);
+        private_slots_are_swept();
+    }
+}
+
+/// Uses a pool for the first time in this process, and sees the private slots of a thread that does nothing swept.
+fn private_slots_are_swept() {
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     let idle = Worker::new();
     let theirs = Arc::clone(&pool);
@@ -106,6 +139,186 @@ fn without_a_barrier_private_slots_are_swept_all_the_same() {
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((4, 0)));
     assert_eq!((pool.idle(), ledger.live(), pool.stats().failed_barriers), (0, 0, 0));
     drop(idle);
+}
+
+/// What this process does on SIGSYS.
+fn on_sigsys() -> libc::sigaction {
+    let mut action = MaybeUninit::uninit();
+    // SAFETY: asks, and `action` is filled then.
+    unsafe {
+        assert_eq!(libc::sigaction(libc::SIGSYS, ptr::null(), action.as_mut_ptr()), 0);
+        action.assume_init()
+    }
+}
+
+/// Sets what this process does on SIGSYS.
+fn set_on_sigsys(action: usize, flags: libc::c_int) {
+    // SAFETY: all zeros is a valid `sigaction`; the handlers here call only what handlers may call.
+    unsafe {
+        let mut sigsys: libc::sigaction = std::mem::zeroed();
+        (sigsys.sa_sigaction, sigsys.sa_flags) = (action, flags);
+        assert_eq!(libc::sigaction(libc::SIGSYS, &sigsys, ptr::null_mut()), 0);
+    }
+}
+
+/// Runs `act` with the number of a thread that stands in its first use of a pool, in a call of `membarrier`. Then that is
+/// refused.
+fn during_a_first_use<O>(act: impl FnOnce(libc::pid_t) -> O) -> O {
+    // The same numbers everywhere on Linux.
+    const RECEIVE: usize = 3 << 30 | size_of::<libc::seccomp_notif>() << 16 | 0x2100;
+    const SEND: usize = 3 << 30 | size_of::<libc::seccomp_notif_resp>() << 16 | 0x2101;
+
+    thread::scope(|scope| {
+        let (sender, listener) = mpsc::channel();
+        scope.spawn(move || {
+            let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+            let listener = filter(libc::SYS_membarrier, libc::SECCOMP_RET_USER_NOTIF, flags);
+            assert!(listener >= 0);
+            // SAFETY: `gettid` only asks, and the file descriptor is new.
+            let tell = unsafe { (libc::gettid(), OwnedFd::from_raw_fd(listener as i32)) };
+            sender.send(tell).expect("somebody waits for it");
+            drop(Pool::<Vec<u8>, _>::with_settings(Vec::new, MANUAL).get());
+        });
+        let (thread, listener) = listener.recv().expect("no panic there");
+        // SAFETY: all zeros is what is asked for; both point to what is to be written or read.
+        unsafe {
+            let mut asked: libc::seccomp_notif = std::mem::zeroed();
+            assert_eq!(libc::syscall(libc::SYS_ioctl, listener.as_raw_fd(), RECEIVE, &raw mut asked), 0);
+            let outcome = act(thread);
+            let answer = libc::seccomp_notif_resp { id: asked.id, val: 0, error: -libc::EPERM, flags: 0 };
+            assert_eq!(libc::syscall(libc::SYS_ioctl, listener.as_raw_fd(), SEND, &raw const answer), 0);
+            outcome
+        }
+    })
+}
+
+/// Makes a system call in this thread that is trapped.
+fn be_trapped() {
+    assert_eq!(filter(libc::SYS_getppid, libc::SECCOMP_RET_TRAP, 0), 0);
+    // SAFETY: asks for a number.
+    unsafe { libc::syscall(libc::SYS_getppid) };
+}
+
+/// How often a handler of this program's was called, and for which kind of SIGSYS last.
+static CALLED: Count = Count::new();
+static CODE: Count = Count::new();
+
+extern "C" fn called(_: libc::c_int) {
+    CALLED.bump();
+}
+
+extern "C" fn called_with_more(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    CALLED.bump();
+    // SAFETY: the kernel's.
+    CODE.set(unsafe { (*info).si_code } as usize);
+}
+
+/// A program's handler isn't called for the pool's own calls, and is in its place afterwards, as is the mask.
+#[test]
+fn a_first_use_leaves_signals_as_they_were() {
+    if !alone("a_first_use_leaves_signals_as_they_were") {
+        return;
+    }
+    let blocked = || {
+        let status = fs::read_to_string("/proc/thread-self/status").expect("Linux has it");
+        status.lines().find(|line| line.starts_with("SigBlk:")).expect("so has that").to_owned()
+    };
+    // SAFETY: blocks two signals in this thread; all zeros is a valid signal set.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigaddset(&mut set, libc::SIGSYS);
+        libc::sigaddset(&mut set, libc::SIGUSR2);
+        assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()), 0);
+    }
+    let blocked_before = blocked();
+    trap_membarrier(called_with_more);
+    let before = on_sigsys();
+    private_slots_are_swept();
+    let after = on_sigsys();
+    assert_eq!((after.sa_sigaction, after.sa_flags), (before.sa_sigaction, before.sa_flags));
+    assert_eq!((blocked(), CALLED.get()), (blocked_before, 0));
+}
+
+/// While one thread finds out about the barrier, what traps another one goes to the program's own handler.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn during_a_first_use_other_traps_go_to_the_programs_handler() {
+    if !alone("during_a_first_use_other_traps_go_to_the_programs_handler") {
+        return;
+    }
+    install(libc::SIGSYS, called_with_more);
+    during_a_first_use(|_| be_trapped());
+    assert_eq!((CALLED.get(), CODE.get()), (1, 1));
+}
+
+/// The same with a handler that is told no more than the signal's number.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn during_a_first_use_other_traps_go_to_a_plain_handler() {
+    if !alone("during_a_first_use_other_traps_go_to_a_plain_handler") {
+        return;
+    }
+    set_on_sigsys(called as extern "C" fn(_) as *const () as usize, 0);
+    during_a_first_use(|_| be_trapped());
+    assert_eq!(CALLED.get(), 1);
+}
+
+/// The same without a handler: it ends the process.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn during_a_first_use_other_traps_end_the_process() {
+    if is_child() {
+        during_a_first_use(|_| be_trapped());
+        return;
+    }
+    let (status, text) = finish(&mut child("during_a_first_use_other_traps_end_the_process"));
+    assert_eq!(status.signal(), Some(libc::SIGSYS), "{text}");
+}
+
+/// What is sent by a process and ignored by this one is ignored.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn during_a_first_use_an_ignored_signal_is_ignored() {
+    if !alone("during_a_first_use_an_ignored_signal_is_ignored") {
+        return;
+    }
+    set_on_sigsys(libc::SIG_IGN, 0);
+    // SAFETY: sends a signal to this thread.
+    during_a_first_use(|_| assert_eq!(unsafe { libc::raise(libc::SIGSYS) }, 0));
+    assert_eq!(on_sigsys().sa_sigaction, libc::SIG_IGN);
+}
+
+/// A handler that the program installs while a thread finds out about the barrier is there afterwards.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn a_handler_installed_during_a_first_use_stays() {
+    if !alone("a_handler_installed_during_a_first_use_stays") {
+        return;
+    }
+    during_a_first_use(|_| install(libc::SIGSYS, called_with_more));
+    assert_eq!(on_sigsys().sa_sigaction, called_with_more as extern "C" fn(_, _, _) as *const () as usize);
+}
+
+/// A thread that finds out about the barrier takes no signal until it has: a handler that uses a pool would wait for itself.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
+fn a_first_use_is_not_interrupted() {
+    if !alone("a_first_use_is_not_interrupted") {
+        return;
+    }
+    install(libc::SIGUSR1, called_with_more);
+    during_a_first_use(|thread| {
+        // SAFETY: sends a signal to that thread of this process.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGUSR1) }, 0);
+        until("the signal waits", || {
+            let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).expect("it is there");
+            let waiting = status.lines().find_map(|line| line.strip_prefix("SigPnd:")).expect("Linux has it");
+            let waiting = u64::from_str_radix(waiting.trim(), 16).expect("a set in hexadecimal");
+            waiting & 1 << (libc::SIGUSR1 - 1) != 0
+        });
+        assert_eq!(CALLED.get(), 0);
+    });
+    assert_eq!(CALLED.get(), 1);
 }
 
 /// Set while a sweep is to be held at its barrier, and while it is.
@@ -136,6 +349,7 @@ fn at_the_barrier<O>(pool: &CountedPool, act: impl FnOnce() -> O) -> (O, Swept) 
 /// While a sweep stands at its barrier, all go on: each owner takes its own items out itself and uses them on, as victims,
 /// which are young again when they come back.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     if !alone("a_sweep_stopped_at_its_barrier_holds_up_nobody") {
         return;
@@ -170,6 +384,7 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
 
 /// What an owner takes out for a sweep is as old as what a sweep takes itself: what isn't used goes with the next one.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn what_an_owner_takes_out_for_a_sweep_is_old() {
     if !alone("what_an_owner_takes_out_for_a_sweep_is_old") {
         return;
@@ -189,6 +404,7 @@ fn what_an_owner_takes_out_for_a_sweep_is_old() {
 
 /// An owner whose items the shared queues have no room for leaves them to the sweep, and takes up no room.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn an_owner_takes_out_only_what_there_is_room_for() {
     if !alone("an_owner_takes_out_only_what_there_is_room_for") {
         return;
@@ -207,6 +423,7 @@ fn an_owner_takes_out_only_what_there_is_room_for() {
 
 /// What an owner takes out for a sweep takes up room until it takes it in again.
 #[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
 fn what_an_owner_takes_out_takes_up_room() {
     if !alone("what_an_owner_takes_out_takes_up_room") {
         return;

@@ -11,9 +11,10 @@
 //! - If it interrupts after the store of A, that store is flushed by the interrupt, and the load of A that follows
 //!   the heavy barrier sees it.
 //!
-//! Where no such system call exists both sides use `fence(SeqCst)`. Which of the two it is gets chosen once for the
-//! process and is never mixed. Source of the idea: the "asymmetric Dekker" technique, as in folly's
-//! `AsymmetricThreadFence` and Linux's `membarrier(2)`.
+//! Where no such system call exists, where it is forbidden or not to be trusted, and with `--cfg ebbtide_no_membarrier`,
+//! both sides use `fence(SeqCst)`. Which of the two it is gets chosen once for the process and is never mixed. Who guarantees
+//! that the call does what is said above is in `docs/correctness.md`. Source of the idea: the "asymmetric Dekker" technique,
+//! as in folly's `AsymmetricThreadFence` and Linux's `membarrier(2)`.
 
 /// Which pair of barriers this process uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,33 +80,22 @@ pub(crate) fn pair() -> Pair {
     if chosen == Pair::Asymmetric as u8 { Pair::Asymmetric } else { Pair::Symmetric }
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(all(loom, feature = "loom"), miri))))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(all(loom, feature = "loom"), miri, ebbtide_no_membarrier))))]
+#[path = "membarrier.rs"]
+mod system;
+
+#[cfg(all(windows, not(any(all(loom, feature = "loom"), miri, ebbtide_no_membarrier))))]
 mod system {
-    /// Tells the kernel that this process will use the barrier; `false` where it doesn't have it (before Linux 4.14,
-    /// or in a sandbox that forbids the call).
-    pub(super) fn register() -> bool {
-        let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
-        commands > 0
-            && commands & libc::c_long::from(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0
-            && membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0
-    }
-
-    pub(super) fn heavy() -> bool {
-        membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0
-    }
-
-    fn membarrier(command: libc::c_int) -> libc::c_long {
-        // SAFETY: `membarrier` takes three integers and touches no memory of ours; an unknown command is an error.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
-    }
-}
-
-#[cfg(all(windows, not(any(all(loom, feature = "loom"), miri))))]
-mod system {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleA, GetProcAddress};
     use windows_sys::Win32::System::Threading::FlushProcessWriteBuffers;
 
+    /// Whether this is Windows: under Wine the call may do nothing, and nothing tells.
     pub(super) fn register() -> bool {
-        true
+        // SAFETY: both names end with a zero, and every process has this library for as long as it lives.
+        unsafe {
+            let ntdll = GetModuleHandleA(c"ntdll.dll".as_ptr().cast());
+            !ntdll.is_null() && GetProcAddress(ntdll, c"wine_get_version".as_ptr().cast()).is_none()
+        }
     }
 
     pub(super) fn heavy() -> bool {
@@ -115,7 +105,8 @@ mod system {
     }
 }
 
-#[cfg(all(any(not(any(target_os = "linux", target_os = "android", windows)), miri), not(all(loom, feature = "loom"))))]
+/// There is nothing to register for, so both sides use fences.
+#[cfg(all(not(all(loom, feature = "loom")), any(miri, ebbtide_no_membarrier, not(any(target_os = "linux", target_os = "android", windows)))))]
 mod system {
     pub(super) fn register() -> bool {
         false

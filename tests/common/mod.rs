@@ -410,23 +410,29 @@ pub(crate) mod linux {
         }
     }
 
-    fn filter_membarrier(verdict: u32) {
+    /// From now on the system answers `membarrier` with `verdict`, in all threads of this process and in what it executes.
+    pub(crate) fn filter_membarrier(verdict: u32) {
+        assert_eq!(filter(libc::SYS_membarrier, verdict, libc::SECCOMP_FILTER_FLAG_TSYNC), 0);
+    }
+
+    /// From now on the system answers this call with `verdict`, in this thread, unless `flags` say more. Returns what the
+    /// flags say, or -1 if that failed.
+    pub(crate) fn filter(call: libc::c_long, verdict: u32, flags: libc::c_ulong) -> libc::c_long {
         const fn statement(code: u32, k: u32, jump: [u8; 2]) -> libc::sock_filter {
             libc::sock_filter { code: code as u16, jt: jump[0], jf: jump[1], k }
         }
         let mut program = [
             // The system call's number is the first field of what the filter sees.
             statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
-            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, [0, 1]),
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, [0, 1]),
             statement(libc::BPF_RET | libc::BPF_K, verdict, [0, 0]),
             statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
         ];
         let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
         // SAFETY: sets a flag of this process; the further arguments must be 0.
         assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-        let (operation, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
         // SAFETY: `filter` and the program that it points to are there to be read.
-        assert_eq!(unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const filter) }, 0);
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) }
     }
 
     /// Runs every test of this binary but `this` in a process that the system refuses `membarrier` from the start.
