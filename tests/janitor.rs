@@ -516,9 +516,9 @@ mod linux {
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) }, 0);
         let before = limit;
         let pages = fs::read_to_string("/proc/self/statm").expect("procfs");
-        let pages: u64 = pages.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+        let pages: libc::rlim_t = pages.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
         // SAFETY: asks for a number.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
         limit.rlim_cur = pages * page + (1 << 20);
         set_limit(&limit);
         assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the limit has no effect here");

@@ -5,12 +5,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{Ledger, MANUAL, Maker, alone, lock, panic_of, until};
 use ebbtide::{DefaultRecycle, Pool, Settings, Stats};
+use metrics::atomics::AtomicU64;
 use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
