@@ -3,6 +3,10 @@
 use crate::array::Array;
 use crate::item::Item;
 
+/// The epoch in which every pool begins. Two later the epoch is 0: so they wrap around in most tests and models, as they do
+/// on 32-bit CPUs in fifty days of epochs of 1 ms.
+pub(crate) const FIRST_EPOCH: usize = usize::MAX - 1;
+
 /// Items on their way between private slots and shared queues; never empty while it lies in a queue.
 pub(crate) struct Batch<T> {
     items: Items<T>,

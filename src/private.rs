@@ -31,6 +31,7 @@
 use std::mem;
 
 use crate::array::{Array, Stack};
+use crate::batch::FIRST_EPOCH;
 use crate::item::{Item, discard, drop_each};
 use crate::stats::Tally;
 use crate::sync::fence::{self, Pair};
@@ -163,7 +164,7 @@ impl<T> SlotSet<T> {
             home,
             detour,
             fenced,
-            ahead: Counter::new(),
+            ahead: Counter::at(FIRST_EPOCH),
             tally: Tally::default(),
         }
     }

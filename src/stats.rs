@@ -6,7 +6,7 @@ use crate::sync::Counter;
 ///
 /// The numbers are read one after the other while other threads go on, so they may be off by what happened meanwhile.
 /// When no other call is under way they are exact. Gets and puts that the private slots serve are not counted: that
-/// alone would make them a third slower.
+/// alone would make them a third slower. Counts wrap around at `usize::MAX`.
 ///
 /// ```
 /// use ebbtide::Pool;

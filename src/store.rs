@@ -9,7 +9,7 @@ use std::mem;
 use crossbeam_utils::CachePadded;
 
 use crate::array::Array;
-use crate::batch::Batch;
+use crate::batch::{Batch, FIRST_EPOCH};
 use crate::item::Item;
 use crate::private::{SlotSet, Spilled, Taken};
 use crate::shared::{Found, Shared, Source};
@@ -30,7 +30,7 @@ pub(crate) struct Limits {
 /// The heap part of a pool: everything but the recycler.
 pub(crate) struct Store<T> {
     pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
-    /// How many sweeps have advanced it. Written by the holder of the token.
+    /// [`FIRST_EPOCH`] and how many sweeps have advanced it. Written by the holder of the token.
     epoch: CachePadded<AtomicUsize>,
     /// True while a sweep holds the sweep token.
     token: AtomicBool,
@@ -53,7 +53,7 @@ impl<T> Store<T> {
         fence::pair();
         Self {
             sets: PerThread::new(),
-            epoch: CachePadded::new(AtomicUsize::new(0)),
+            epoch: CachePadded::new(AtomicUsize::new(FIRST_EPOCH)),
             token: AtomicBool::new(false),
             limits,
             shared: OnceArc::new(),

@@ -9,6 +9,7 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
+use std::num::Wrapping;
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
@@ -17,6 +18,7 @@ use crossbeam_utils::Backoff;
 
 use super::error::Refused;
 use super::line::{Answer, Line, Ticket};
+use crate::batch::FIRST_EPOCH;
 use crate::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
 use crate::stats::Stats;
 use crate::sweep::{Purpose, Swept, Watch};
@@ -41,12 +43,13 @@ struct State<T> {
     /// The one put last at the back, so that what isn't needed gets old at the front.
     idle: VecDeque<Idle<T>>,
     line: Line<T>,
-    /// How many sweeps there were.
+    /// [`FIRST_EPOCH`] and how many sweeps there were.
     epoch: usize,
     closed: bool,
-    sweeps: usize,
-    dropped: usize,
-    rejected: usize,
+    // A word of 32 bits is full after fifty days of epochs of 1 ms.
+    sweeps: Wrapping<usize>,
+    dropped: Wrapping<usize>,
+    rejected: Wrapping<usize>,
 }
 
 struct Idle<T> {
@@ -264,11 +267,11 @@ impl<T> Places<T> {
             doomed: 0,
             idle: VecDeque::new(),
             line: Line::new(),
-            epoch: 0,
+            epoch: FIRST_EPOCH,
             closed: false,
-            sweeps: 0,
-            dropped: 0,
-            rejected: 0,
+            sweeps: Wrapping(0),
+            dropped: Wrapping(0),
+            rejected: Wrapping(0),
         };
         Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new(), panics: Counter::new() }
     }
@@ -460,7 +463,7 @@ impl<T> Places<T> {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let State { sweeps, dropped, rejected, .. } = *state;
+        let State { sweeps: Wrapping(sweeps), dropped: Wrapping(dropped), rejected: Wrapping(rejected), .. } = *state;
         let (created, refused, panics) = (self.created.get(), self.refused.get(), self.panics.get());
         let idle = state.idle.len();
         let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };

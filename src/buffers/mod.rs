@@ -300,7 +300,8 @@ impl BufferPool {
     /// assert_eq!(pool.idle_bytes(), 1024 + 4096);
     /// ```
     pub fn idle_bytes(&self) -> usize {
-        self.stats().map(|(size, stats)| size * stats.idle).sum()
+        // Estimates may come to more than there is of a word.
+        self.stats().fold(0, |sum: usize, (size, stats)| sum.saturating_add(size.saturating_mul(stats.idle)))
     }
 
     /// What each class did since the pool was made, with the class's size in bytes; the smallest class first.

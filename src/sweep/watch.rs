@@ -12,7 +12,8 @@ pub(crate) struct Watch {
 #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
 impl Watch {
     pub(crate) fn begin(purpose: Purpose, epoch: usize) -> Self {
-        Self { begun: (purpose, epoch, std::time::Instant::now()) }
+        let since_the_first = epoch.wrapping_sub(crate::batch::FIRST_EPOCH);
+        Self { begun: (purpose, since_the_first, std::time::Instant::now()) }
     }
 
     /// Tells of the sweep of a pool whose items have this type. To be called when the items are dropped and nothing is held,

@@ -83,7 +83,11 @@ pub(crate) struct Counter(std::sync::atomic::AtomicUsize);
 
 impl Counter {
     pub(crate) const fn new() -> Self {
-        Self(std::sync::atomic::AtomicUsize::new(0))
+        Self::at(0)
+    }
+
+    pub(crate) const fn at(count: usize) -> Self {
+        Self(std::sync::atomic::AtomicUsize::new(count))
     }
 
     /// Sets a counter that only one thread writes at a time, or a hint: a plain store.
