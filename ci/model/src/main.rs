@@ -1,0 +1,117 @@
+//! Explores the protocol between an owner and a sweep of its private slots, as the crate has it, on machines with explicit
+//! store buffers, where the heavy barrier drains those of all CPUs: src/machine.rs. The protocol is in src/protocol.rs, the
+//! programs that are explored in src/scenarios.rs, what must hold in src/search.rs, and how it is broken in src/mutants.rs.
+
+mod machine;
+mod mutants;
+mod protocol;
+mod scenarios;
+mod search;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use machine::Machine;
+use mutants::{Mutant, Shown};
+use scenarios::Scenario;
+use search::Program;
+
+const USAGE: &str = "\
+usage: ci/model/run [--all]
+
+Without --all: the small scenarios, and the three mutants of the barrier pair (a minute at most on two CPUs).
+With it: every scenario, on the weak machine with more loads done early, and every mutant (half an hour).";
+
+/// A scenario that must have nothing wrong, or a mutant that some scenario must find wrong.
+enum Job<'a> {
+    Correct(&'a Scenario, Machine),
+    Broken(Mutant, &'static str, Machine, bool),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let everything = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--all"] => true,
+        ["--help"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let scenarios = scenarios::all();
+    let small: Vec<_> = scenarios.iter().filter(|scenario| scenario.small).collect();
+    let mut jobs = Vec::new();
+    for (mutant, shown, what) in mutants::ALL {
+        let on = |machine| match shown {
+            Shown::Tso => true,
+            Shown::Weak => machine != Machine::Tso,
+            Shown::Not(_) => false,
+        };
+        for machine in [Machine::Tso, Machine::Weak(2)] {
+            if everything || mutants::BARRIERS.contains(mutant) {
+                jobs.push(Job::Broken(*mutant, what, machine, on(machine)));
+            }
+        }
+    }
+    for machine in [Machine::Tso, Machine::Weak(2)] {
+        let explored = scenarios.iter().filter(|scenario| everything || scenario.small);
+        jobs.extend(explored.map(|scenario| Job::Correct(scenario, machine)));
+    }
+    if everything {
+        jobs.extend(small.iter().map(|scenario| Job::Correct(scenario, Machine::Weak(4))));
+    }
+
+    let (next, wrong, start) = (AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
+    let totals = Mutex::new(Vec::<(Machine, usize, usize)>::new());
+    let work = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (line, ok) = match *job {
+                Job::Correct(scenario, machine) => {
+                    let outcome = Program { scenario, machine, mutant: None }.explore();
+                    let mut totals = totals.lock().unwrap();
+                    match totals.iter_mut().find(|total| total.0 == machine) {
+                        Some(total) => *total = (machine, total.1 + 1, total.2 + outcome.states),
+                        None => totals.push((machine, 1, outcome.states)),
+                    }
+                    let ok = outcome.wrong.is_none();
+                    let way =
+                        outcome.wrong.map_or(String::new(), |(what, way)| format!("\n{}\n{what}", way.join("\n")));
+                    (format!("{machine:?}: {}: {} states{way}", scenario.name, outcome.states), ok)
+                }
+                Job::Broken(mutant, what, machine, expected) => {
+                    let caught = small.iter().find_map(|&scenario| {
+                        let outcome = Program { scenario, machine, mutant: Some(mutant) }.explore();
+                        outcome.wrong.map(|(wrong, way)| format!("{wrong} ({}, {} steps)", scenario.name, way.len()))
+                    });
+                    let ok = caught.is_some() == expected;
+                    (format!("{machine:?}: {mutant:?}, {what}: {}", caught.unwrap_or("not seen".into())), ok)
+                }
+            };
+            let seconds = start.elapsed().as_secs();
+            println!("{seconds:5} s {} {line}", if ok { "ok   " } else { "WRONG" });
+            if !ok {
+                wrong.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+    });
+    for (machine, scenarios, states) in totals.into_inner().unwrap() {
+        println!("{machine:?}: {scenarios} scenarios, {states} states");
+    }
+    for (mutant, shown, what) in mutants::ALL {
+        if let Shown::Not(reason) = shown {
+            println!("not shown here: {mutant:?}, {what}: {reason}");
+        }
+    }
+    if wrong.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

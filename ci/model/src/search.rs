@@ -1,0 +1,469 @@
+//! Every state that a scenario can get into on a machine, breadth first, so that what is found wrong is told the shortest
+//! way; and what must hold.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use crate::machine::Cell::*;
+use crate::machine::{ARRAYS, Cell, ITEMS, Machine, Memory, Order, SETS, Value};
+use crate::mutants::Mutant;
+use crate::protocol::{ASKED, Access, CLAIMED, Local, Note, Op, PLACE, Thread, list};
+use crate::scenarios::Scenario;
+
+/// What is explored.
+pub struct Program<'a> {
+    pub scenario: &'a Scenario,
+    pub machine: Machine,
+    pub mutant: Option<Mutant>,
+}
+
+pub struct Outcome {
+    pub states: usize,
+    /// What is wrong, and the way there.
+    pub wrong: Option<(String, Vec<String>)>,
+}
+
+#[derive(Clone, Hash)]
+struct State {
+    memory: Memory,
+    threads: Vec<Progress>,
+    items: [Item; ITEMS],
+    arrays: [Holder; ARRAYS],
+    /// Who is in a claim.
+    claims: [Option<usize>; SETS],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    /// Slots or a queue.
+    Nobody,
+    Thread(usize),
+    FreedBy(usize),
+}
+
+#[derive(Clone, Hash)]
+struct Progress {
+    done: usize,
+    log: Vec<Value>,
+    local: Local,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Item {
+    whereabouts: Whereabouts,
+    /// The epoch in which it was put, as far as its thread could tell.
+    put_in: Value,
+    uses: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Whereabouts {
+    Nowhere,
+    Idle,
+    InUseBy(usize),
+    DroppedBy(usize),
+}
+
+type Next = Result<State, String>;
+
+impl Program<'_> {
+    pub fn explore(&self) -> Outcome {
+        let first = self.first();
+        let mut seen = HashMap::from([(fingerprint(&first), (0, 0))]);
+        let mut queue = VecDeque::from([first]);
+        while let Some(state) = queue.pop_front() {
+            let from = fingerprint(&state);
+            let (mut choice, mut wrong) = (0, None);
+            self.successors(&state, &mut |_, next| {
+                choice += 1;
+                match next {
+                    Ok(next) => {
+                        seen.entry(fingerprint(&next)).or_insert_with(|| {
+                            queue.push_back(next);
+                            (from, choice)
+                        });
+                    }
+                    Err(what) => wrong = wrong.take().or(Some((what, choice))),
+                }
+            });
+            if choice == 0 {
+                wrong = self.check_end(&state).err().map(|what| (what, 0));
+            }
+            if let Some((what, choice)) = wrong {
+                return Outcome { states: seen.len(), wrong: Some((what, self.way(&seen, from, choice))) };
+            }
+            if seen.len() % (1 << 21) == 0 {
+                eprintln!("    … {}: {} states, {} waiting", self.scenario.name, seen.len(), queue.len());
+            }
+        }
+        Outcome { states: seen.len(), wrong: None }
+    }
+
+    /// The steps from the first state to `to`, and the one after that.
+    fn way(&self, seen: &HashMap<u64, (u64, u32)>, mut to: u64, last: u32) -> Vec<String> {
+        let mut choices = vec![last];
+        while seen[&to].1 > 0 {
+            choices.push(seen[&to].1);
+            to = seen[&to].0;
+        }
+        let mut state = self.first();
+        let mut way = Vec::new();
+        for wanted in choices.into_iter().rev() {
+            let (mut choice, mut taken) = (0, None);
+            self.successors(&state, &mut |label, next| {
+                choice += 1;
+                if choice == wanted {
+                    way.push(label());
+                    taken = next.ok();
+                }
+            });
+            state = taken.unwrap_or(state);
+        }
+        way
+    }
+
+    fn first(&self) -> State {
+        let nowhere = Item { whereabouts: Whereabouts::Nowhere, put_in: 0, uses: 0 };
+        let threads = self.scenario.threads.iter();
+        let mut state = State {
+            memory: self.scenario.memory(self.machine),
+            threads: threads
+                .map(|script| Progress {
+                    done: 0,
+                    log: Vec::new(),
+                    local: Local { hand: script.hand.clone(), fresh: script.fresh, sweep: None },
+                })
+                .collect(),
+            items: [nowhere; ITEMS],
+            arrays: [Holder::Nobody; ARRAYS],
+            claims: [None; SETS],
+        };
+        for &(item, put_in) in &self.scenario.items {
+            state.items[item as usize] = Item { whereabouts: Whereabouts::Idle, put_in: put_in.unwrap_or(0), uses: 0 };
+        }
+        for (cpu, script) in self.scenario.threads.iter().enumerate() {
+            script.hand.iter().for_each(|&item| state.items[item as usize].whereabouts = Whereabouts::InUseBy(cpu));
+            script.arrays(self.scenario.sets).for_each(|array| state.arrays[array as usize] = Holder::Thread(cpu));
+        }
+        self.advance(&mut state).expect("the first steps");
+        state
+    }
+
+    /// Tells `visit` of every next state, or what is wrong there.
+    fn successors(&self, state: &State, visit: &mut dyn FnMut(&dyn Fn() -> String, Next)) {
+        let mut tell = |label: &dyn Fn() -> String, next: Next| {
+            visit(label, next.and_then(|mut next| self.advance(&mut next).map(|()| next)));
+        };
+        for cpu in 0..state.threads.len() {
+            for at in state.memory.may_leave(cpu) {
+                let mut next = state.clone();
+                let (cell, value) = state.memory.pending(cpu, at);
+                let what = may_touch(state, cpu, cell).and_then(|()| next.memory.leave(cpu, at));
+                tell(&|| format!("T{cpu}   {cell:?} = {value} is there for all to see"), what.map(|()| next));
+            }
+            let Err(access) = self.run(state, cpu) else { continue };
+            let label =
+                |what: String| format!("T{cpu} {:?}: {what}", self.scenario.threads[cpu].ops[state.threads[cpu].done]);
+            let after = |found, memory| {
+                let mut next = State { memory, threads: state.threads.clone(), ..*state };
+                next.threads[cpu].log.push(found);
+                next
+            };
+            let mut memory = state.memory.clone();
+            match access {
+                Access::Load(cell, _) | Access::Store(cell, ..) if may_touch(state, cpu, cell).is_err() => {
+                    tell(&|| label(format!("{cell:?}")), Err(may_touch(state, cpu, cell).unwrap_err()));
+                }
+                Access::Load(cell, order) => {
+                    for (found, memory) in memory.load(cpu, cell, order) {
+                        let early = if found == state.memory.at(cell) { "" } else { ", early or its own" };
+                        tell(&|| label(format!("{cell:?} is {found}{early}")), Ok(after(found, memory)));
+                    }
+                }
+                Access::Store(cell, value, order) => {
+                    memory.store(cpu, cell, value, order);
+                    tell(&|| label(format!("{cell:?} = {value}")), Ok(after(0, memory)));
+                }
+                Access::Update(cell, order, update) => {
+                    for (found, memory) in memory.update(cpu, cell, order, &update) {
+                        tell(
+                            &|| label(format!("{cell:?}: {found} becomes {:?}", update(found))),
+                            Ok(after(found, memory)),
+                        );
+                    }
+                }
+                Access::Await(cell, value) if memory.at(cell) == value => {
+                    let (found, memory) = memory.load(cpu, cell, Order::Acquire).pop().expect("what is there");
+                    tell(&|| label(format!("{cell:?} is {value}")), Ok(after(found, memory)));
+                }
+                Access::Fence if memory.is_drained(cpu) => {
+                    memory.fence(cpu);
+                    tell(&|| label("fence".into()), Ok(after(0, memory)));
+                }
+                Access::Interrupt(other) => match memory.interrupt(other) {
+                    Ok(true) => tell(&|| label(format!("barrier on T{other}")), Ok(after(0, memory))),
+                    Ok(false) => {}
+                    Err(what) => tell(&|| label(format!("barrier on T{other}")), Err(what)),
+                },
+                Access::Await(..) | Access::Fence => {}
+                Access::Note(_) => unreachable!("done in `advance`"),
+            }
+        }
+    }
+
+    fn run(&self, state: &State, cpu: usize) -> Result<Local, Access> {
+        let (script, progress) = (&self.scenario.threads[cpu], &state.threads[cpu]);
+        let mut thread = Thread {
+            set: script.set,
+            sets: self.scenario.sets,
+            others: (0..state.threads.len()).filter(|&other| other != cpu).collect(),
+            fenced: self.scenario.fenced,
+            max_idle: self.scenario.max_idle,
+            mutant: self.mutant,
+            log: &progress.log,
+            local: progress.local.clone(),
+        };
+        match script.ops.get(progress.done) {
+            Some(&op) => thread.run(op).map(|()| thread.local),
+            None => Ok(thread.local),
+        }
+    }
+
+    /// Does what no other thread can tell the time of.
+    fn advance(&self, state: &mut State) -> Result<(), String> {
+        for cpu in 0..state.threads.len() {
+            while state.threads[cpu].done < self.scenario.threads[cpu].ops.len() {
+                let found = match self.run(state, cpu) {
+                    Ok(local) => {
+                        let progress = &mut state.threads[cpu];
+                        *progress = Progress { done: progress.done + 1, log: Vec::new(), local };
+                        continue;
+                    }
+                    Err(Access::Note(note)) => {
+                        self.note(state, cpu, note).map_err(|what| format!("T{cpu}: {what}"))?;
+                        0
+                    }
+                    Err(Access::Load(cell, order)) if self.only_writes(state, cpu, cell) => {
+                        let (found, memory) = state.memory.load(cpu, cell, order).pop().expect("a value");
+                        state.memory = memory;
+                        found
+                    }
+                    Err(Access::Store(cell, value, _)) if self.holds(state, cpu, cell) => {
+                        state.memory.set(cell, value);
+                        0
+                    }
+                    Err(Access::Store(cell, value, order)) if !self.may_be_interrupted(state, cpu) => {
+                        state.memory.store(cpu, cell, value, order);
+                        0
+                    }
+                    Err(_) => break,
+                };
+                state.threads[cpu].log.push(found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else writes there, so that it doesn't matter when this thread loads it. If somebody does all the same,
+    /// that is found wrong elsewhere.
+    fn only_writes(&self, state: &State, cpu: usize, cell: Cell) -> bool {
+        let mine = match cell {
+            Top(set) | Loaded(set) | Ahead(set) if self.only_owner(cpu, set) => !self.is(Mutant::LoadedLeaves),
+            Loaded(set) | Spare(set) | Stash(set) | SpareLen(set) | Victims(set) => {
+                state.claims[set as usize] == Some(cpu)
+            }
+            Len(array) | Stamp(array) | Place(array, _) => match state.arrays[array as usize] {
+                Holder::Nobody => self.scenario.threads[cpu].owns(),
+                holder => holder == Holder::Thread(cpu),
+            },
+            Payload(item) => {
+                let whereabouts = state.items[item as usize].whereabouts;
+                whereabouts == Whereabouts::InUseBy(cpu) || whereabouts == Whereabouts::DroppedBy(cpu)
+            }
+            _ => false,
+        };
+        mine && state.memory.is_settled(cpu, cell)
+    }
+
+    fn only_owner(&self, cpu: usize, set: u8) -> bool {
+        let threads = self.scenario.threads.iter().enumerate();
+        threads.into_iter().all(|(other, script)| (other == cpu) == (script.owns() && script.set == set))
+    }
+
+    /// Whether the thread has the cell to itself, so that nobody can tell when it is written.
+    fn holds(&self, state: &State, cpu: usize, cell: Cell) -> bool {
+        let alone = match cell {
+            Ahead(set) => self.only_owner(cpu, set),
+            _ => cell.array().is_some_and(|array| state.arrays[array as usize] == Holder::Thread(cpu)),
+        };
+        alone && !state.memory.has_pending(cpu, cell)
+    }
+
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    fn may_be_interrupted(&self, state: &State, cpu: usize) -> bool {
+        let heavy = |op: &Op| matches!(op, Op::Close | Op::Heavy(_));
+        let comes = |other: usize| self.scenario.threads[other].ops[state.threads[other].done..].iter().any(heavy);
+        !self.scenario.fenced && (0..state.threads.len()).any(|other| other != cpu && comes(other))
+    }
+
+    // ---- what must hold ----
+
+    fn note(&self, state: &mut State, cpu: usize, note: Note) -> Result<(), String> {
+        let enough = self.scenario.max_idle as usize >= self.scenario.items.len();
+        match note {
+            Note::Put(item) => {
+                let (put_in, uses) = (state.memory.oldest(cpu, Epoch), state.items[item as usize].uses + 1);
+                state.items[item as usize] = Item { whereabouts: Whereabouts::Idle, put_in, uses };
+            }
+            Note::Got(item) => drop(state.take_out(item, Whereabouts::InUseBy(cpu))?),
+            Note::Dropped(item, by) => {
+                let put_in = state.take_out(item, Whereabouts::DroppedBy(cpu))?;
+                if let Some(epoch) = by.filter(|&epoch| put_in >= epoch) {
+                    return Err(format!(
+                        "item {item}, put in epoch {put_in}, is dropped by the sweep that ends {epoch}"
+                    ));
+                }
+            }
+            Note::Uses(item, found) if found != state.items[item as usize].uses => {
+                return Err(format!(
+                    "item {item} was used {} times, and shows {found}",
+                    state.items[item as usize].uses
+                ));
+            }
+            Note::Uses(..) => {}
+            Note::Holds(array) if state.arrays[array as usize] != Holder::Nobody => {
+                return Err(format!("array {array} is another's, or freed"));
+            }
+            Note::Holds(array) => state.arrays[array as usize] = Holder::Thread(cpu),
+            Note::Gives(array) => state.arrays[array as usize] = Holder::Nobody,
+            Note::Freed(array) if state.arrays[array as usize] != Holder::Thread(cpu) => {
+                return Err(format!("array {array} is freed, and the thread doesn't have it"));
+            }
+            Note::Freed(array) => state.arrays[array as usize] = Holder::FreedBy(cpu),
+            Note::Claims(set) => {
+                if let Some(other) = state.claims[set as usize].replace(cpu) {
+                    return Err(format!("T{other} is in a claim of slot set {set}"));
+                }
+            }
+            Note::Ends(set) => state.claims[set as usize] = None,
+            Note::Rejected if enough => return Err("items are dropped though there is room for all".into()),
+            Note::Rejected => {}
+            Note::Wild(what) => return Err(what.into()),
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, state: &State) -> Result<(), String> {
+        let at = |cell| state.memory.at(cell);
+        for (cpu, progress) in state.threads.iter().enumerate() {
+            if progress.done < self.scenario.threads[cpu].ops.len() || !state.memory.is_drained(cpu) {
+                return Err(format!("T{cpu} can't go on"));
+            }
+        }
+        let mut idle = Vec::new();
+        let mut in_array = |array: u8, places: std::ops::Range<Value>| {
+            if array != 0 && state.arrays[array as usize] != Holder::Nobody {
+                return Err(format!("array {array} is in use, and freed or another's"));
+            }
+            idle.extend(places.map(|place| at(Place(array, place as u8))));
+            Ok(())
+        };
+        for set in 0..self.scenario.sets {
+            let (floor, spare) = (at(Floor(set)), at(Spare(set)) as u8);
+            if floor & (ASKED | CLAIMED) != 0 {
+                return Err(format!("slot set {set} stays marked"));
+            }
+            in_array(at(Loaded(set)) as u8, floor & PLACE..at(Top(set)))?;
+            if spare != 0 {
+                in_array(spare, 0..at(Len(spare)))?;
+            }
+            let stash = list(at(Stash(set)));
+            stash.iter().try_for_each(|&array| in_array(array, 0..0))?;
+            let counted = at(SpareLen(set)) + at(Victims(set));
+            if counted != if spare == 0 { 0 } else { at(Len(spare)) } || at(Ahead(set)) > at(Epoch) {
+                return Err(format!("slot set {set} counts {counted} spare ones, and is in epoch {}", at(Ahead(set))));
+            }
+        }
+        let mut held = 0;
+        for batch in [0, 1].into_iter().flat_map(|generation| list(at(Queue(generation)))) {
+            if at(Stamp(batch)) > at(Epoch) {
+                return Err(format!("batch {batch} is of epoch {}, which isn't yet", at(Stamp(batch))));
+            }
+            in_array(batch, 0..at(Len(batch)))?;
+            held += at(Len(batch));
+        }
+        if at(Held) != held {
+            return Err(format!("there is room taken for {}, and {held} are there", at(Held)));
+        }
+        for &(item, _) in &self.scenario.items {
+            let found = idle.iter().filter(|&&found| found == Value::from(item)).count();
+            let known = state.items[item as usize].whereabouts;
+            if found != usize::from(known == Whereabouts::Idle) {
+                return Err(format!("item {item} is {known:?}, and lies idle in {found} places"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Somebody has an item that was idle; says in which epoch it was put.
+    fn take_out(&mut self, item: u8, to: Whereabouts) -> Result<Value, String> {
+        let known = self.items.get_mut(item as usize).filter(|known| known.whereabouts != Whereabouts::Nowhere);
+        let Some(known) = known else { return Err(format!("{item} was taken, which is no item")) };
+        if known.whereabouts != Whereabouts::Idle {
+            return Err(format!("item {item} was taken, and is {:?}", known.whereabouts));
+        }
+        known.whereabouts = to;
+        Ok(known.put_in)
+    }
+}
+
+/// Nobody touches what another thread has to itself, nor what is freed.
+fn may_touch(state: &State, cpu: usize, cell: Cell) -> Result<(), String> {
+    match cell.array().map(|array| state.arrays[array as usize]) {
+        Some(Holder::Thread(other)) if other != cpu => Err(format!("{cell:?} is touched, and T{other} has the array")),
+        Some(Holder::FreedBy(other)) if other != cpu => {
+            Err(format!("{cell:?} is touched, and T{other} has freed the array"))
+        }
+        _ => match cell {
+            Spare(set) | Stash(set) if state.claims[set as usize].is_some_and(|other| other != cpu) => {
+                Err(format!("{cell:?} is touched in another's claim"))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+fn fingerprint(state: &State) -> u64 {
+    let mut hasher = Mixer(0);
+    state.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Two states with one fingerprint would be taken for the same.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        mixed ^ mixed >> 29
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_ne_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let wide = u128::from(self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        self.0 = (wide as u64) ^ (wide >> 64) as u64 ^ self.0.rotate_left(23);
+    }
+}
