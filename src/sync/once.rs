@@ -23,18 +23,33 @@ impl<T> OnceArc<T> {
 
     #[inline]
     pub(crate) fn get(&self) -> Option<&T> {
-        // ORDERING: Acquire; partner: the compare_exchange in `get_or_make`, so that the value is seen whole.
-        let value = self.value.load(Ordering::Acquire);
         // SAFETY: null, or from `Arc::into_raw` with a count that lives as long as `self`.
-        unsafe { value.as_ref() }
+        unsafe { self.load().as_ref() }
     }
 
     /// Another handle to the value.
     pub(crate) fn share(&self) -> Option<Arc<T>> {
-        let value: *const T = self.get()?;
-        // SAFETY: from `Arc::into_raw`; the count held here is neither used up nor given back.
-        let held = ManuallyDrop::new(unsafe { Arc::from_raw(value) });
+        // SAFETY: forgotten, so its count is neither used up nor given back.
+        let held = ManuallyDrop::new(unsafe { self.held() }?);
         Some(Arc::clone(&held))
+    }
+
+    /// The handle whose count is held here.
+    ///
+    /// # Safety
+    ///
+    /// The caller forgets it, or nobody uses `self` again.
+    unsafe fn held(&self) -> Option<Arc<T>> {
+        let value = self.load();
+        // SAFETY: not null, so from `Arc::into_raw`, and unchanged since: a pointer made from a `&T` reaches neither the
+        // counts nor the allocation. Whose the count is, the caller answers for.
+        (!value.is_null()).then(|| unsafe { Arc::from_raw(value) })
+    }
+
+    #[inline(always)]
+    fn load(&self) -> *mut T {
+        // ORDERING: Acquire; partner: the compare_exchange in `get_or_make`, so that the value is seen whole.
+        self.value.load(Ordering::Acquire)
     }
 
     /// The value, and whether this call is the one that made it.
@@ -43,7 +58,7 @@ impl<T> OnceArc<T> {
             return (value, false);
         }
         let mine = Arc::into_raw(Arc::new(make())).cast_mut();
-        // ORDERING: Release on success; partner: the Acquire load in `get`. Acquire on failure; partner: the Release
+        // ORDERING: Release on success; partner: the Acquire load in `load`. Acquire on failure; partner: the Release
         // of the thread that won.
         match self.value.compare_exchange(ptr::null_mut(), mine, Ordering::Release, Ordering::Acquire) {
             // SAFETY: from `Arc::into_raw` just now; `self.value` holds its count until `self` is dropped.
@@ -60,9 +75,7 @@ impl<T> OnceArc<T> {
 
 impl<T> Drop for OnceArc<T> {
     fn drop(&mut self) {
-        if let Some(value) = self.get() {
-            // SAFETY: from `Arc::into_raw`; this gives back the one count that was held here, once.
-            drop(unsafe { Arc::from_raw(value) });
-        }
+        // SAFETY: this gives back the one count that was held here, once.
+        drop(unsafe { self.held() });
     }
 }

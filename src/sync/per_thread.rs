@@ -50,7 +50,8 @@ impl<T> PerThread<T> {
         }
         let first = 1 << slot.bucket();
         let mine = Box::into_raw((first..2 * first).map(make).collect::<Box<[T]>>());
-        // ORDERING: Release on success; partner: the Acquire load in `bucket`. Relaxed on failure: `entry` loads again.
+        // ORDERING: Release on success; partners: the Acquire loads in `entry` and `made`. Relaxed on failure: `entry` loads
+        // again.
         let swapped = self.buckets[slot.bucket()].compare_exchange(
             ptr::null_mut(),
             mine.cast(),
@@ -66,7 +67,8 @@ impl<T> PerThread<T> {
 
     /// Every entry, those of exited threads and of threads to come included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        (0..BUCKETS).filter_map(|bucket| self.bucket(bucket)).flatten()
+        // SAFETY: they live as long as `self`, and are only shared.
+        self.made().flat_map(|entries| unsafe { &*entries })
     }
 
     #[inline(always)]
@@ -80,25 +82,21 @@ impl<T> PerThread<T> {
         Some(unsafe { &*bucket.add(slot.offset()) })
     }
 
-    fn bucket(&self, bucket: usize) -> Option<&[T]> {
-        // ORDERING: Acquire; partner: the Release in `make`, so that the entries are seen whole.
-        let entries = self.buckets[bucket].load(Ordering::Acquire);
-        if entries.is_null() {
-            return None;
-        }
-        // SAFETY: bucket `b` has `2^b` entries, which live as long as `self` and are only shared.
-        Some(unsafe { std::slice::from_raw_parts(entries, 1 << bucket) })
+    /// The buckets that have been made, as `make` stored them.
+    fn made(&self) -> impl Iterator<Item = *mut [T]> {
+        self.buckets.iter().zip(0..).filter_map(|(bucket, index)| {
+            // ORDERING: Acquire; partner: the Release in `make`, so that the entries are seen whole.
+            let entries = bucket.load(Ordering::Acquire);
+            (!entries.is_null()).then(|| ptr::slice_from_raw_parts_mut(entries, 1 << index))
+        })
     }
 }
 
 impl<T> Drop for PerThread<T> {
     fn drop(&mut self) {
-        for bucket in 0..BUCKETS {
-            if let Some(entries) = self.bucket(bucket) {
-                let entries = ptr::from_ref(entries).cast_mut();
-                // SAFETY: from `Box::into_raw` in `make`, dropped once, here.
-                drop(unsafe { Box::from_raw(entries) });
-            }
+        for entries in self.made() {
+            // SAFETY: from `Box::into_raw` in `make`, dropped once, here.
+            drop(unsafe { Box::from_raw(entries) });
         }
     }
 }
