@@ -65,6 +65,11 @@
 //!   the process for the call does so on first use. For both build with `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, which
 //!   leaves the call out; or let the sandbox allow it.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
+//! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 that needs Linux with glibc: elsewhere std allocates there
+//!   with it in the middle of setting up a thread-local.
+//! - Where std makes thread-locals of keys (Android, OpenBSD, illumos, Windows with the gnu toolchain and others), a thread
+//!   runs its destructors in a few rounds. If one of the last round uses a pool, no other thread inherits the slot set that it
+//!   uses there.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
 //!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.
 //!

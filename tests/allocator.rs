@@ -75,26 +75,30 @@ thread_local! {
     static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
-/// Runs `f` unless calls are nested too deeply already.
+/// Runs the thread's hook, and `f` if pools are to be used, unless calls are nested too deeply already.
 fn inside<O>(f: impl FnOnce() -> Option<O>) -> Option<O> {
     let depth = NOW.get();
-    if depth >= DEPTH || ON.get() == 0 {
+    if depth >= DEPTH {
         return None;
     }
     NOW.set(depth + 1);
-    if depth > 0 {
-        NESTED.bump();
-    }
     if let (Some(hook), 0) = (HOOK.get(), depth) {
         hook();
+    }
+    let outcome = if ON.get() == 0 { None } else { with_token(depth, f) };
+    NOW.set(depth);
+    outcome
+}
+
+fn with_token<O>(depth: u8, f: impl FnOnce() -> Option<O>) -> Option<O> {
+    if depth > 0 {
+        NESTED.bump();
     }
     let mut token = TOKENS.get();
     *token += 1;
     drop(token);
     TOKEN_USES.bump();
-    let outcome = f();
-    NOW.set(depth);
-    outcome
+    f()
 }
 
 fn is_of_class(layout: Layout) -> bool {
@@ -294,6 +298,50 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
         OUTSIDE.get() > 0 && IN_SWEEP.get() > 0 && stats.spills > 0 && stats.refills + stats.steals > 0,
         "nothing was tested"
     );
+}
+
+static VISITED: Pool<usize, fn() -> usize> = Pool::with_settings(token as fn() -> usize, MANUAL);
+static VISITS: Count = Count::new();
+static KEPT_OUT: Count = Count::new();
+
+/// Another thread uses a pool for the first time, and ends: it takes a number and gives it back.
+fn let_another_thread_visit() {
+    let (leaving, left) = mpsc::channel();
+    let visitor = thread::spawn(move || {
+        drop(VISITED.try_get());
+        leaving.send(()).is_ok()
+    });
+    VISITS.bump();
+    // The deadline is for failures alone. No panic may leave the allocator.
+    if left.recv_timeout(Duration::from_secs(20)).is_err() || visitor.join().is_err() {
+        KEPT_OUT.bump();
+    }
+}
+
+/// A thread that allocates or frees while it takes its number keeps no other out that takes one or ends: an allocator may
+/// have a lock of its own, and use a pool under it. In a process of its own, as numbers are the process's.
+#[test]
+fn threads_come_and_go_while_another_allocates_for_its_number() {
+    if !alone("threads_come_and_go_while_another_allocates_for_its_number") {
+        return;
+    }
+    drop(VISITED.get());
+    let workers = [(); 14].map(|()| Worker::new());
+    // With the slot set of the eighth thread come those of the next seven, so that these allocate for their numbers alone.
+    let (settlers, newcomers) = workers.split_at(7);
+    for settler in settlers {
+        settler.run(|| drop(VISITED.try_get()));
+    }
+    for newcomer in newcomers {
+        newcomer.run(|| {
+            HOOK.set(Some(let_another_thread_visit));
+            drop(VISITED.try_get());
+            HOOK.set(None);
+        });
+    }
+    println!("{} visits", VISITS.get());
+    assert_eq!(KEPT_OUT.get(), 0, "a thread was kept out while another one allocated or freed");
+    assert!(VISITS.get() > 0, "nothing was tested");
 }
 
 static FULL: Pool<usize, fn() -> usize> = Pool::with_settings(token as fn() -> usize, MANUAL.private_slots(4));

@@ -50,6 +50,42 @@ fn a_thread_inherits_from_the_one_before() {
     assert_eq!((ledger.made(), pool.idle()), (4, 4));
 }
 
+/// Uses the pool when its thread exits.
+struct Late(Arc<CountedPool>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        burst(&self.0, 4);
+    }
+}
+
+/// The same where the threads' last destructors use the pool too: what a thread takes to do so it gives back, so that all
+/// together keep no more than one thread and its destructors.
+#[test]
+fn a_thread_inherits_from_the_last_destructors_of_the_one_before() {
+    thread_local! {
+        static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+    }
+    if !alone("a_thread_inherits_from_the_last_destructors_of_the_one_before") {
+        return;
+    }
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    for _ in 0..1000 {
+        let pool = Arc::clone(&pool);
+        // Where thread-locals are keys, they may be dropped in the order in which they were first used. The pool looks for the
+        // thread's number before it makes an item, and takes one when that comes back.
+        let exited = thread::spawn(move || {
+            let guard = pool.get();
+            LATE.set(Some(Late(Arc::clone(&pool))));
+            drop(guard);
+            burst(&pool, 4);
+        });
+        exited.join().expect("no panic in a destructor");
+    }
+    let made = ledger.made();
+    assert!(made <= 8 && pool.idle() == made, "{made} items were made for one thread at a time");
+}
+
 /// What a thread takes with it to its end: guards and pools.
 struct Luggage {
     guard: Pooled<'static, common::Counted, Maker>,

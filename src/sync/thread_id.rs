@@ -3,6 +3,12 @@
 //! A thread gets its number on its first call of [`enroll`] and gives it back in a thread-local destructor. The next
 //! thread to get it inherits what is kept under it. From then on, in later destructors of the same thread, there is no
 //! number, and there is no new one.
+//!
+//! So it is where std has the system's thread-locals. Elsewhere (Android, OpenBSD, illumos, Windows with the gnu toolchain
+//! and others) it makes each of a key with a destructor. Such a thread-local is new again when it is used after its
+//! destructor, and destructors run in a few rounds, for as long as there are new ones. There a thread that is ending may take
+//! another number, and gives it back in the same round or the next; what it takes in the last round is lost. It never uses a
+//! number that isn't its own just then.
 
 /// A thread's number in the form in which tables are indexed by it: entry `offset` of bucket `bucket`, where bucket `b`
 /// has `2^b` entries. Packed into one word, so that reading it is one load.
@@ -48,47 +54,45 @@ impl Slot {
     }
 }
 
-/// The numbers that are not in use.
+/// A thread's number, in the box that links it to the others while it is free.
+struct Number {
+    id: usize,
+    next: Option<Box<Number>>,
+}
+
+impl Number {
+    fn new(id: usize) -> Box<Self> {
+        Box::new(Self { id, next: None })
+    }
+}
+
+/// The numbers that are not in use. Nothing is allocated or freed here, under the lock: an allocator may have a lock of its
+/// own and use a pool under it.
 struct Ids {
-    /// Every number from here on was never used.
+    /// Every number from here on was never used, and has no box yet.
     fresh: usize,
     /// The others; the last one given back is the first one used again.
-    free: Vec<usize>,
+    free: Option<Box<Number>>,
 }
 
 impl Ids {
     const fn new() -> Self {
-        Self { fresh: 0, free: Vec::new() }
+        Self { fresh: 0, free: None }
     }
 
-    /// A number, or `None` if there has to be more room first, so that giving back never allocates.
-    fn take(&mut self) -> Option<usize> {
-        if let Some(id) = self.free.pop() {
-            return Some(id);
-        }
-        if self.fresh == self.free.capacity() {
-            return None;
-        }
-        self.fresh += 1;
-        Some(self.fresh - 1)
+    /// A free number, or as an error a fresh one, for `Number::new` when the lock has been released.
+    fn take(&mut self) -> Result<Box<Number>, usize> {
+        let Some(mut number) = self.free.take() else {
+            self.fresh += 1;
+            return Err(self.fresh - 1);
+        };
+        self.free = number.next.take();
+        Ok(number)
     }
 
-    /// How much room there should be next.
-    fn wanted(&self) -> usize {
-        (2 * self.fresh).max(8)
-    }
-
-    /// Takes over a larger list, if it still is larger; returns the one that is no longer needed.
-    fn grow(&mut self, mut larger: Vec<usize>) -> Vec<usize> {
-        if larger.capacity() > self.free.capacity() {
-            larger.append(&mut self.free);
-            std::mem::swap(&mut larger, &mut self.free);
-        }
-        larger
-    }
-
-    fn give_back(&mut self, id: usize) {
-        self.free.push(id);
+    fn give_back(&mut self, mut number: Box<Number>) {
+        number.next = self.free.take();
+        self.free = Some(number);
     }
 }
 
@@ -103,26 +107,27 @@ mod real {
     use std::cell::Cell;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    use super::{Ids, Slot};
+    use super::{Ids, Number, Slot};
 
     /// Held for a few instructions, when a thread first uses a pool and when it ends.
     static IDS: Mutex<Ids> = Mutex::new(Ids::new());
 
     thread_local! {
-        /// Has no destructor, and so can be read for as long as the thread lives.
+        /// Needs no drop, and so can be read for as long as the thread lives. Where it is made of a key it can't be read in its
+        /// destructor, which may come before the lease's, and is `NONE` after it.
         static SLOT: Cell<Slot> = const { Cell::new(Slot::NONE) };
         static LEASE: Lease = const { Lease(Cell::new(None)) };
     }
 
     /// Gives the number back when the thread ends.
-    struct Lease(Cell<Option<usize>>);
+    struct Lease(Cell<Option<Box<Number>>>);
 
     impl Drop for Lease {
         fn drop(&mut self) {
             // First this: from here on the thread finds nothing, so the next one to get the number has it alone.
-            SLOT.set(Slot::GONE);
-            if let Some(id) = self.0.take() {
-                ids().give_back(id);
+            _ = SLOT.try_with(|slot| slot.set(Slot::GONE));
+            if let Some(number) = self.0.take() {
+                ids().give_back(number);
             }
         }
     }
@@ -132,31 +137,22 @@ mod real {
         IDS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number for this thread. Allocates and frees only while the lock isn't held: an allocator may have a lock of its
-    /// own and use a pool under it.
-    fn take() -> usize {
-        loop {
-            let mut held = ids();
-            if let Some(id) = held.take() {
-                return id;
-            }
-            let wanted = held.wanted();
-            drop(held);
-            let larger = Vec::with_capacity(wanted);
-            drop(ids().grow(larger));
-        }
+    fn take() -> Box<Number> {
+        // The lock is released at the end of this statement.
+        let taken = ids().take();
+        taken.unwrap_or_else(Number::new)
     }
 
     /// The calling thread's slot, or one that finds nothing.
     #[inline(always)]
     pub(crate) fn current() -> Slot {
-        SLOT.get()
+        SLOT.try_with(Cell::get).unwrap_or(Slot::GONE)
     }
 
     /// The calling thread's slot, with a number taken if need be. `None` when the thread is ending, and inside another
     /// call of this function.
     pub(crate) fn enroll() -> Option<Slot> {
-        match SLOT.get() {
+        match current() {
             Slot::NONE => {}
             Slot::COMING | Slot::GONE => return None,
             enrolled => return Some(enrolled),
@@ -165,9 +161,11 @@ mod real {
         // Registering the lease's destructor is what may fail or allocate, so it comes before the number.
         let slot = LEASE
             .try_with(|lease| {
-                let id = take();
-                lease.0.set(Some(id));
-                Slot::of(id)
+                // There is one already if only the slot is new again.
+                let number = lease.0.take().unwrap_or_else(take);
+                let slot = Slot::of(number.id);
+                lease.0.set(Some(number));
+                slot
             })
             .ok();
         SLOT.set(slot.unwrap_or(Slot::GONE));
@@ -180,7 +178,7 @@ mod real {
 mod model {
     use loom::sync::{Arc, Mutex};
 
-    use super::{Ids, LAST, Slot};
+    use super::{Ids, LAST, Number, Slot};
     use crate::sync::static_per_execution;
 
     static_per_execution! {
@@ -192,28 +190,27 @@ mod model {
     }
 
     struct Lease {
-        id: usize,
+        number: Option<Box<Number>>,
+        slot: Slot,
         ids: Arc<Mutex<Ids>>,
     }
 
     impl Lease {
         fn take() -> Self {
             let ids = Arc::clone(&IDS);
-            let mut held = ids.lock().unwrap();
-            let id = held.take().unwrap_or_else(|| {
-                let larger = Vec::with_capacity(held.wanted());
-                held.grow(larger);
-                held.take().unwrap()
-            });
-            drop(held);
-            assert!(Slot::of(id).bucket() < LAST, "more threads with numbers than a model has room for");
-            Self { id, ids }
+            let taken = ids.lock().unwrap().take();
+            let number = taken.unwrap_or_else(Number::new);
+            let slot = Slot::of(number.id);
+            assert!(slot.bucket() < LAST, "more threads with numbers than a model has room for");
+            Self { number: Some(number), slot, ids }
         }
     }
 
     impl Drop for Lease {
         fn drop(&mut self) {
-            self.ids.lock().unwrap().give_back(self.id);
+            if let Some(number) = self.number.take() {
+                self.ids.lock().unwrap().give_back(number);
+            }
         }
     }
 
@@ -222,6 +219,6 @@ mod model {
     }
 
     pub(crate) fn enroll() -> Option<Slot> {
-        LEASE.try_with(|lease| Slot::of(lease.id)).ok()
+        LEASE.try_with(|lease| lease.slot).ok()
     }
 }
