@@ -180,7 +180,7 @@ fn a_buffer_that_grew_is_found_again() {
             BufferPool::with_settings(Settings::new().manual()),
             BufferPool::with_settings(Settings::new().private_bytes(0).manual()),
         ] {
-            (0..times).for_each(|_| pool.get(asked).resize(filled, 1));
+            (0..times).for_each(|_| pool.get(asked).reserve(filled));
             assert_eq!(sum(&pool, |stats| stats.created), 1, "get({asked}), then {filled} bytes");
             assert!(pool.idle_bytes() <= filled.next_power_of_two(), "get({asked}), then {filled} bytes");
             pool.get(asked).reserve(2 << 20);

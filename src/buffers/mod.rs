@@ -243,7 +243,7 @@ impl BufferPool {
 
     /// Makes `n` buffers with a capacity of at least `min_capacity` and puts them where every thread finds them. Returns
     /// how many of them were kept: fewer than `n` if [`max_idle_bytes`](Settings::max_idle_bytes) left no room, none if
-    /// they would be over the largest class.
+    /// they would be over the largest class. They make way for larger ones as any that are idle.
     ///
     /// ```
     /// use ebbtide::BufferPool;
