@@ -73,6 +73,8 @@ pub enum Note {
     /// The thread is in a claim of a slot set.
     Claims(u8),
     Ends(u8),
+    /// A sweep ends this epoch.
+    Advances(Value),
     /// There is no room for so many.
     Rejected,
     Freed(u8),
@@ -862,6 +864,7 @@ impl Thread<'_> {
             self.release(took)?;
         }
         if purpose == Purpose::Advance {
+            self.note(Note::Advances(epoch))?;
             self.store(Epoch, epoch + 1, Relaxed)?;
         }
         for Taken { young, victims, stash } in std::mem::take(&mut self.sweep().collected) {

@@ -224,6 +224,7 @@ pub fn all() -> Vec<Scenario> {
             .sweep(&[SWEEP]),
         new("pop | sweep of two slot sets").small().set(0, 1).set(0, 1).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("pop | pop | clear of both").set(0, 1).set(0, 1).owner(0, 0, &[Get]).owner(1, 0, &[Get]).sweep(&[CLEAR]),
+        new("sweep of nothing | sweep of nothing").small().sweep(&[SWEEP]).sweep(&[SWEEP]),
         new("sweep | sweep").small().set(0, 1).sweep(&[SWEEP]).sweep(&[SWEEP]),
         new("pop, spill where there is little room | sweep")
             .small()

@@ -8,7 +8,7 @@ use crate::machine::Cell::*;
 use crate::machine::{ARRAYS, Cell, ITEMS, Machine, Memory, Order, SETS, Value};
 use crate::mutants::Mutant;
 use crate::protocol::{ASKED, Access, CLAIMED, Local, Note, Op, PLACE, Thread, list};
-use crate::scenarios::Scenario;
+use crate::scenarios::{EPOCH, Scenario};
 
 /// What is explored.
 pub struct Program<'a> {
@@ -29,6 +29,8 @@ struct State {
     threads: Vec<Progress>,
     items: [Item; ITEMS],
     arrays: [Holder; ARRAYS],
+    /// The one that no sweep has ended.
+    epoch: Value,
     /// Who is in a claim.
     claims: [Option<usize>; SETS],
 }
@@ -136,6 +138,7 @@ impl Program<'_> {
                 .collect(),
             items: [nowhere; ITEMS],
             arrays: [Holder::Nobody; ARRAYS],
+            epoch: EPOCH,
             claims: [None; SETS],
         };
         for &(item, put_in) in &self.scenario.items {
@@ -349,6 +352,8 @@ impl Program<'_> {
                 }
             }
             Note::Ends(set) => state.claims[set as usize] = None,
+            Note::Advances(epoch) if epoch != state.epoch => return Err(format!("epoch {epoch} has ended before")),
+            Note::Advances(epoch) => state.epoch = epoch + 1,
             Note::Rejected if enough => return Err("items are dropped though there is room for all".into()),
             Note::Rejected => {}
             Note::Wild(what) => return Err(what.into()),
