@@ -41,11 +41,12 @@ fn main() -> ExitCode {
         return ExitCode::from(if word == "--help" { 0 } else { 2 });
     }
     let scenarios = scenarios::all();
-    let small: Vec<_> = scenarios.iter().filter(|scenario| scenario.small).collect();
+    let mut small: Vec<_> = scenarios.iter().filter(|scenario| scenario.small).collect();
+    small.sort_by_key(|scenario| scenario.threads.iter().map(|script| script.ops.len()).sum::<usize>());
     let mut jobs = Vec::new();
     for (mutant, shown, what) in mutants::ALL {
         let chosen = everything || mutants::BARRIERS.contains(mutant);
-        let on = if *shown == Shown::Tso { &[Machine::Tso, Machine::Weak(2)][..] } else { &[Machine::Weak(2)] };
+        let on = if *shown == Shown::Tso { &[Machine::Tso, Machine::Weak(3)][..] } else { &[Machine::Weak(3)] };
         let seen = !matches!(shown, Shown::Not(_));
         jobs.extend(on.iter().filter(|_| chosen).map(|&machine| Job::Broken(*mutant, what, machine, seen)));
     }

@@ -323,8 +323,7 @@ impl Thread<'_> {
         let spare_len = self.load(SpareLen(set), Relaxed)? + self.load(Victims(set), Relaxed)?;
         if reserve && !self.reserve(top - floor + spare_len)? {
             self.note(Note::Ends(set))?;
-            let mark = if self.is(Mutant::AskedAgain) { ASKED } else { 0 };
-            self.store(Floor(set), self.open_at(floor) | mark, Release)?;
+            self.store(Floor(set), self.open_at(floor), Release)?;
             return Ok(None);
         }
         let left = if self.is(Mutant::TopReadTwice) { self.load(Top(set), acquire)?.max(floor) } else { top };

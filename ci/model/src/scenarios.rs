@@ -191,6 +191,7 @@ pub fn all() -> Vec<Scenario> {
         new("spill | sweep").small().set(0, 2).spare(1, false).owner(0, 1, &[Put]).sweep(&[SWEEP]),
         new("spill, pop | sweep").set(0, 2).owner(0, 1, &[Put, Get]).sweep(&[SWEEP]),
         new("spill from the stash | sweep").small().set(0, 2).stash().owner(0, 1, &[Put]).sweep(&[SWEEP]),
+        new("swap | sweep").small().set(0, 0).spare(1, false).owner(0, 0, &[Get]).sweep(&[SWEEP]),
         new("swap, pop | sweep").set(0, 1).spare(1, false).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("refill, pop | sweep").small().set(0, 0).batch(2, EPOCH).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("refill, push above a floor | sweep").set(1, 0).batch(2, EPOCH).owner(0, 1, &[Get, Put]).sweep(&[SWEEP]),

@@ -72,16 +72,16 @@ impl Program<'_> {
     pub fn explore(&self) -> Outcome {
         let first = self.first();
         let mut seen = HashMap::from([(fingerprint(&first), (0, 0))]);
-        let mut queue = VecDeque::from([first]);
-        while let Some(state) = queue.pop_front() {
-            let from = fingerprint(&state);
+        let mut queue = VecDeque::from([(fingerprint(&first), first)]);
+        while let Some((from, state)) = queue.pop_front() {
             let (mut choice, mut wrong) = (0, None);
             self.successors(&state, &mut |_, next| {
                 choice += 1;
                 match next {
                     Ok(next) => {
-                        seen.entry(fingerprint(&next)).or_insert_with(|| {
-                            queue.push_back(next);
+                        let fingerprint = fingerprint(&next);
+                        seen.entry(fingerprint).or_insert_with(|| {
+                            queue.push_back((fingerprint, next));
                             (from, choice)
                         });
                     }
