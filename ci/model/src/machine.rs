@@ -303,7 +303,7 @@ impl Memory {
         !others.into_iter().any(pending) && !self.cpus[cpu].window.iter().any(|&(of, old)| of == cell && old.is_some())
     }
 
-    /// Whether a store by this CPU to a cell that no other looks at may as well be there at once.
+    /// Whether this CPU has a store to the cell in its buffer.
     pub fn has_pending(&self, cpu: usize, cell: Cell) -> bool {
         self.own(cpu, cell).is_some()
     }

@@ -22,8 +22,9 @@ use search::Program;
 const USAGE: &str = "\
 usage: ci/model/run [--all] [WORD]
 
-Without --all: the small scenarios, and the three mutants of the barrier pair (a minute at most on two CPUs).
-With it: every scenario, on the weak machine with more loads done early, and every mutant (half an hour).\nWith WORD: only those with that word in their name.";
+Without --all: the small scenarios, and the three mutants of the barriers (32 s of CPU time on a busy machine).
+With it: every scenario, on the weak machine with more loads done early, and every mutant (many times as much).
+With WORD: only those with that word in their name.";
 
 /// A scenario that must have nothing wrong, or a mutant that some scenario must find wrong.
 enum Job<'a> {

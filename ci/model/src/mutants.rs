@@ -40,8 +40,8 @@ mutants! {
     CloseIgnoresClaim, Tso, "a sweep asks though the owner is inside a claim";
     NotReopened, Tso, "a sweep whose barrier failed leaves its mark";
     ReopenRelaxed, Not("a read-modify-write hands on what the Release before it did"), "a sweep reopens with Relaxed";
-    TakeLoadRelaxed, Not("the epoch is stored after the load in any case: no CPU stores what it may not have to"), "take looks for ASKED with Relaxed";
-    TakeRelaxed, Weak, "take claims with Relaxed";
+    TakeLoadRelaxed, Not("the store of the epoch depends on it, and no CPU stores before it knows that it has to"), "take looks for ASKED with Relaxed";
+    TakeRelaxed, Not("the load before it acquires, and the store that ends the claim releases"), "take claims with Relaxed";
     TakeByStore, Tso, "take doesn't look whether the other side came first";
     TakeTopRelaxed, Weak, "take loads top with Relaxed";
     TopReadTwice, Tso, "take reads top once for the items and once for the new floor";
