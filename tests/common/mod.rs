@@ -268,7 +268,12 @@ impl Drop for Worker {
 /// Waits until `condition` holds. The deadline is for liveness alone: so long that only a hang misses it.
 #[track_caller]
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    assert!(holds_within(Duration::from_secs(30), &mut condition), "waited in vain until {what}");
+    assert!(holds_within(Duration::from_secs(30) * patience(), &mut condition), "waited in vain until {what}");
+}
+
+/// How many times as long as usual to wait: where a CPU is emulated everything takes longer.
+fn patience() -> u32 {
+    std::env::var("EBBTIDE_PATIENCE").map_or(1, |times| times.parse().expect("a number"))
 }
 
 /// Whether `condition` comes to hold within `time`.
@@ -352,7 +357,7 @@ pub(crate) fn finish(command: &mut Command) -> (ExitStatus, String) {
     let readers =
         [reader(child.stdout.take().expect("it is piped")), reader(child.stderr.take().expect("it is piped"))];
     let mut status = None;
-    let ended = holds_within(Duration::from_secs(60), || {
+    let ended = holds_within(Duration::from_secs(60) * patience(), || {
         status = child.try_wait().expect("it is ours to wait for");
         status.is_some()
     });
