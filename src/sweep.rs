@@ -80,7 +80,7 @@ pub(crate) struct Condemned<T> {
     batches: Vec<Batch<T>>,
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
-    swept: Swept,
+    pub(crate) swept: Swept,
     watch: Watch,
 }
 
@@ -206,10 +206,6 @@ fn spare<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> us
 }
 
 impl<T> Condemned<T> {
-    pub(crate) fn swept(&self) -> Swept {
-        self.swept
-    }
-
     /// Drops every item and tells of it; returns the first panic, of an item's `Drop` or of who was told.
     pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
         let mut first = None;

@@ -102,16 +102,11 @@ impl<T> After<T> {
 /// What a sweep decided to drop.
 pub(crate) struct Condemned<T> {
     after: After<T>,
-    swept: Swept,
+    pub(crate) swept: Swept,
     watch: Watch,
 }
 
 impl<T> Condemned<T> {
-    /// Whether there is anything to drop.
-    pub(crate) fn drops(&self) -> bool {
-        !self.after.doomed.is_empty()
-    }
-
     /// Drops it, as in [`After::settle`], and tells of the sweep; returns the first panic.
     pub(crate) fn drop_items<P: Deref<Target = Places<T>>>(
         self,

@@ -83,7 +83,7 @@ impl<T: Send + 'static> Pass for StorePass<T> {
         let condemned = sweep.map(Sweep::finish);
         // The pool was dropped meanwhile if this is the last share of it, and leaves its items to this.
         let left = Arc::into_inner(store).map(Box::new);
-        let drops = left.is_some() || condemned.as_ref().is_some_and(|condemned| condemned.swept().dropped > 0);
+        let drops = left.is_some() || condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
         let work = move || {
             let (swept, mut first) = condemned.map(|condemned| condemned.drop_items()).unwrap_or_default();
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
@@ -122,7 +122,7 @@ mod bounded {
             let condemned = places.condemn(Purpose::Advance);
             // As above.
             let left = Arc::into_inner(places).map(Box::new);
-            let drops = left.is_some() || condemned.drops();
+            let drops = left.is_some() || condemned.swept.dropped > 0;
             let places = pool.clone();
             let work = move || {
                 // Shared anew for each place, and only as long as it takes to give it free.
