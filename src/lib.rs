@@ -54,16 +54,10 @@
 //!
 //! # Limits
 //!
-//! - Not for signal handlers. In a child after `fork` of a program with threads only `exec` is supported.
-//! - A child after `fork` that goes on without `exec` has no janitor: nothing is swept there but by [`Pool::advance`] and
-//!   [`advance_all`], which it can call now and then. That needs a parent in which no other thread used a pool while it forked, nor
-//!   the janitor swept: what they held stays held in the child. A program that forks before it uses pools has no such limits.
-//! - On Linux and Android sweeps use the system call `membarrier`, if the first use of a pool finds that the process may. A
-//!   sandbox may forbid it by an error or by SIGSYS; each `get` then pays for an atomic read-modify-write instead. A process
-//!   that enters such a sandbox later has found out too soon: with an error, sweeps leave private slots alone
-//!   ([`Stats::failed_barriers`]); with SIGSYS, the next sweep ends the process, unless there is a handler. And one that ends
-//!   the process for the call does so on first use. For both build with `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, which
-//!   leaves the call out; or let the sandbox allow it.
+//! - Not for signal handlers.
+//! - A child after `fork` has no janitor: nothing is swept there but by [`Pool::advance`] and [`advance_all`], which it can
+//!   call now and then. What another thread of the parent, the janitor included, held at that moment stays held in the child.
+//!   So where other threads may use pools during a `fork`, only `exec` is supported in the child.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 that needs Linux with glibc: elsewhere std allocates there
 //!   with it in the middle of setting up a thread-local.
@@ -72,6 +66,24 @@
 //!   uses there.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
 //!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.
+//!
+//! # In a sandbox
+//!
+//! On Linux and Android a sweep reaches the private slots of other threads by the system call `membarrier`. The first use of
+//! any pool finds out whether the process may make it. What happens depends on how a filter of system calls answers:
+//!
+//! | the answer | at the first use of a pool | later, if the process enters the sandbox after that |
+//! | --- | --- | --- |
+//! | an error | each `get` pays for an atomic read-modify-write | sweeps leave private slots alone and count it in [`Stats::failed_barriers`] |
+//! | SIGSYS | the same | the next sweep ends the process, unless the program has a handler |
+//! | the end of the process | the process ends | the next sweep ends the process |
+//!
+//! Where that isn't good enough, let the sandbox allow the call, or build with
+//! `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, which leaves it out.
+//!
+//! The first use of a pool whose epochs come by time starts a thread. Where that is an error, pools work and only
+//! [`Pool::advance`] and [`advance_all`] sweep them. Where it ends the process, use [manual](Settings::manual) epochs. The
+//! first batch that leaves private slots asks how many CPUs there are, for which std reads files.
 //!
 //! # Features
 //!
@@ -96,8 +108,9 @@
 //! loom = "0.7"
 //! ```
 //!
-//! Constructors are not `const` then, there is no janitor, and a pool is to be made inside the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a
-//! thread of its own with `loom::thread::Builder::stack_size`.
+//! Constructors are not `const` then, there is no janitor, and a pool is to be made inside the model. If loom's first
+//! thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a thread of its own with
+//! `loom::thread::Builder::stack_size`.
 
 mod array;
 mod batch;
