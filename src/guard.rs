@@ -17,8 +17,9 @@ use crate::recycle::Recycle;
 /// for `T: Send` and `R: Sync`, as the recycler runs where it is dropped, and `Sync` for `T: Sync`. Forgetting it leaks
 /// the item and does no other harm.
 ///
-/// It is [`AsRef`], [`AsMut`], [`Extend`], [`Write`](std::io::Write) and so on as its item is, so that code written for a `T`
-/// takes a guard. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
+/// It implements [`AsRef`], [`AsMut`], [`Extend`], [`IntoIterator`] by reference, [`io::Write`](std::io::Write),
+/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug) and [`Display`](std::fmt::Display) where its item does. For any
+/// other trait pass `&*guard` or `&mut *guard`. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
 ///
 /// ```
 /// use ebbtide::Pool;
@@ -124,7 +125,7 @@ impl<T, R: Recycle<T>> OwnedPooled<T, R> {
     }
 }
 
-/// What a guard can do: what its item can, so that code written for the item's type compiles unchanged.
+/// What a guard can do of what its item can.
 macro_rules! guard {
     ([$($generics:tt)*] $guard:ty) => {
         impl<$($generics)*> Deref for $guard {

@@ -37,53 +37,61 @@
 //! nothing at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
 //! not been used since the sweep before, and makes all the rest, private slots of idle and exited threads included, the
 //! next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds unless [`Settings::every`] says
-//! otherwise, and is dropped by the janitor, one background thread for the whole process.
+//! otherwise, and is dropped by the janitor, one background thread for the whole process. A `Drop` that takes long delays the
+//! sweeps of its own pool alone; meanwhile the process has one thread more for each such pool. [`Pool::advance`],
+//! [`Pool::clear`] and [`advance_all`] drop on the thread that calls them.
 //!
 //! # What may wait
 //!
-//! `get`, `put` and sweeps take no lock, and a private slot is reached with no atomic read-modify-write. Three things
+//! `get`, `put` and sweeps take no lock. On Linux, Android and Windows a private slot is reached without an atomic
+//! read-modify-write. Three things
 //! can make a thread wait for another one:
 //!
 //! - A batch for which a shard's rack has no place, which takes more than 128 of them, lies in a
 //!   [`crossbeam_queue::SegQueue`], and so does every item that isn't private in a pool without private slots. A thread
 //!   that is stopped in the middle of a push or pop there can make another one, at the same queue, wait until it runs again.
 //! - A thread's first use of any pool, and its end, hold a lock for a few instructions, to take and give back a number;
-//!   and a pool's first use holds the janitor's, to be added to its list. On Linux and Android the first use of any pool in the
-//!   process holds one for some system calls, to find out about `membarrier`.
+//!   and a pool's first use holds the janitor's, to be added to its list. On Linux and Android the first use of a [`Pool`] or
+//!   [`BufferPool`] in the process holds one for some system calls, to find out about `membarrier`.
 //! - The global allocator, where an item, an array or a queue's next block has to be made.
 //!
 //! # Limits
 //!
 //! - Not for signal handlers.
-//! - A child after `fork` has no janitor: nothing is swept there but by [`Pool::advance`] and [`advance_all`], which it can
-//!   call now and then. What another thread of the parent, the janitor included, held at that moment stays held in the child.
-//!   So where other threads may use pools during a `fork`, only `exec` is supported in the child.
+//! - A child after `fork` has no janitor, and what the parent's other threads held at that moment, the janitor included,
+//!   stays held: a lock, or a pool that is being swept, whose `advance` does nothing then. Where the parent's only thread
+//!   used pools with [manual](Settings::manual) epochs alone, the child may go on with them. Where it used a timed pool, the
+//!   child sweeps by [`Pool::advance`]; [`advance_all`] works too, unless the janitor held its lock. Where other threads use
+//!   pools, only `exec` is supported in the child.
 //! - An item that is forgotten with [`std::mem::forget`] is leaked; one in a `static` pool is not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 that needs Linux with glibc: elsewhere std allocates there
 //!   with it in the middle of setting up a thread-local.
 //! - Where std makes thread-locals of keys (Android, OpenBSD, illumos, Windows with the gnu toolchain and others), a thread
-//!   runs its destructors in a few rounds. If one of the last round uses a pool, no other thread inherits the slot set that it
-//!   uses there.
+//!   runs its destructors in a few rounds. The slot set that a destructor of the last round uses is not used again.
 //! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
-//!   [`advance_all`]. So it is on `wasm32-unknown-unknown`, where a sweep has no clock for the feature `tracing` either.
+//!   [`advance_all`]. On `wasm32-unknown-unknown` it never can, and there is no clock for the feature `tracing`.
 //!
 //! # In a sandbox
 //!
 //! On Linux and Android a sweep reaches the private slots of other threads by the system call `membarrier`. The first use of
-//! any pool finds out whether the process may make it. What happens depends on how a filter of system calls answers:
+//! any [`Pool`] or [`BufferPool`] finds out whether it may be made; a `BoundedPool` needs it never. What happens depends on how
+//! the filter of system calls answers:
 //!
-//! | the answer | at the first use of a pool | later, if the process enters the sandbox after that |
+//! | the answer | at the first use | to a later sweep or `clear` that finds items in private slots |
 //! | --- | --- | --- |
-//! | an error | each `get` pays for an atomic read-modify-write | sweeps leave private slots alone and count it in [`Stats::failed_barriers`] |
-//! | SIGSYS | the same | the next sweep ends the process, unless the program has a handler |
-//! | the end of the process | the process ends | the next sweep ends the process |
+//! | an error | each `get` costs an atomic read-modify-write | private slots are left alone, and it counts in [`Stats::failed_barriers`] |
+//! | SIGSYS | the same | the process ends, unless the program has a handler |
+//! | the end of the process | the process ends | the process ends |
 //!
-//! Where that isn't good enough, let the sandbox allow the call, or build with
-//! `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, which leaves it out.
+//! A filter holds for the thread that installs it and for those that it starts. The janitor runs outside of one that is
+//! installed after its start, unless that is for all threads (`SECCOMP_FILTER_FLAG_TSYNC`).
 //!
-//! The first use of a pool whose epochs come by time starts a thread. Where that is an error, pools work and only
-//! [`Pool::advance`] and [`advance_all`] sweep them. Where it ends the process, use [manual](Settings::manual) epochs. The
-//! first batch that leaves private slots asks how many CPUs there are, for which std reads files.
+//! To make no such call, build the program with `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, or with the same under `[build]
+//! rustflags` in its `.cargo/config.toml`. Each `get` then costs an atomic read-modify-write.
+//!
+//! The first use of a pool whose epochs come by time also starts a thread. If that is an error, pools work, and only
+//! [`Pool::advance`] and [`advance_all`] sweep them. If it ends the process, use [manual](Settings::manual) epochs. And the
+//! first batch that leaves private slots asks std for the number of CPUs, for which it reads files.
 //!
 //! # Features
 //!
@@ -103,14 +111,17 @@
 //! are such models asks for the feature where it asks for loom:
 //!
 //! ```toml
+//! [dependencies]
+//! ebbtide = "0.1"
+//!
 //! [target.'cfg(loom)'.dev-dependencies]
 //! ebbtide = { version = "0.1", features = ["loom"] }
 //! loom = "0.7"
 //! ```
 //!
-//! Constructors are not `const` then, there is no janitor, and a pool is to be made inside the model. If loom's first
-//! thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a thread of its own with
-//! `loom::thread::Builder::stack_size`.
+//! Constructors are not `const` then, so a pool can't be in a `static`; there is no janitor; and a pool is to be made inside
+//! the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a thread of
+//! its own with `loom::thread::Builder::stack_size`.
 
 mod array;
 mod batch;

@@ -37,7 +37,7 @@ pub struct Stats {
     pub rejected: usize,
     /// Sweeps that ran.
     pub sweeps: usize,
-    /// Items that sweeps and `clear` dropped.
+    /// Items that sweeps, `clear` and `close` dropped.
     pub dropped: usize,
     /// Slot sets that a sweep left alone because their owner was inside an operation; the next sweep takes them.
     pub left_busy: usize,

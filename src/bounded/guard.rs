@@ -18,8 +18,9 @@ use crate::item::{Contained, Item};
 /// for `T: Send` and `R: Sync`, as the recycler runs where it is dropped, and `Sync` for `T: Sync` and `R: Sync`.
 /// Forgetting it leaks the item and its place: the pool has one less from then on.
 ///
-/// It is [`AsRef`], [`AsMut`], [`Extend`], [`Write`](std::io::Write) and so on as its item is, so that code written for a `T`
-/// takes a guard. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
+/// It implements [`AsRef`], [`AsMut`], [`Extend`], [`IntoIterator`] by reference, [`io::Write`](std::io::Write),
+/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug) and [`Display`](std::fmt::Display) where its item does. For any
+/// other trait pass `&*guard` or `&mut *guard`. It is [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is.
 ///
 /// ```
 /// use ebbtide::{BoundedPool, bounded::GetError};

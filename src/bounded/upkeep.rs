@@ -81,6 +81,9 @@ impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Closes the pool for good. Whoever waits or comes later gets [`GetError::Closed`](super::GetError::Closed); idle items
     /// are dropped, and those in use are when they come back. One that is being made just now is still handed out.
     ///
+    /// It doesn't wait for items in use, nor for those that a sweep drops. From then on nothing is idle, and
+    /// [`in_use`](Self::in_use) is 0 once the pool's last item is gone. A forgotten guard counts for ever.
+    ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///

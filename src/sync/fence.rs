@@ -80,7 +80,10 @@ pub(crate) fn pair() -> Pair {
     if chosen == Pair::Asymmetric as u8 { Pair::Asymmetric } else { Pair::Symmetric }
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(any(all(loom, feature = "loom"), miri, ebbtide_no_membarrier))))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(any(all(loom, feature = "loom"), miri, ebbtide_no_membarrier))
+))]
 #[path = "membarrier.rs"]
 mod system;
 
@@ -106,7 +109,10 @@ mod system {
 }
 
 /// There is nothing to register for, so both sides use fences.
-#[cfg(all(not(all(loom, feature = "loom")), any(miri, ebbtide_no_membarrier, not(any(target_os = "linux", target_os = "android", windows)))))]
+#[cfg(all(
+    not(all(loom, feature = "loom")),
+    any(miri, ebbtide_no_membarrier, not(any(target_os = "linux", target_os = "android", windows)))
+))]
 mod system {
     pub(super) fn register() -> bool {
         false
