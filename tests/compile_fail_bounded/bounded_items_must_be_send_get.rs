@@ -1,4 +1,4 @@
-//~ E0599 doesn't satisfy `Rc<u8>: Send`
+//~ E0599 `Rc<u8>: Send`
 use std::rc::Rc; //~ instead: use std::sync::Arc as Rc;
 
 pub fn take(pool: &ebbtide::BoundedPool<Rc<u8>, fn() -> Rc<u8>>) {
