@@ -3,8 +3,9 @@
 //! The registry holds pools weakly and is behind a lock. Nothing is allocated, freed or dropped while that is held, since an
 //! allocator or an item's `Drop` may use a pool for the first time, which comes here.
 //!
-//! An item's `Drop` may take as long as it likes, and must not keep other pools from being swept. So when there is anything to
-//! drop, the thread first starts another one, which is the janitor from then on, and ends when it has dropped it all.
+//! An item's `Drop` may take as long as it likes, and must not keep other pools from being swept. So the janitor only sweeps,
+//! and leaves what there is to drop to a second thread, the dropper. Both are started at once, so that a program which enters a
+//! sandbox later starts none. While that one is inside a `Drop` and others wait behind it, the janitor starts another.
 
 mod round;
 
@@ -45,6 +46,10 @@ struct Registry {
     running: bool,
     /// What rounds left to do and nobody has begun, the oldest first. Moving a job in or out allocates and frees nothing.
     jobs: LinkedList<Job>,
+    /// How many jobs were begun.
+    begun: usize,
+    /// How many droppers wait for jobs, or are being started.
+    waiting: usize,
 }
 
 impl Registry {
@@ -80,7 +85,7 @@ struct Entry {
     every: u64,
     due: u64,
     /// Items that an earlier round condemned are still to be dropped. Rounds leave the pool out until they are, so that it keeps
-    /// no second thread.
+    /// one dropper at most.
     busy: bool,
 }
 
@@ -89,6 +94,8 @@ static_per_execution! {
         entries: Vec::new(),
         running: false,
         jobs: LinkedList::new(),
+        begun: 0,
+        waiting: 0,
     });
 }
 
@@ -96,6 +103,14 @@ static_per_execution! {
     /// Signalled when a pool was added, which may be due earlier than those before.
     static ADDED: Condvar = Condvar::new();
 }
+
+static_per_execution! {
+    /// Signalled when there are jobs.
+    static JOBS: Condvar = Condvar::new();
+}
+
+/// How long jobs wait for a dropper that is inside another one.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 fn registry() -> MutexGuard<'static, Registry> {
     // Nothing panics while it is held, and if it did every field would still be whole.
@@ -110,7 +125,7 @@ fn register<T: Send + 'static>(heap: Heap<'_, T>, every: u64) {
     }
 }
 
-/// Adds a store, and starts the thread if it doesn't run. If it can't be started, the next pool tries again; until then
+/// Adds a store, and starts the threads if they don't run. If it can't be started, the next pool tries again; until then
 /// nothing is swept but by `advance`.
 fn add(store: Arc<dyn Sweepable>, every: u64) {
     let key = Arc::as_ptr(&store).addr();
@@ -135,14 +150,23 @@ fn add(store: Arc<dyn Sweepable>, every: u64) {
     drop(registry);
 
     ADDED.notify_one();
-    if start && !start_janitor() {
-        self::registry().running = false;
+    if start {
+        if spawn_quiet("ebbtide-janitor", run).is_ok() {
+            start_dropper();
+        } else {
+            self::registry().running = false;
+        }
     }
 }
 
 /// Whether the system has a thread for it.
-fn start_janitor() -> bool {
-    spawn_quiet("ebbtide-janitor", run).is_ok()
+fn start_dropper() -> bool {
+    registry().waiting += 1;
+    let started = spawn_quiet("ebbtide-dropper", drop_items).is_ok();
+    if !started {
+        registry().waiting -= 1;
+    }
+    started
 }
 
 /// Removes the store at this address, if it is there. What a round left to do for it, if nobody has begun, is done here.
@@ -192,64 +216,62 @@ pub fn advance_all() -> Swept {
     sum
 }
 
-/// The thread's body. `starters` is the signal mask of the thread that used a pool first, from which each janitor hands it on
-/// to the next.
+/// The janitor's body. `starters` is the signal mask of the thread that used a pool first, for what runs user code.
 fn run(starters: Mask) {
-    let mut succeeded = false;
-    while !succeeded {
-        // What user code may do is caught where it is called. If anything else panics, there must be a janitor all the same.
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| turn(starters, &mut succeeded))) {
+    Mask::quiet().set();
+    loop {
+        // Nothing here runs user code. If it panics all the same, there must be a janitor.
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(round(wait_for_due(starters))))) {
             discard(panic);
         }
     }
 }
 
-/// One round, and what it leaves to do. `succeeded` tells that another thread is the janitor now.
-fn turn(starters: Mask, succeeded: &mut bool) {
-    Mask::quiet().set();
-    let jobs = round(wait_for_due());
-    // User code from here on, to the last destructor of a thread that ends: it runs as on the thread that used a pool first, and
-    // so does what it starts.
-    starters.set();
-    if enlist(jobs) {
-        // If the system has no other thread, the next round waits for these.
-        *succeeded = start_janitor();
-        while let Some(job) = next_job() {
-            let pool = do_job(job);
-            if let Some(entry) = registry().entry_of(&pool) {
-                entry.busy = false;
-            }
+/// A dropper's body: does jobs, and waits for more unless another one does. User code runs with the signal mask of the thread
+/// that used a pool first, and so does what it starts, to the last destructor of this thread; while it waits, the thread takes
+/// no signals.
+fn drop_items(starters: Mask) {
+    loop {
+        Mask::quiet().set();
+        let mut registry = registry();
+        while registry.jobs.is_empty() {
+            registry = JOBS.wait(registry).unwrap_or_else(PoisonError::into_inner);
         }
+        registry.waiting -= 1;
+        drop(registry);
+
+        starters.set();
+        while do_next_job() {}
+        let mut registry = self::registry();
+        if registry.waiting > 0 {
+            return;
+        }
+        registry.waiting += 1;
     }
 }
 
-/// Puts those jobs on the list for which there are items to drop, and does the others. Whether there is anything on the list.
-fn enlist(jobs: Vec<Job>) -> bool {
-    let mut drops = LinkedList::new();
-    for job in jobs {
-        if job.drops {
-            drops.push_back(job);
-        } else {
-            do_job(job);
-        }
-    }
+/// Leaves to the droppers what a round left to do.
+fn enlist(jobs: Vec<Job>) {
+    let mut jobs: LinkedList<_> = jobs.into_iter().filter(|job| job.runs_user_code).collect();
     let mut registry = registry();
-    for job in &drops {
+    for job in &jobs {
         if let Some(entry) = registry.entry_of(&job.pool) {
             entry.busy = true;
         }
     }
-    registry.jobs.append(&mut drops);
-    !registry.jobs.is_empty()
+    registry.jobs.append(&mut jobs);
+    drop(registry);
+    JOBS.notify_one();
 }
 
-fn next_job() -> Option<Job> {
-    let mut first = registry().take_job(0);
-    first.pop_front()
-}
+/// Does the oldest job, if there is one.
+fn do_next_job() -> bool {
+    let mut registry = registry();
+    let mut job = registry.take_job(0);
+    registry.begun += job.len();
+    drop(registry);
+    let Some(job) = job.pop_front() else { return false };
 
-/// Runs user code. Returns the pool.
-fn do_job(job: Job) -> Weak<dyn Sweepable> {
     let pool = job.pool.clone();
     if let (_, Some(panic)) = job.run() {
         if let Some(pool) = pool.upgrade() {
@@ -257,11 +279,15 @@ fn do_job(job: Job) -> Weak<dyn Sweepable> {
         }
         discard(panic);
     }
-    pool
+    if let Some(entry) = self::registry().entry_of(&pool) {
+        entry.busy = false;
+    }
+    true
 }
 
-/// Sleeps until some pools are due, for ever if there are none, and returns those of them that can be swept.
-fn wait_for_due() -> Vec<Arc<dyn Sweepable>> {
+/// Sleeps until some pools are due, for ever if there are none, and returns those of them that can be swept. Sees to it
+/// meanwhile that no job waits behind one that takes long.
+fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
     loop {
         if let Some(due) = collect(false) {
             return due;
@@ -269,10 +295,23 @@ fn wait_for_due() -> Vec<Arc<dyn Sweepable>> {
         let registry = registry();
         // An entry that came since has signalled before this wait; so look again under the lock that we wait with.
         let soonest = registry.entries.iter().map(|entry| entry.due).min();
-        let wait = soonest.map(|due| Duration::from_nanos(due.saturating_sub(now())));
-        match wait {
-            Some(time) => drop(ADDED.wait_timeout(registry, time)),
-            None => drop(ADDED.wait(registry)),
+        let until_due = soonest.map(|due| Duration::from_nanos(due.saturating_sub(now())));
+        let behind = !registry.jobs.is_empty() && registry.waiting == 0;
+        let begun = registry.begun;
+        let wait = if behind { Some(until_due.map_or(PATIENCE, |time| time.min(PATIENCE))) } else { until_due };
+        let registry = match wait {
+            Some(time) => ADDED.wait_timeout(registry, time).unwrap_or_else(PoisonError::into_inner).0,
+            None => ADDED.wait(registry).unwrap_or_else(PoisonError::into_inner),
+        };
+        let stuck = behind && !registry.jobs.is_empty() && registry.waiting == 0 && registry.begun == begun;
+        drop(registry);
+        if stuck {
+            starters.set();
+            if !start_dropper() {
+                // The system has no other thread, so the next round waits for this.
+                do_next_job();
+            }
+            Mask::quiet().set();
         }
     }
 }

@@ -204,7 +204,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If `create` does; the pool is as it was before.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T, R> {
-        Pooled::new(self.take_or(|| self.recycler.create()), self)
+        self.get_with(|| self.recycler.create())
     }
 
     /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
@@ -223,12 +223,15 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If `create` does; the pool is as it was before.
     #[inline]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
-        let mut create = Some(create);
-        let item = self.take_or(|| create.take().expect("it is called once")());
-        // In a guard already when `create` is dropped unneeded, which may panic.
-        let guard = Pooled::new(item, self);
-        drop(create);
-        guard
+        match self.take() {
+            Some(item) => {
+                // In a guard already when `create` is dropped unneeded, which may panic.
+                let guard = Pooled::new(item, self);
+                drop(create);
+                guard
+            }
+            None => Pooled::new(self.make(create), self),
+        }
     }
 
     /// An idle item, or `None` if none is found.

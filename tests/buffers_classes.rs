@@ -171,7 +171,7 @@ fn a_buffer_that_grew_starts_young() {
     assert_eq!(idle(&pool), []);
 }
 
-/// Whoever asks for less than it writes finds the buffer that grew.
+/// Whoever asks for less than it writes finds the buffer that grew, up to eight times; and keeps no more than one idle.
 #[test]
 fn a_buffer_that_grew_is_found_again() {
     for (asked, filled, times) in [(1000, 5000, 1000), (0, 64 << 10, 1000), (100, 1 << 20, 300), (1025, 1 << 20, 300)] {
@@ -181,7 +181,9 @@ fn a_buffer_that_grew_is_found_again() {
             BufferPool::with_settings(Settings::new().private_bytes(0).manual()),
         ] {
             (0..times).for_each(|_| pool.get(asked).reserve(filled));
-            assert_eq!(sum(&pool, |stats| stats.created), 1, "get({asked}), then {filled} bytes");
+            if filled <= 8 * asked {
+                assert_eq!(sum(&pool, |stats| stats.created), 1, "get({asked}), then {filled} bytes");
+            }
             assert!(pool.idle_bytes() <= filled.next_power_of_two(), "get({asked}), then {filled} bytes");
             pool.get(asked).reserve(2 << 20);
             assert_eq!(pool.idle_bytes(), 0, "beyond the largest class");
@@ -210,6 +212,19 @@ fn a_small_need_keeps_no_large_buffer() {
     assert_eq!(idle(&pool), [(1024, 1), (8192, 1)]);
     pool.advance();
     assert_eq!(idle(&pool), [(1024, 1)]);
+}
+
+/// Who keeps many small buffers keeps no large ones, though a large one is idle each time.
+#[test]
+fn small_needs_hold_no_large_buffers() {
+    let pool = BufferPool::with_settings(Settings::new().manual());
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        drop(pool.get(1 << 20));
+        held.push(pool.get(1024));
+        assert_eq!(pool.idle_bytes(), 0, "the large one made way");
+    }
+    assert!(held.iter().all(|buffer| buffer.capacity() <= 8 * 1024));
 }
 
 /// A buffer that is made, or a victim that is handed out, takes the place of a young one that is too small.
@@ -389,9 +404,9 @@ struct Idle {
     victims: usize,
 }
 
-/// Which classes have how many idle buffers, as the rules say: a get takes a young one of the first class that has one and is
-/// large enough. Else the largest young one makes way for a victim of the class that was asked for, or for a new one. What
-/// comes back goes to the last class that is not too large for it.
+/// Which classes have how many idle buffers, as the rules say: a get takes a young one of the first class that has one, of four
+/// that are large enough. Else a young one makes way, the largest that is too small or else the smallest that is too large, for a
+/// victim of the class that was asked for, or for a new one. What comes back goes to the last class that is not too large for it.
 struct Model {
     idle: BTreeMap<usize, Idle>,
     largest: usize,
@@ -412,11 +427,14 @@ impl Model {
     fn get(&mut self, wanted: usize) {
         if wanted > self.largest {
             self.created += 1;
-        } else if let Some(idle) = self.idle.range_mut(wanted..).map(|(_, idle)| idle).find(|idle| idle.young > 0) {
+        } else if let Some((_, idle)) = self.idle.range_mut(wanted..).take(4).find(|(_, idle)| idle.young > 0) {
             idle.young -= 1;
         } else {
-            if let Some((_, idle)) = self.idle.range_mut(..wanted).rev().find(|(_, idle)| idle.young > 0) {
-                idle.young -= 1;
+            let sizes: Vec<usize> = self.idle.keys().copied().collect();
+            let (smaller, fitting) = sizes.split_at(sizes.partition_point(|size| *size < wanted));
+            let others = smaller.iter().rev().chain(fitting.iter().skip(4));
+            if let Some(size) = others.into_iter().find(|size| self.idle[size].young > 0) {
+                self.idle.get_mut(size).expect("a class").young -= 1;
             }
             match self.first_fit(wanted) {
                 Some(idle) if idle.victims > 0 => idle.victims -= 1,

@@ -58,6 +58,10 @@ use crate::sweep::Swept;
 use crate::sync::const_unless_loom;
 use class::Class;
 
+/// In how many classes a `get` looks for a buffer to hand out: up to eight times its class. With more of them, who keeps
+/// many small buffers might keep large ones instead.
+const NEAR: usize = 4;
+
 /// A pool of byte buffers of different sizes: each goes to the *class* that its capacity fits, one for each power of two.
 ///
 /// ```
@@ -85,13 +89,14 @@ use class::Class;
 /// A buffer under the [smallest](Settings::smallest) class or over the [largest](Settings::largest) is dropped when it
 /// comes back; a `get` over the largest makes one of just that capacity.
 ///
-/// If that class has none, a `get` looks in the larger ones, the smallest first, and hands out what it finds as it is: who
-/// asks for 0 and then fills 64 KiB finds the buffer of 64 KiB again. It takes none there that the next sweep would drop,
-/// so that a small need keeps no large buffer for long. Else it takes such a one of its own class, or makes one; and one of
-/// a smaller class, if one is idle that the next sweep would not drop, makes way for it. So a thread leaves no more buffers
-/// idle than it had in use at once, in this epoch and in the last one, whatever it asks for and whatever they grow to.
+/// If that class has none, a `get` looks in the next three, and hands out what it finds as it is: who asks for 1000 bytes and
+/// then fills 5000 finds that buffer again. It takes none there that the next sweep would drop, so that a small need keeps
+/// no large buffer for long. Otherwise it takes such a one of its own class, or makes one, and drops an idle buffer of another
+/// size, if there is one that the next sweep would not drop. So a thread leaves no more buffers idle than it had in use at
+/// once, in this epoch and in the last one, whatever it asks for and whatever they grow to.
 ///
-/// A buffer that grows in use still takes its place among the larger ones, so ask for what will be needed.
+/// A buffer that grows to more than eight times its class is not found again by who asks for as little, so ask for what will
+/// be needed.
 ///
 /// # Costs
 ///
@@ -186,8 +191,8 @@ impl BufferPool {
         Ok(Self::with_settings(settings))
     }
 
-    /// An empty buffer with a capacity of at least `min_capacity` bytes; a new one if none is idle in its class or in a
-    /// larger one. It goes back when the guard is dropped.
+    /// An empty buffer with a capacity of at least `min_capacity` bytes; a new one if none is idle in its class or the next
+    /// three. It goes back when the guard is dropped.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -243,7 +248,7 @@ impl BufferPool {
 
     /// Makes `n` buffers with a capacity of at least `min_capacity` and puts them where every thread finds them. Returns
     /// how many of them were kept: fewer than `n` if [`max_idle_bytes`](Settings::max_idle_bytes) left no room, none if
-    /// they would be over the largest class. They make way for larger ones as any that are idle.
+    /// they would be over the largest class. They make way for others as any that are idle.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -307,7 +312,7 @@ impl BufferPool {
     /// What each class did since the pool was made, with the class's size in bytes; the smallest class first.
     ///
     /// Buffers over the largest class count as created and refused there, those under the smallest as refused there. One that
-    /// is handed out for a smaller need counts in its own class, and one that makes way for a larger one as refused in its own.
+    /// is handed out for a smaller need counts in its own class, and one that makes way for another as refused in its own.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -334,16 +339,16 @@ impl BufferPool {
     #[cold]
     #[inline(never)]
     fn find(&self, index: usize) -> Item<Vec<u8>> {
-        if let Some(buffer) = self.classes[index..=self.largest].iter().find_map(Pool::take_young) {
+        let far = (index + NEAR).min(self.largest + 1);
+        if let Some(buffer) = self.classes[index..far].iter().find_map(Pool::take_young) {
             return buffer;
         }
-        // All that are young and large enough are in use, so one that is too small makes way. Else whoever lets buffers grow,
-        // or asks for one size after the other, would have more of them with each of these.
-        for smaller in self.classes[self.smallest..index].iter().rev() {
-            if let Some(buffer) = smaller.take_young() {
-                smaller.refuse(buffer, None);
-                break;
-            }
+        // All that are young and of a fitting size are in use, so another one makes way. Else whoever lets buffers grow, or asks
+        // for one size after the other, would have more of them with each of these.
+        let smaller = self.classes[self.smallest..index].iter().rev();
+        let larger = self.classes[far..=self.largest].iter();
+        if let Some((class, buffer)) = smaller.chain(larger).find_map(|class| Some((class, class.take_young()?))) {
+            class.refuse(buffer, None);
         }
         self.classes[index].take_or(|| Vec::with_capacity(class::size(index)))
     }

@@ -9,6 +9,9 @@ use crate::sweep::{Purpose, Sweep, Swept};
 use crate::sync::thread::Weak;
 use crate::sync::{Arc, fence};
 
+/// Whether sweeps are told of.
+const TOLD: bool = cfg!(feature = "tracing");
+
 /// The heap part of a pool, to be swept.
 pub(super) trait Sweepable: Send + Sync {
     fn begin(self: Arc<Self>) -> Box<dyn Pass>;
@@ -28,8 +31,8 @@ pub(super) trait Pass {
 pub(super) struct Job {
     /// Keeps the address, by which the registry knows the pool, from being another's.
     pub(super) pool: Weak<dyn Sweepable>,
-    /// Whether there are items to drop; if not, it is only to be told of the sweep.
-    pub(super) drops: bool,
+    /// Whether there are items to drop, or somebody to be told of the sweep.
+    pub(super) runs_user_code: bool,
     work: Box<dyn FnOnce() -> (Swept, Option<Payload>) + Send>,
 }
 
@@ -83,13 +86,14 @@ impl<T: Send + 'static> Pass for StorePass<T> {
         let condemned = sweep.map(Sweep::finish);
         // The pool was dropped meanwhile if this is the last share of it, and leaves its items to this.
         let left = Arc::into_inner(store).map(Box::new);
-        let drops = left.is_some() || condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
+        let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
+        let runs_user_code = TOLD || drops || left.is_some();
         let work = move || {
             let (swept, mut first) = condemned.map(|condemned| condemned.drop_items()).unwrap_or_default();
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
             (swept, first)
         };
-        Job { pool, drops, work: Box::new(work) }
+        Job { pool, runs_user_code, work: Box::new(work) }
     }
 }
 
@@ -122,7 +126,7 @@ mod bounded {
             let condemned = places.condemn(Purpose::Advance);
             // As above.
             let left = Arc::into_inner(places).map(Box::new);
-            let drops = left.is_some() || condemned.swept.dropped > 0;
+            let runs_user_code = TOLD || left.is_some() || condemned.swept.dropped > 0;
             let places = pool.clone();
             let work = move || {
                 // Shared anew for each place, and only as long as it takes to give it free.
@@ -130,7 +134,7 @@ mod bounded {
                 drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
                 (swept, first)
             };
-            Job { pool, drops, work: Box::new(work) }
+            Job { pool, runs_user_code, work: Box::new(work) }
         }
     }
 }

@@ -91,11 +91,15 @@ fn untrapped(act: fn() -> bool) -> bool {
         // With the flags and the mask of the handler before it, which it may have to call.
         let mut ours = before;
         ours.sa_sigaction = handler;
-        ours.sa_flags = before.sa_flags & !libc::SA_RESETHAND | libc::SA_SIGINFO;
+        // On the thread's signal stack, if it has one: its own may be small.
+        ours.sa_flags = before.sa_flags & !libc::SA_RESETHAND | libc::SA_SIGINFO | libc::SA_ONSTACK;
         let mut replaced = mem::zeroed();
         libc::sigaction(libc::SIGSYS, &ours, &mut replaced);
 
         let worked = act();
+        // Whoever has installed a handler meanwhile may go on to call ours.
+        // ORDERING: Relaxed; partner: the load in `on_sigsys`. On this thread it sees the value; on any other, either value.
+        PROBER.store(0, Ordering::Relaxed);
 
         let mut found: sigaction = mem::zeroed();
         libc::sigaction(libc::SIGSYS, &replaced, &mut found);
