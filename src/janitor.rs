@@ -1,4 +1,4 @@
-//! The process-wide thread that sweeps every pool whose epochs come by time, and its registry.
+//! The process-wide threads that sweep every pool whose epochs come by time, and their registry.
 //!
 //! The registry holds pools weakly and is behind a lock. Nothing is allocated, freed or dropped while that is held, since an
 //! allocator or an item's `Drop` may use a pool for the first time, which comes here.

@@ -37,8 +37,8 @@
 //! nothing at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
 //! not been used since the sweep before, and makes all the rest, private slots of idle and exited threads included, the
 //! next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds unless [`Settings::every`] says
-//! otherwise, and is dropped by the janitor, one background thread for the whole process. A `Drop` that takes long delays the
-//! sweeps of its own pool alone; meanwhile the process has one thread more for each such pool. [`Pool::advance`],
+//! otherwise, and is dropped by the janitor, two background threads for the whole process: one sweeps, and one drops. A `Drop` that takes
+//! long delays the sweeps of its own pool alone; for each other pool that waits behind it another thread is started. [`Pool::advance`],
 //! [`Pool::clear`] and [`advance_all`] drop on the thread that calls them.
 //!
 //! # What may wait
@@ -68,7 +68,7 @@
 //!   with it in the middle of setting up a thread-local.
 //! - Where std makes thread-locals of keys (Android, OpenBSD, illumos, Windows with the gnu toolchain and others), a thread
 //!   runs its destructors in a few rounds. The slot set that a destructor of the last round uses is not used again.
-//! - If the janitor's thread can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
+//! - If the janitor's threads can't be started, pools work, but nothing is swept except by [`Pool::advance`] and
 //!   [`advance_all`]. On `wasm32-unknown-unknown` it never can, and there is no clock for the feature `tracing`.
 //!
 //! # In a sandbox
@@ -89,7 +89,7 @@
 //! To make no such call, build the program with `RUSTFLAGS="--cfg ebbtide_no_membarrier"`, or with the same under `[build]
 //! rustflags` in its `.cargo/config.toml`. Each `get` then costs an atomic read-modify-write.
 //!
-//! The first use of a pool whose epochs come by time also starts a thread. If that is an error, pools work, and only
+//! The first use of a pool whose epochs come by time also starts the janitor's two threads. If that is an error, pools work, and only
 //! [`Pool::advance`] and [`advance_all`] sweep them. If it ends the process, use [manual](Settings::manual) epochs. And the
 //! first batch that leaves private slots asks std for the number of CPUs, for which it reads files.
 //!
