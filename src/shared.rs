@@ -107,22 +107,26 @@ impl<T> Shared<T> {
     /// that the caller keeps.
     #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize, young_only: bool) -> Option<Found<T>> {
-        let look = |generation: usize, steps: Range<usize>| {
-            if young_only && generation != epoch & 1 {
-                return None;
-            }
-            // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or
-            // another pop is looking again.
-            let occupied = self.occupied[generation].load(Ordering::Relaxed);
-            if occupied == 0 {
-                return None;
-            }
+        let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
+        // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or another
+        // pop is looking again.
+        let occupied = |generation: usize| self.occupied[generation].load(Ordering::Relaxed);
+        let look = |generation: usize, occupied: usize, steps: Range<usize>| {
             let mut shards = steps.map(|step| self.index(home + step)).filter(|shard| occupied & 1 << shard != 0);
             shards.find_map(|shard| Some((shard, self.pop_from(shard, generation)?)))
         };
-        let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
-        let own = look(primaries, 0..1).or_else(|| look(victims, 0..1));
-        let (shard, batch) = own.or_else(|| look(primaries, 1..all)).or_else(|| look(victims, 1..all))?;
+        let young = occupied(primaries);
+        let mut found = look(primaries, young, 0..1);
+        if found.is_none() {
+            let old = if young_only { 0 } else { occupied(victims) };
+            if young | old == 0 {
+                return None;
+            }
+            found = look(victims, old, 0..1)
+                .or_else(|| look(primaries, young, 1..all))
+                .or_else(|| look(victims, old, 1..all));
+        }
+        let (shard, batch) = found?;
         let source = match shard {
             _ if is_older(batch.stamp, epoch) => Source::Victim,
             _ if shard == self.index(home) => Source::Own,
