@@ -187,7 +187,8 @@ pub(crate) fn forget<T>(store: *const T) {
 /// Sweeps every pool in the process whose epochs come by time and that has been used, all at once, as a garbage
 /// collection does in Go. Returns the sum of what the sweeps did.
 ///
-/// A pool that is being swept at the moment is left out.
+/// A pool that is being swept at the moment is left out. The items are dropped on this thread, one pool after the other, so a
+/// `Drop` that takes long holds up those that come after it.
 ///
 /// ```
 /// use ebbtide::{Pool, advance_all};

@@ -69,7 +69,8 @@ use places::Snapshot;
 ///
 /// The item put back last is the first to go out again, so that what isn't needed gets old: a sweep drops what was put
 /// back before the last one, down to [`min_idle`](Settings::min_idle). An item that a sweep, `clear` or `resize` drops, or
-/// the recycler refuses, keeps its place until its `Drop` has run, as it exists until then, and counts as in use.
+/// the recycler refuses, keeps its place until its `Drop` has run, as it exists until then, and counts as in use. Those that
+/// one sweep drops go one after the other, and each place is free when its own item is gone.
 ///
 /// # Costs
 ///
