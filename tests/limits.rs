@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Count, MANUAL, Worker, burst, counted, on_thread, panic_of, until};
-use ebbtide::{BufferPool, DefaultRecycle, Pool, Settings, WithCapacity, buffers};
+use ebbtide::{BufferPool, Pool, Settings, WithCapacity, buffers};
 
 /// Past the wrap as before it an item survives one sweep and no second one, wherever it lies and whoever put it.
 #[test]
@@ -172,8 +172,8 @@ mod bounded {
 
     use std::thread;
 
-    use ebbtide::BoundedPool;
     use ebbtide::bounded::{GetError, Settings, SettingsError};
+    use ebbtide::{BoundedPool, DefaultRecycle};
 
     const MOST: usize = i32::MAX as usize;
 
