@@ -132,7 +132,7 @@ impl<T> Store<T> {
     #[inline]
     fn settle(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
         let (items, stamp) = (batch.len(), batch.stamp);
-        let took = |rest| self.took(set, shared, 1 + rest);
+        let took = |rest: usize| self.took(set, shared, 1 + rest);
         if items == 0 {
             took(0);
             if let Ok(empty) = batch.into_array() {
