@@ -5,7 +5,7 @@
 //!
 //! An item's `Drop` may take as long as it likes, and must not keep other pools from being swept. So the janitor only sweeps,
 //! and leaves what there is to drop to a second thread, the dropper. Both are started at once, so that a program which enters a
-//! sandbox later starts none. While that one is inside a `Drop` and others wait behind it, the janitor starts another.
+//! sandbox later starts none. While the dropper is inside a `Drop` and jobs wait behind it, the janitor starts another.
 
 mod round;
 
@@ -125,7 +125,7 @@ fn register<T: Send + 'static>(heap: Heap<'_, T>, every: u64) {
     }
 }
 
-/// Adds a store, and starts the threads if they don't run. If it can't be started, the next pool tries again; until then
+/// Adds a store, and starts the threads if they don't run. If the janitor can't be started, the next pool tries again; until then
 /// nothing is swept but by `advance`.
 fn add(store: Arc<dyn Sweepable>, every: u64) {
     let key = Arc::as_ptr(&store).addr();

@@ -171,7 +171,7 @@ fn a_slow_drop_in_the_janitor_holds_up_nobody() {
 }
 
 /// While an item's `Drop` keeps a thread, the janitor sweeps other pools. The pool that the item is from it leaves alone until
-/// then, so that it keeps no second thread; `advance_all` doesn't.
+/// then, so that it keeps one thread at most; `advance_all` doesn't.
 #[test]
 fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
     let _turn = turn();

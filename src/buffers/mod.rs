@@ -58,8 +58,8 @@ use crate::sweep::Swept;
 use crate::sync::const_unless_loom;
 use class::Class;
 
-/// In how many classes a `get` looks for a buffer to hand out: up to eight times its class. With more of them, who keeps
-/// many small buffers might keep large ones instead.
+/// In how many classes a `get` looks for a buffer to hand out. The last one's buffers are eight times as large as the first
+/// one's; with more classes, who keeps many small buffers might keep large ones instead.
 const NEAR: usize = 4;
 
 /// A pool of byte buffers of different sizes: each goes to the *class* that its capacity fits, one for each power of two.
