@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -205,8 +206,13 @@ fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
 /// The first of several items to be dropped waits at the gate, the others don't.
 struct First(Arc<Gate>, Arc<Count>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
 
+thread_local! {
+    static FIRSTS_DROPPED_HERE: Cell<usize> = const { Cell::new(0) };
+}
+
 impl Drop for First {
     fn drop(&mut self) {
+        FIRSTS_DROPPED_HERE.set(FIRSTS_DROPPED_HERE.get() + 1);
         if self.1.bump() == 0 {
             self.0.pass();
         }
@@ -240,20 +246,26 @@ fn a_slow_drop_keeps_no_other_item_of_its_round() {
     ledger.assert_all_dropped_once();
 }
 
-/// What a round condemned and nobody has begun to drop goes with its pool at the latest.
+/// What a round condemned and nobody has begun to drop is dropped with its pool, by the thread that drops the pool.
 #[test]
 fn a_dropped_pool_drops_what_still_waits_behind_another() {
     if !alone("a_dropped_pool_drops_what_still_waits_behind_another") {
         return;
     }
-    let (pools, gate, ledger) = first_waits(8, Duration::from_millis(200));
-    until("one waits", || gate.waiting.get() == 1);
-    drop(pools);
-    // One of them may be in the hands of the next round.
-    until("all others are dropped", || ledger.dropped() == 7);
-    gate.open();
-    until("the first is", || ledger.live() == 0);
-    ledger.assert_all_dropped_once();
+    until("a pool is dropped while its item waits", || {
+        let (pools, gate, ledger) = first_waits(8, Duration::from_millis(50));
+        until("one waits", || gate.waiting.get() == 1);
+        until("the others are condemned", || pools.iter().all(|pool| pool.idle() == 0));
+        let before = FIRSTS_DROPPED_HERE.get();
+        drop(pools);
+        let here = FIRSTS_DROPPED_HERE.get() - before;
+        // Another dropper may have begun the rest already.
+        until("all others are dropped", || ledger.dropped() == 7);
+        gate.open();
+        until("the first is", || ledger.live() == 0);
+        ledger.assert_all_dropped_once();
+        here > 0
+    });
 }
 
 /// `advance_all` sweeps every pool that has been used and that the janitor knows, and no other, and says what it did.
