@@ -1,0 +1,137 @@
+//! Breaks the code on purpose and says which breaks went unnoticed.
+
+mod breaks;
+mod changed;
+mod edit;
+mod run;
+mod tokens;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use breaks::{Break, Sources};
+use changed::Changes;
+use run::Trial;
+
+const HELP: &str = "\
+Breaks the code on purpose and says which breaks went unnoticed.
+
+  ci/breaks/run                   tries every break
+  ci/breaks/run NAME...           those whose names begin so
+  ci/breaks/run --changed REV     those that what changed since REV concerns: their files, their tests or themselves
+  ci/breaks/run --tenth           a tenth of all, another one each day
+  ci/breaks/run --check           only says which breaks don't apply to the source
+  ci/breaks/run --list            names them, and the tests that must fail
+  ci/breaks/run --apply NAME      breaks the source at hand
+
+Names, --changed and --tenth add up. A break is caught if its test fails. One that doesn't apply or doesn't build counts as
+unnoticed, and so does a test that passes, or doesn't come to an end, three times.
+
+Each of two workers has a copy of the project and a target directory, under target/breaks. Two variables change what is
+usual: BREAKS_TARGET_DIR, and BREAKS_TIMEOUT, the seconds that a test may take (400).
+";
+
+/// The project's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's root")
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match act(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn act(arguments: &[&str]) -> Result<ExitCode, String> {
+    let root = root();
+    let all = breaks::read_all(&root)?;
+    match arguments {
+        ["--help"] => print!("{HELP}"),
+        ["--list"] => {
+            trials(all.iter().map(|(_, item)| item)).for_each(|trial| println!("{} ({})", trial.item.name, trial.test))
+        }
+        ["--check"] => return Ok(check(&root, &all)),
+        ["--apply", name] => {
+            let found = all.iter().find(|(_, item)| item.name == *name);
+            let (_, item) = found.ok_or_else(|| format!("no break is called {name}"))?;
+            for (path, text) in Sources::new(&root).apply(item)? {
+                fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+        }
+        _ => return try_breaks(root.clone(), &select(&root, &all, arguments)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(root: &Path, all: &[(String, Break)]) -> ExitCode {
+    let wrong = breaks::check(root, all);
+    wrong.iter().for_each(|what| println!("{what}"));
+    if wrong.is_empty() {
+        println!("{} breaks, all of which apply", all.len());
+        ExitCode::SUCCESS
+    } else {
+        println!("{} faults in {} breaks", wrong.len(), all.len());
+        ExitCode::FAILURE
+    }
+}
+
+/// The breaks that are asked for.
+fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Result<Vec<&'a Break>, String> {
+    let mut wanted = vec![arguments.is_empty(); all.len()];
+    let mut also = |what: &str, select: &dyn Fn(usize, &(String, Break)) -> bool| {
+        let selected: Vec<bool> = all.iter().enumerate().map(|(index, entry)| select(index, entry)).collect();
+        println!("{}: {}", what, selected.iter().filter(|selected| **selected).count());
+        wanted.iter_mut().zip(&selected).for_each(|(wanted, selected)| *wanted |= selected);
+        selected.contains(&true)
+    };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match *argument {
+            "--changed" => {
+                let revision = rest.next().ok_or("--changed needs a revision")?;
+                let changes = Changes::since(root, revision)?;
+                also(&format!("changed since {revision}"), &|_, (file, item)| changes.concern(file, item));
+            }
+            "--tenth" => {
+                let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
+                let tenth = today as usize % 10;
+                also(&format!("tenth {tenth} of 0 to 9"), &|index, _| index % 10 == tenth);
+            }
+            option if option.starts_with('-') => return Err(format!("{option} is no option\n\n{HELP}")),
+            name => {
+                if !also(name, &|_, (_, item)| item.name.starts_with(name)) {
+                    return Err(format!("no break is called {name}"));
+                }
+            }
+        }
+    }
+    Ok(all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, item), _)| item).collect())
+}
+
+fn trials<'a>(breaks: impl Iterator<Item = &'a Break>) -> impl Iterator<Item = Trial<'a>> {
+    breaks.flat_map(|item| item.tests.iter().map(move |test| Trial { item, test }))
+}
+
+fn try_breaks(root: PathBuf, breaks: &[&Break]) -> Result<ExitCode, String> {
+    let targets = env::var_os("BREAKS_TARGET_DIR").map_or_else(|| root.join("target/breaks"), PathBuf::from);
+    let seconds = env::var("BREAKS_TIMEOUT").map_or(Ok(400), |text| text.parse());
+    let seconds = seconds.map_err(|error| format!("BREAKS_TIMEOUT: {error}"))?;
+    let trials: Vec<_> = trials(breaks.iter().copied()).collect();
+    println!("{} breaks, about {} minutes", breaks.len(), run::expected_minutes(&trials));
+    let missed = run::run(&run::Settings { root, targets, seconds }, trials)?;
+    if missed == 0 {
+        println!("{} breaks, all caught", breaks.len());
+        Ok(ExitCode::SUCCESS)
+    } else {
+        println!("{} breaks, {missed} times not caught: see above", breaks.len());
+        Ok(ExitCode::FAILURE)
+    }
+}

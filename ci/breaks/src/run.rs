@@ -1,0 +1,257 @@
+//! Builds broken copies of the project and runs their tests.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::breaks::{Break, Sources, Test};
+
+/// Each has a copy of the project and a target directory, and builds one thing at a time.
+const WORKERS: usize = 2;
+
+/// How often a test may pass, or not come to an end: what real threads do is up to the system, and broken code may ruin the
+/// heap under the test's own feet.
+const ATTEMPTS: usize = 3;
+
+/// What it takes on two CPUs, in seconds for each worker, where the dependencies have been built.
+const SECONDS_PER_TEST: usize = 5;
+const SECONDS_PER_BREAK: usize = 12;
+
+/// A break and a test that must fail with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Trial<'a> {
+    pub(crate) item: &'a Break,
+    pub(crate) test: &'a Test,
+}
+
+pub(crate) fn expected_minutes(trials: &[Trial<'_>]) -> usize {
+    let seconds = tests_of(trials).len() * SECONDS_PER_TEST + trials.len() * SECONDS_PER_BREAK;
+    seconds.div_ceil(60 * WORKERS)
+}
+
+/// Where copies and builds go, and how long a test may take.
+pub(crate) struct Settings {
+    pub(crate) root: PathBuf,
+    pub(crate) targets: PathBuf,
+    pub(crate) seconds: usize,
+}
+
+/// How many trials failed. It is an error if a test fails without a break: it would prove nothing.
+pub(crate) fn run(settings: &Settings, mut trials: Vec<Trial<'_>>) -> Result<usize, String> {
+    let workers: Vec<_> = (0..WORKERS).map(|number| Worker::new(settings, number)).collect::<Result<_, _>>()?;
+    let failed = share(&workers, tests_of(&trials), |worker, test| worker.passes(test));
+    if failed > 0 {
+        return Err(format!("{failed} tests fail without a break"));
+    }
+    // Those of one test program one after the other.
+    trials.sort_by_key(|trial| trial.test);
+    Ok(share(&workers, trials, |worker, trial| worker.catches(trial)))
+}
+
+/// Each test once, in order.
+fn tests_of<'a>(trials: &[Trial<'a>]) -> Vec<&'a Test> {
+    let mut tests: Vec<_> = trials.iter().map(|trial| trial.test).collect();
+    tests.sort_unstable();
+    tests.dedup();
+    tests
+}
+
+/// Has the workers do it all, from both ends, so that what one does is next to what it did before. Returns how often the
+/// result was `false`.
+fn share<T: Send>(workers: &[Worker<'_>], all: Vec<T>, what: impl Fn(&Worker<'_>, T) -> bool + Sync) -> usize {
+    let queue = Mutex::new(VecDeque::from(all));
+    let work = |worker: &Worker<'_>| {
+        let mut failed = 0;
+        loop {
+            let mut queue = queue.lock().expect("no panic");
+            let next = if worker.number == 0 { queue.pop_front() } else { queue.pop_back() };
+            drop(queue);
+            let Some(next) = next else { return failed };
+            failed += usize::from(!what(worker, next));
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = workers.iter().map(|worker| scope.spawn(|| work(worker))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    })
+}
+
+struct Worker<'a> {
+    settings: &'a Settings,
+    number: usize,
+    project: PathBuf,
+    target: PathBuf,
+    log: PathBuf,
+}
+
+enum Outcome {
+    Passed,
+    Failed,
+    NoEnd,
+}
+
+impl<'a> Worker<'a> {
+    fn new(settings: &'a Settings, number: usize) -> Result<Self, String> {
+        let folder = settings.targets.join(number.to_string());
+        let project = folder.join("project");
+        if project.exists() {
+            fs::remove_dir_all(&project).map_err(|error| format!("{}: {error}", project.display()))?;
+        }
+        copy(&settings.root, &project).map_err(|error| format!("{}: {error}", project.display()))?;
+        Ok(Self { settings, number, project, target: folder.join("target"), log: folder.join("log") })
+    }
+
+    /// Whether the test passes without a break.
+    fn passes(&self, test: &Test) -> bool {
+        let passed = self.build(test) && matches!(self.test(test), Outcome::Passed);
+        // Or it isn't there.
+        let passed = passed && self.log().contains("test result: ok. 1 passed");
+        if passed {
+            println!("  passes         {test}");
+        } else {
+            println!("{}\n  FAILS          {test}", self.log_end());
+        }
+        passed
+    }
+
+    /// Whether the test fails with the break.
+    fn catches(&self, Trial { item, test }: Trial<'_>) -> bool {
+        let say = |verdict| println!("  {verdict:<14} {} ({test})", item.name);
+        let broken = match Sources::new(&self.project).apply(item) {
+            Ok(broken) => broken,
+            Err(error) => {
+                println!("{error}");
+                say("does not apply");
+                return false;
+            }
+        };
+        let whole: Vec<_> =
+            broken.iter().map(|(path, _)| fs::read_to_string(path).expect("it was read just now")).collect();
+        broken.iter().for_each(|(path, text)| fs::write(path, text).expect("a copy can be written"));
+        let verdict = self.verdict(test);
+        broken.iter().zip(whole).for_each(|((path, _), text)| fs::write(path, text).expect("a copy can be written"));
+        say(verdict);
+        verdict == "caught"
+    }
+
+    fn verdict(&self, test: &Test) -> &'static str {
+        if !self.build(test) {
+            println!("{}", self.log_end());
+            return "does not build";
+        }
+        let mut verdict = "";
+        for _ in 0..ATTEMPTS {
+            verdict = match self.test(test) {
+                Outcome::Failed => return "caught",
+                Outcome::Passed => "UNNOTICED",
+                Outcome::NoEnd => "no end",
+            };
+        }
+        verdict
+    }
+
+    fn build(&self, test: &Test) -> bool {
+        self.run(cargo_test(Command::new("cargo"), test).arg("--no-run")).success()
+    }
+
+    fn test(&self, test: &Test) -> Outcome {
+        let mut timeout = Command::new("timeout");
+        timeout.args(["-k", "5", &self.settings.seconds.to_string(), "cargo"]);
+        let status = self.run(cargo_test(timeout, test).args(["--", "--include-ignored", "--exact", &test.name]));
+        match status.code() {
+            Some(0) => Outcome::Passed,
+            // What `timeout` says, if one signal was enough and if it wasn't.
+            Some(124 | 137) => Outcome::NoEnd,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// Runs a command in the copy, and logs what it prints.
+    fn run(&self, command: &mut Command) -> ExitStatus {
+        let log = File::create(&self.log).expect("a log can be written");
+        command.current_dir(&self.project).env("CARGO_TARGET_DIR", &self.target).env("CARGO_INCREMENTAL", "0");
+        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+        command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+/// Completes a command that ends in `cargo`.
+fn cargo_test(mut command: Command, test: &Test) -> Command {
+    let package = if test.package == "ebbtide" { "ebbtide".to_owned() } else { format!("ebbtide-{}", test.package) };
+    command.args(["test", "-q", "-p", &package, "--test", &test.file]);
+    match test.file.as_str() {
+        "limits" | "compile_fail" => command.args(["--features", "bounded"]),
+        "observing" => command.arg("--all-features"),
+        file if file.starts_with("bounded_") => command.args(["--features", "bounded"]),
+        file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),
+        _ => &mut command,
+    };
+    command
+}
+
+/// Copies a folder without what git and cargo put there. All files are new, hence newer than what an earlier run may have
+/// built from a broken source.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if kind.is_dir() && name != "target" && name != ".git" {
+            copy(&entry.path(), &to.join(&name))?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_meet_and_failures_are_counted() {
+        let root = PathBuf::new();
+        let settings = Settings { root: root.clone(), targets: root.clone(), seconds: 1 };
+        let worker = |number| Worker {
+            settings: &settings,
+            number,
+            project: root.clone(),
+            target: root.clone(),
+            log: root.clone(),
+        };
+        let done = Mutex::new(Vec::new());
+        let failed = share(&[worker(0), worker(1)], (0..10).collect(), |_, number: i32| {
+            done.lock().expect("no panic").push(number);
+            number % 5 != 0
+        });
+        let mut done = done.into_inner().expect("no panic");
+        done.sort_unstable();
+        assert_eq!((done, failed), ((0..10).collect(), 2));
+    }
+
+    #[test]
+    fn the_file_of_a_test_decides_on_the_features() {
+        let arguments = |test: &str| {
+            let command = cargo_test(Command::new("cargo"), &Test::try_from(test.to_owned()).expect("a test"));
+            command.get_args().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(arguments("loom-tests bounded::get"), "test -q -p ebbtide-loom-tests --test bounded");
+        assert_eq!(arguments("ebbtide face::get"), "test -q -p ebbtide --test face");
+        assert_eq!(arguments("ebbtide bounded_face::get"), "test -q -p ebbtide --test bounded_face --features bounded");
+    }
+}
