@@ -30,13 +30,18 @@ Breaks the code on purpose and says which breaks went unnoticed.
 Names, --changed and --tenth add up. A break is caught if its test fails. One that doesn't apply or doesn't build counts as
 unnoticed, and so does a test that passes, or doesn't come to an end, three times.
 
+The entries are in ci/breaks/*.toml. An edit replaces the tokens `find` of its file, which must be there once, by `replace`;
+comments and whitespace do not matter. `within` limits the search to items that begin with these tokens. An entry with several
+tests must make each of them fail.
+
 Each of two workers has a copy of the project and a target directory, under target/breaks. Two variables change what is
 usual: BREAKS_TARGET_DIR, and BREAKS_TIMEOUT, the seconds that a test may take (400).
 ";
 
-/// The project's root.
+/// The project's root. Cargo says where this package is; what was built into the program may be another copy's path.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's root")
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this program");
+    Path::new(&package).join("../..").canonicalize().expect("the project's root")
 }
 
 fn main() -> ExitCode {
