@@ -123,39 +123,27 @@
 //! the model. If loom's first thread, whose stack is 32 KiB, overflows in a debug build, run the model's body in a thread of
 //! its own with `loom::thread::Builder::stack_size`.
 
-mod array;
-mod batch;
 #[cfg(feature = "bounded")]
 pub mod bounded;
 pub mod buffers;
-mod guard;
-mod item;
-#[cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), path = "janitor_loom.rs")]
+mod engine;
+#[cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), path = "janitor/janitor_loom.rs")]
 mod janitor;
 mod pool;
-mod private;
-mod rack;
-mod recycle;
-mod settings;
-mod shared;
-mod stats;
-mod store;
-mod sweep;
 mod sync;
 
 #[cfg(feature = "bounded")]
 pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
-pub use guard::{OwnedPooled, Pooled};
+pub use engine::tally::Swept;
 pub use janitor::advance_all;
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]
-pub use janitor::{Sweeper, sweeper};
-pub use pool::{Epochs, Pool};
-pub use recycle::{Clear, DefaultRecycle, Recycle, WithCapacity};
-pub use settings::{Manual, Settings, SettingsError, Timed};
-pub use stats::Stats;
-pub use sweep::Swept;
+pub use pool::sweeper::{Sweeper, sweeper};
+pub use pool::{
+    Clear, DefaultRecycle, Epochs, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, SettingsError, Stats, Timed,
+    WithCapacity,
+};
 
 #[cfg(all(feature = "bounded", doctest))]
 #[doc = include_str!("../README.md")]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::Refused;
 use super::places::Held;
 use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::item::{Contained, Item};
+use crate::engine::item::{Contained, Item};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// An idle item, or a new one where there is room; waits for as long as there is neither. It goes back when the

@@ -8,8 +8,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::{BoundedPool, TryRecycle};
-use crate::guard::{guard, guard_of_a_vec};
-use crate::item::{Contained, Item};
+use crate::engine::item::{Contained, Item};
+use crate::pool::{guard, guard_of_a_vec};
 
 /// An item in use; from [`BoundedPool::get`]. Derefs to `T`; when it is dropped the item goes back into the pool, and to
 /// whoever has waited longest.

@@ -6,11 +6,13 @@
 mod error;
 mod get;
 mod guard;
-mod line;
+mod maintenance;
 mod places;
 mod recycle;
 mod settings;
-mod upkeep;
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+mod sweepable;
+mod waiters;
 mod waiting;
 
 pub use error::GetError;
@@ -18,17 +20,14 @@ pub use guard::{OwnedPooled, Pooled};
 pub use recycle::TryRecycle;
 pub use settings::{Settings, SettingsError};
 
-pub(crate) use places::Places;
-
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::item::{Contained, Item, Payload, raise};
-use crate::janitor::{self, Heap, Registrar};
-use crate::pool::Epochs;
-use crate::recycle::{Clear, DefaultRecycle};
+use crate::engine::item::{Contained, Item, Payload, raise};
+use crate::janitor::{self, Registrar};
+use crate::pool::{Clear, DefaultRecycle, Epochs};
 use crate::sync::{OnceArc, const_unless_loom};
-use places::Snapshot;
+use places::{Places, Snapshot};
 
 /// A pool of which at most `capacity` items exist, in use and idle together. A `get` for which there is none waits.
 ///
@@ -263,8 +262,8 @@ impl<T, R> BoundedPool<T, R> {
         let Settings { capacity, min_idle, every, .. } = self.settings;
         let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle));
         if made {
-            if let (Some(Registrar(register)), Some(places)) = (&self.register, self.places.share()) {
-                register(Heap::Bounded(&places), every);
+            if let (Some(registrar), Some(places)) = (&self.register, self.places.share()) {
+                registrar.register(&places, every);
             }
         }
         places

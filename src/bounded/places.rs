@@ -17,21 +17,23 @@ use std::task::{Poll, Waker};
 use crossbeam_utils::Backoff;
 
 use super::error::Refused;
-use super::line::{Answer, Line, Ticket};
-use crate::batch::FIRST_EPOCH;
-use crate::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
-use crate::stats::Stats;
-use crate::sweep::{Purpose, Swept, Watch};
+use super::waiters::{Answer, Line, Ticket};
+use crate::engine::batch::FIRST_EPOCH;
+use crate::engine::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
+use crate::engine::slots::Purpose;
+use crate::engine::tally::Swept;
+use crate::engine::trace::Trace;
+use crate::pool::Stats;
 use crate::sync::Counter;
 use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 
 /// The heap part of a bounded pool: everything but the recycler.
-pub(crate) struct Places<T> {
+pub(super) struct Places<T> {
     state: Mutex<State<T>>,
     pub(super) created: Counter,
     pub(super) refused: Counter,
     /// As in [`Stats`].
-    pub(crate) panics: Counter,
+    pub(super) panics: Counter,
 }
 
 struct State<T> {
@@ -42,7 +44,7 @@ struct State<T> {
     doomed: usize,
     /// The one put last at the back, so that what isn't needed gets old at the front.
     idle: VecDeque<Idle<T>>,
-    line: Line<T>,
+    line: Line<Lot<T>>,
     /// [`FIRST_EPOCH`] and how many sweeps there were.
     epoch: usize,
     closed: bool,
@@ -100,20 +102,20 @@ impl<T> After<T> {
 }
 
 /// What a sweep decided to drop.
-pub(crate) struct Condemned<T> {
+pub(super) struct Condemned<T> {
     after: After<T>,
-    pub(crate) swept: Swept,
-    watch: Watch,
+    pub(super) swept: Swept,
+    trace: Trace,
 }
 
 impl<T> Condemned<T> {
     /// Drops it, as in [`After::settle`], and tells of the sweep; returns the first panic.
-    pub(crate) fn drop_items<P: Deref<Target = Places<T>>>(
+    pub(super) fn drop_items<P: Deref<Target = Places<T>>>(
         self,
         places: impl Fn() -> Option<P>,
     ) -> (Swept, Option<Payload>) {
         let mut first = self.after.settle(places);
-        if let Some(panic) = self.watch.end(type_name::<T>(), self.swept) {
+        if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
         (self.swept, first)
@@ -350,7 +352,7 @@ impl<T> Places<T> {
     }
 
     /// An answer ends the wait.
-    fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<T>>) -> Poll<Result<Held<'_, T>, Refused>> {
+    fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };
         *ticket = None;
         Poll::Ready(answer.map(|lot| Held { places: self, lot }))
@@ -420,9 +422,9 @@ impl<T> Places<T> {
     /// Ages the idle items or takes them all, and decides which are to go. Runs no user code.
     pub(crate) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
-        let watch = Watch::begin(purpose, state.epoch);
+        let trace = Trace::begin(purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
-        Condemned { after, swept, watch }
+        Condemned { after, swept, trace }
     }
 
     /// One whole sweep; returns the first panic.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::recycle::Recycle;
+use crate::pool::Recycle;
 
 /// As [`Recycle`], for items whose making may fail: connections, handles, anything that asks somebody else. Every
 /// `Recycle` is one that never fails.

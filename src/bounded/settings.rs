@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::settings::{MIN_EVERY, Manual, Timed, nanos};
+use crate::pool::{MIN_EVERY, Manual, Timed, nanos};
 
 /// What can be set about a [`BoundedPool`](super::BoundedPool). Passed to
 /// [`BoundedPool::with_settings`](super::BoundedPool::with_settings), which checks it.

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::error::Refused;
-use super::line::Ticket;
 use super::places::{Held, Places};
+use super::waiters::Ticket;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Waits for `n` places at once, from its first poll on. Dropping it gives up its place in the line, and if it was served

@@ -1,6 +1,6 @@
 //! The classes: a size for each power of two, and what happens to a buffer on its way into one.
 
-use crate::recycle::Recycle;
+use crate::pool::Recycle;
 
 /// The size of the first class, as a power of two.
 const FIRST: u32 = 6;

@@ -2,9 +2,9 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use crate::guard::Pooled;
 use crate::pool::Pool;
-use crate::recycle::WithCapacity;
+use crate::pool::Pooled;
+use crate::pool::WithCapacity;
 use crate::sync::static_per_execution;
 
 /// How much a copy reads at most at a time.

@@ -9,8 +9,8 @@ use std::ptr;
 use std::slice;
 
 use super::BufferPool;
-use crate::guard::guard_of_a_vec;
-use crate::item::Item;
+use crate::engine::item::Item;
+use crate::pool::guard_of_a_vec;
 
 /// A buffer in use; from [`BufferPool::get`]. Derefs to `Vec<u8>`, and goes back into the pool when it is dropped.
 ///

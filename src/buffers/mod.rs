@@ -51,10 +51,10 @@ pub use settings::{Settings, SettingsError};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::item::Item;
+use crate::engine::item::Item;
+use crate::engine::tally::Swept;
+use crate::pool::Stats;
 use crate::pool::{Epochs, Pool};
-use crate::stats::Stats;
-use crate::sweep::Swept;
 use crate::sync::const_unless_loom;
 use class::Class;
 

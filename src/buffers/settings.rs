@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::class::{self, Class, MAX_SIZE, MIN_SIZE};
-use crate::settings::{self, MIN_EVERY, Manual, Timed};
+use crate::pool::{self, MIN_EVERY, Manual, Timed};
 
 /// What can be set about a [`BufferPool`](super::BufferPool). Passed to
 /// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks it.
@@ -39,7 +39,7 @@ pub struct Settings<E = Timed> {
     max_idle_bytes: usize,
     private_bytes: usize,
     /// What is the same for all classes.
-    every_class: settings::Settings<E>,
+    every_class: pool::Settings<E>,
 }
 
 impl Settings {
@@ -63,7 +63,7 @@ impl Settings {
             max_idle_bytes: usize::MAX,
             // So that each of these classes has private slots.
             private_bytes: 2 << 20,
-            every_class: settings::Settings::new(),
+            every_class: pool::Settings::new(),
         }
     }
 }
@@ -185,7 +185,7 @@ impl<E: Copy> Settings<E> {
         self.with(self.every_class.manual())
     }
 
-    const fn with<F>(self, every_class: settings::Settings<F>) -> Settings<F> {
+    const fn with<F>(self, every_class: pool::Settings<F>) -> Settings<F> {
         let Self { smallest, largest, max_idle_bytes, private_bytes, every_class: _ } = self;
         Settings { smallest, largest, max_idle_bytes, private_bytes, every_class }
     }
@@ -196,7 +196,7 @@ impl<E: Copy> Settings<E> {
     }
 
     /// What is set about one class: the byte counts come to counts of buffers.
-    pub(super) const fn of_class(&self, index: usize) -> settings::Settings<E> {
+    pub(super) const fn of_class(&self, index: usize) -> pool::Settings<E> {
         let size = class::size(index);
         let slots = self.private_bytes / size;
         let pool = self.every_class.private_slots(if slots < 32 { slots & !1 } else { 32 });
@@ -219,7 +219,7 @@ impl<E: Copy> Settings<E> {
         if smallest > largest {
             return Err(SettingsError::NoClass { smallest, largest });
         }
-        if let Err(settings::SettingsError::Every { given, .. }) = self.every_class.check() {
+        if let Err(pool::SettingsError::Every { given, .. }) = self.every_class.check() {
             return Err(SettingsError::Every { given });
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::ptr::{NonNull, addr_of_mut};
 
-use crate::item::{Item, discard, drop_each};
+use crate::engine::item::{Item, discard, drop_each};
 
 /// Owns an array on the heap and the items in it. Its capacity never changes.
 pub(crate) struct Array<T> {

@@ -6,8 +6,8 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::array::{Array, Header};
-use crate::item::{discard, drop_each};
+use crate::engine::array::{Array, Header};
+use crate::engine::item::{discard, drop_each};
 use crate::sync::{AtomicPtr, Counter, Ordering};
 
 /// Enough for a thread that spills 2048 items with the default of 16 in an array.

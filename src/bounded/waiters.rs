@@ -7,16 +7,15 @@
 use std::task::Waker;
 
 use super::error::Refused;
-use super::places::Lot;
 
 /// The number of a wait.
 pub(super) type Ticket = usize;
 
-/// What became of a wait.
-pub(super) type Answer<T> = Result<Lot<T>, Refused>;
+/// What became of a wait: what it was served, or why not.
+pub(super) type Answer<L> = Result<L, Refused>;
 
-pub(super) struct Line<T> {
-    waits: Vec<Wait<T>>,
+pub(super) struct Line<L> {
+    waits: Vec<Wait<L>>,
     /// The tickets that nobody has.
     free: Vec<Ticket>,
     first: Option<Ticket>,
@@ -24,18 +23,18 @@ pub(super) struct Line<T> {
     len: usize,
 }
 
-struct Wait<T> {
+struct Wait<L> {
     /// How many places it waits for.
     n: usize,
     /// Until it is answered.
     waker: Option<Waker>,
     /// From then on, until it is fetched.
-    answer: Option<Answer<T>>,
+    answer: Option<Answer<L>>,
     previous: Option<Ticket>,
     next: Option<Ticket>,
 }
 
-impl<T> Line<T> {
+impl<L> Line<L> {
     pub(super) fn new() -> Self {
         Self { waits: Vec::new(), free: Vec::new(), first: None, last: None, len: 0 }
     }
@@ -75,7 +74,7 @@ impl<T> Line<T> {
     }
 
     /// The answer, if there is one, and with it the wait is over.
-    pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<T>> {
+    pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
         let answer = self.waits[ticket].answer.take()?;
         self.free.push(ticket);
         Some(answer)
@@ -92,14 +91,14 @@ impl<T> Line<T> {
     }
 
     /// Leaves the line; what comes back is an answer that wasn't fetched, or the waker of one who still waited.
-    pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<T>>, Option<Waker>) {
+    pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
         let waker = self.step_out(ticket);
         self.free.push(ticket);
         (self.waits[ticket].answer.take(), waker)
     }
 
     /// Answers the first one, who is to be woken.
-    pub(super) fn serve_first(&mut self, lot: Lot<T>) -> Option<Waker> {
+    pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
         let first = self.first?;
         self.waits[first].answer = Some(Ok(lot));
         self.step_out(first)
@@ -128,7 +127,7 @@ impl<T> Line<T> {
     }
 
     /// Takes out every wait that is left when nobody waits any more: those that were forgotten, served or not.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Waker>, Option<Answer<T>>)> {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Waker>, Option<Answer<L>>)> {
         self.waits.drain(..).map(|wait| (wait.waker, wait.answer))
     }
 

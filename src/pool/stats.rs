@@ -1,6 +1,6 @@
-//! What happened in a pool, counted: by each thread in counters that only it writes, and by the pool for the rest.
+//! What a pool did, for its users.
 
-use crate::sync::Counter;
+use crate::engine::store::Store;
 
 /// What a pool did since it was made; from [`Pool::stats`](crate::Pool::stats).
 ///
@@ -102,52 +102,28 @@ impl Stats {
     }
 }
 
-/// One thread's counts, in its slot set. Only the thread that owns the slot set writes them, with plain loads and
-/// stores; so they cost no shared cache line.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// As in [`Stats`].
-    pub(crate) refills: Counter,
-    pub(crate) steals: Counter,
-    pub(crate) rescues: Counter,
-    pub(crate) created: Counter,
-    pub(crate) spills: Counter,
-    /// Items that this thread put into the shared queues, less those that it took out, modulo the size of a word.
-    pub(crate) shared: Counter,
-}
-
-impl Tally {
-    /// Modulo the size of a word, as the counts themselves are.
-    pub(crate) fn add_to(&self, sum: &mut Stats) {
-        sum.refills = sum.refills.wrapping_add(self.refills.get());
-        sum.steals = sum.steals.wrapping_add(self.steals.get());
-        sum.rescues = sum.rescues.wrapping_add(self.rescues.get());
-        sum.created = sum.created.wrapping_add(self.created.get());
-        sum.spills = sum.spills.wrapping_add(self.spills.get());
-        sum.idle = sum.idle.wrapping_add(self.shared.get());
-    }
-}
-
-/// What is not any one thread's: sweeps, refusals and rejections.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
-    pub(crate) refused: Counter,
-    pub(crate) rejected: Counter,
-    pub(crate) sweeps: Counter,
-    pub(crate) dropped: Counter,
-    pub(crate) left_busy: Counter,
-    pub(crate) failed_barriers: Counter,
-    pub(crate) panics: Counter,
-}
-
-impl Events {
-    pub(crate) fn add_to(&self, sum: &mut Stats) {
-        sum.refused = self.refused.get();
-        sum.rejected = self.rejected.get();
-        sum.sweeps = self.sweeps.get();
-        sum.dropped = self.dropped.get();
-        sum.left_busy = self.left_busy.get();
-        sum.failed_barriers = self.failed_barriers.get();
-        sum.panics = self.panics.get();
+impl Stats {
+    /// The sum of all counts, modulo the size of a word, as the counts themselves are.
+    pub(crate) fn of<T>(store: &Store<T>) -> Self {
+        let events = &store.events;
+        let mut sum = Self {
+            refused: events.refused.get(),
+            rejected: events.rejected.get(),
+            sweeps: events.sweeps.get(),
+            dropped: events.dropped.get(),
+            left_busy: events.left_busy.get(),
+            failed_barriers: events.failed_barriers.get(),
+            panics: events.panics.get(),
+            idle: store.idle(),
+            ..Self::default()
+        };
+        for tally in store.tallies() {
+            sum.refills = sum.refills.wrapping_add(tally.refills.get());
+            sum.steals = sum.steals.wrapping_add(tally.steals.get());
+            sum.rescues = sum.rescues.wrapping_add(tally.rescues.get());
+            sum.created = sum.created.wrapping_add(tally.created.get());
+            sum.spills = sum.spills.wrapping_add(tally.spills.get());
+        }
+        sum
     }
 }

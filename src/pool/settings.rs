@@ -5,6 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use crate::janitor::Registrar;
+
 /// The epochs of a pool come by time: the process-wide janitor thread sweeps it. What [`Settings`] are at first.
 ///
 /// ```
@@ -27,6 +29,31 @@ pub struct Timed(());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Manual(());
+
+/// The two kinds of epochs, each with what it asks of the items: [`Timed`] that they be `'static`, since the janitor may
+/// outlive what they borrow; [`Manual`] nothing.
+///
+/// ```
+/// use ebbtide::{Epochs, Manual, Timed};
+///
+/// fn fits<E: Epochs<T>, T: Send>() {}
+///
+/// fits::<Timed, String>();
+/// fits::<Manual, &str>();
+/// ```
+pub trait Epochs<T>: Copy {
+    /// Tells the janitor about a pool, if it is to sweep it.
+    #[doc(hidden)]
+    const REGISTER: Option<Registrar<T>>;
+}
+
+impl<T: Send + 'static> Epochs<T> for Timed {
+    const REGISTER: Option<Registrar<T>> = Some(Registrar::NEW);
+}
+
+impl<T: Send> Epochs<T> for Manual {
+    const REGISTER: Option<Registrar<T>> = None;
+}
 
 /// What can be set about a pool. Passed to [`Pool::with_settings`](crate::Pool::with_settings), which checks it.
 ///

@@ -12,53 +12,20 @@
 //! What a sweep from epoch `e` to `e + 1` drops is stamped `e - 1` or earlier, so it was put before the last sweep. What it
 //! collects from private slots was put before it advances the epoch, and is stamped `e`: the next sweep may drop it.
 
-mod watch;
-
 use std::any::type_name;
 use std::iter;
-use std::ops::{AddAssign, Deref};
+use std::ops::Deref;
 use std::ptr::NonNull;
 
-use crate::array::{Array, Stack};
-use crate::batch::Batch;
-use crate::item::{Payload, drop_each, keep_first};
-pub(crate) use crate::private::Purpose;
-use crate::private::{SlotSet, Taken};
-use crate::shared::Shared;
-use crate::store::Store;
+use crate::engine::array::{Array, Stack};
+use crate::engine::batch::Batch;
+use crate::engine::item::{Payload, drop_each, keep_first};
+use crate::engine::shared::Shared;
+use crate::engine::slots::{Purpose, SlotSet, Taken};
+use crate::engine::store::Store;
+use crate::engine::tally::Swept;
+use crate::engine::trace::Trace;
 use crate::sync::fence;
-pub(crate) use watch::Watch;
-
-/// What a sweep did; from [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear).
-///
-/// ```
-/// use ebbtide::{Pool, Settings};
-///
-/// let pool = Pool::with_settings(String::new, Settings::new().manual());
-/// drop(pool.get());
-/// let first = pool.advance().expect("no other sweep runs");
-/// assert_eq!((first.dropped, first.kept), (0, 1));
-/// let second = pool.advance().expect("no other sweep runs");
-/// assert_eq!((second.dropped, second.kept), (1, 0));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Swept {
-    /// Items that it dropped.
-    pub dropped: usize,
-    /// Items idle when it was done, an estimate while other threads go on.
-    pub kept: usize,
-    /// Slot sets that it left alone because their owner was inside an operation; the next sweep takes them.
-    pub left_busy: usize,
-}
-
-impl AddAssign for Swept {
-    fn add_assign(&mut self, other: Self) {
-        self.dropped += other.dropped;
-        self.kept += other.kept;
-        self.left_busy += other.left_busy;
-    }
-}
 
 /// A sweep under way, on a store that it borrows or shares.
 pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
@@ -72,7 +39,7 @@ pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     /// What was taken, with the home of its slot set.
     collected: Vec<(u16, Taken<T>)>,
     left_busy: usize,
-    watch: Watch,
+    trace: Trace,
 }
 
 /// What a sweep decided to drop.
@@ -81,7 +48,7 @@ pub(crate) struct Condemned<T> {
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
     pub(crate) swept: Swept,
-    watch: Watch,
+    trace: Trace,
 }
 
 /// One whole sweep; `None` if another one has the token.
@@ -101,8 +68,8 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
             store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
         let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
         let collected = Vec::with_capacity(sets.len());
-        let watch = Watch::begin(purpose, store.epoch());
-        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, watch })
+        let trace = Trace::begin(purpose, store.epoch());
+        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, trace })
     }
 
     /// Closes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
@@ -164,7 +131,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
                 }
             }
         }
-        let mut kept = store.stats().idle;
+        let mut kept = store.idle();
         if self.purpose == Purpose::Advance {
             kept += spare(store, &mut condemned, epoch);
         }
@@ -177,7 +144,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: condemned, empties, stashes, swept, watch: self.watch }
+        Condemned { batches: condemned, empties, stashes, swept, trace: self.trace }
     }
 }
 
@@ -215,7 +182,7 @@ impl<T> Condemned<T> {
             }
         }
         drop((self.empties, self.stashes));
-        if let Some(panic) = self.watch.end(type_name::<T>(), self.swept) {
+        if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
         (self.swept, first)

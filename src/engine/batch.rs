@@ -1,7 +1,7 @@
 //! A batch: several items that travel as one, and the epoch that says how old they are.
 
-use crate::array::Array;
-use crate::item::Item;
+use crate::engine::array::Array;
+use crate::engine::item::Item;
 
 /// The epoch in which every pool begins. Two later the epoch is 0: so they wrap around in most tests and models, as they do
 /// on 32-bit CPUs in fifty days of epochs of 1 ms.

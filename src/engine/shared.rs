@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use crossbeam_utils::CachePadded;
 
-use crate::array::Array;
-use crate::batch::Batch;
-use crate::item::{discard, drop_each};
-use crate::rack::Rack;
+use crate::engine::array::Array;
+use crate::engine::batch::Batch;
+use crate::engine::item::{discard, drop_each};
+use crate::engine::rack::Rack;
 use crate::sync::{AtomicUsize, Ordering, Queue, cpus, fence, seq_cst};
 
 /// One bit of a word per shard says whether it may hold anything, so there can't be more.

@@ -30,10 +30,10 @@
 
 use std::mem;
 
-use crate::array::{Array, Stack};
-use crate::batch::FIRST_EPOCH;
-use crate::item::{Item, discard, drop_each};
-use crate::stats::Tally;
+use crate::engine::array::{Array, Stack};
+use crate::engine::batch::FIRST_EPOCH;
+use crate::engine::item::{Item, discard, drop_each};
+use crate::engine::tally::Tally;
 use crate::sync::fence::{self, Pair};
 use crate::sync::{AtomicIsize, Counter, Length, Ordering, UnsafeCell};
 

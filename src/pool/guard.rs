@@ -7,9 +7,9 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::item::{Contained, Item};
-use crate::pool::Pool;
-use crate::recycle::Recycle;
+use super::Pool;
+use super::Recycle;
+use crate::engine::item::{Contained, Item};
 
 /// An item in use; from [`Pool::get`]. Derefs to `T`, and goes back into the pool when it is dropped.
 ///

@@ -8,12 +8,12 @@ use std::mem;
 
 use crossbeam_utils::CachePadded;
 
-use crate::array::Array;
-use crate::batch::{Batch, FIRST_EPOCH};
-use crate::item::Item;
-use crate::private::{SlotSet, Spilled, Taken};
-use crate::shared::{Found, Shared, Source};
-use crate::stats::{Events, Stats, Tally};
+use crate::engine::array::Array;
+use crate::engine::batch::{Batch, FIRST_EPOCH};
+use crate::engine::item::Item;
+use crate::engine::shared::{Found, Shared, Source};
+use crate::engine::slots::{SlotSet, Spilled, Taken};
+use crate::engine::tally::{Events, Tally};
 use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
 
 /// What a pool's settings come to here.
@@ -387,17 +387,17 @@ impl<T> Store<T> {
         self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        let mut sum = Stats::default();
-        for set in self.sets.iter() {
-            set.tally.add_to(&mut sum);
-            sum.idle = sum.idle.wrapping_add(set.len());
-        }
-        self.outside.add_to(&mut sum);
-        self.events.add_to(&mut sum);
+    /// The counts of every thread, those without a slot set together.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
+        self.sets.iter().map(|set| &set.tally).chain([&*self.outside])
+    }
+
+    /// How many items are idle; an estimate while other threads go on.
+    pub(crate) fn idle(&self) -> usize {
+        let private = self.sets.iter().fold(0_usize, |sum, set| sum.wrapping_add(set.len()));
+        let idle = self.tallies().fold(private, |sum, tally| sum.wrapping_add(tally.shared.get()));
         // Batches that travelled meanwhile may have been counted on neither side, even below zero.
-        sum.idle = if (sum.idle as isize) < 0 { 0 } else { sum.idle };
-        sum
+        if (idle as isize) < 0 { 0 } else { idle }
     }
 }
 

@@ -1,18 +1,19 @@
 //! What a sweep tells to `tracing`. Without the feature, and under loom, nothing: the type is empty then.
 
-use super::{Purpose, Swept};
-use crate::item::Payload;
+use crate::engine::item::Payload;
+use crate::engine::slots::Purpose;
+use crate::engine::tally::Swept;
 
 /// A sweep that is being watched, since it began.
-pub(crate) struct Watch {
+pub(crate) struct Trace {
     #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
     begun: (Purpose, usize, std::time::Instant),
 }
 
 #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
-impl Watch {
+impl Trace {
     pub(crate) fn begin(purpose: Purpose, epoch: usize) -> Self {
-        let since_the_first = epoch.wrapping_sub(crate::batch::FIRST_EPOCH);
+        let since_the_first = epoch.wrapping_sub(crate::engine::batch::FIRST_EPOCH);
         Self { begun: (purpose, since_the_first, std::time::Instant::now()) }
     }
 
@@ -29,7 +30,7 @@ impl Watch {
 }
 
 #[cfg(not(all(feature = "tracing", not(all(loom, feature = "loom")))))]
-impl Watch {
+impl Trace {
     pub(crate) fn begin(_: Purpose, _: usize) -> Self {
         Self {}
     }

@@ -1,9 +1,10 @@
 //! What is done about a pool as a whole, and what can be known about it.
 
 use super::{BoundedPool, SettingsError, TryRecycle};
-use crate::item::{Item, raise};
-use crate::stats::Stats;
-use crate::sweep::{Purpose, Swept};
+use crate::engine::item::{Item, raise};
+use crate::engine::slots::Purpose;
+use crate::engine::tally::Swept;
+use crate::pool::Stats;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Makes up to `n` idle items, as far as there is room and nobody waits. Returns how many it made.
@@ -35,7 +36,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
+impl<T, R> BoundedPool<T, R> {
     /// Ends the epoch: drops what was put back in an earlier one and not used since, down to
     /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call and not two.
     ///

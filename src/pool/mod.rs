@@ -1,18 +1,39 @@
 //! The pool: the public face over the store, where user code and its panics are contained.
 
+mod clear;
+mod guard;
+mod recycle;
+mod settings;
+mod stats;
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+mod sweepable;
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
+pub(crate) mod sweeper;
+
+pub use clear::Clear;
+pub use guard::{OwnedPooled, Pooled};
+pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
+pub use settings::{Epochs, Manual, Settings, SettingsError, Timed};
+pub use stats::Stats;
+
+#[cfg(feature = "bounded")]
+pub(crate) use guard::guard;
+pub(crate) use guard::guard_of_a_vec;
+pub(crate) use settings::MIN_EVERY;
+#[cfg(feature = "bounded")]
+pub(crate) use settings::nanos;
+
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::array::Array;
-use crate::guard::{OwnedPooled, Pooled};
-use crate::item::{Contained, Item, Payload, drop_each, keep_first, raise};
-use crate::janitor::{self, Heap, Registrar};
-use crate::recycle::{Clear, DefaultRecycle, Recycle};
-use crate::settings::{Manual, Settings, SettingsError, Timed};
-use crate::stats::Stats;
-use crate::store::{Limits, Store};
-use crate::sweep::{Purpose, Swept, sweep};
+use crate::engine::array::Array;
+use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
+use crate::engine::slots::Purpose;
+use crate::engine::store::{Limits, Store};
+use crate::engine::sweep::sweep;
+use crate::engine::tally::Swept;
+use crate::janitor::{self, Registrar};
 use crate::sync::{OnceArc, const_unless_loom};
 
 /// A pool of reusable `T`s that are expensive to make or to drop.
@@ -335,7 +356,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 }
 
-impl<T, R: Recycle<T>> Pool<T, R> {
+impl<T, R> Pool<T, R> {
     /// Ends the epoch: drops what was put in an earlier one and not used since, and makes the rest a step older.
     ///
     /// So an idle item survives one call and not two. Takes no lock and holds up no other thread. Its cost grows with
@@ -395,7 +416,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// assert_eq!(pool.idle(), 2);
     /// ```
     pub fn idle(&self) -> usize {
-        self.stats().idle
+        self.store.get().map_or(0, Store::idle)
     }
 
     /// What the pool did since it was made.
@@ -410,7 +431,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// assert_eq!(pool.stats().created, 2);
     /// ```
     pub fn stats(&self) -> Stats {
-        self.store.get().map(Store::stats).unwrap_or_default()
+        self.store.get().map(Stats::of).unwrap_or_default()
     }
 
     fn sweep(&self, purpose: Purpose) -> Option<Swept> {
@@ -421,7 +442,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
         Some(swept)
     }
+}
 
+impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(always)]
     fn take(&self) -> Option<Item<T>> {
         self.store.get().and_then(Store::get)
@@ -509,18 +532,11 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
         if made {
-            if let (Some(Registrar(register)), Some(store)) = (&self.register, self.store.share()) {
-                register(Heap::Pool(&store), every);
+            if let (Some(registrar), Some(store)) = (&self.register, self.store.share()) {
+                registrar.register(&store, every);
             }
         }
         store
-    }
-}
-
-#[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
-impl<T, R> Pool<T, R> {
-    pub(crate) fn share(&self) -> Option<crate::sync::Arc<Store<T>>> {
-        self.store.share()
     }
 }
 
@@ -540,34 +556,6 @@ impl<T: UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
 
 impl<T, R> fmt::Debug for Pool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("settings", &self.settings)
-            .field("stats", &self.store.get().map(Store::stats).unwrap_or_default())
-            .finish_non_exhaustive()
+        f.debug_struct("Pool").field("settings", &self.settings).field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-/// The two kinds of epochs, each with what it asks of the items: [`Timed`] that they be `'static`, since the janitor may
-/// outlive what they borrow; [`Manual`] nothing.
-///
-/// ```
-/// use ebbtide::{Epochs, Manual, Timed};
-///
-/// fn fits<E: Epochs<T>, T: Send>() {}
-///
-/// fits::<Timed, String>();
-/// fits::<Manual, &str>();
-/// ```
-pub trait Epochs<T>: Copy {
-    /// Tells the janitor about a pool, if it is to sweep it.
-    #[doc(hidden)]
-    const REGISTER: Option<Registrar<T>>;
-}
-
-impl<T: Send + 'static> Epochs<T> for Timed {
-    const REGISTER: Option<Registrar<T>> = Some(Registrar::NEW);
-}
-
-impl<T: Send> Epochs<T> for Manual {
-    const REGISTER: Option<Registrar<T>> = None;
 }

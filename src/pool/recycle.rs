@@ -1,13 +1,11 @@
 //! How items are made and readied for reuse.
 
-mod clear;
-
-pub use clear::Clear;
-
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hash};
 use std::path::PathBuf;
+
+use super::Clear;
 
 /// Makes a pool's items and readies them for reuse.
 ///

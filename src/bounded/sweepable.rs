@@ -1,0 +1,52 @@
+//! How the janitor sweeps a bounded pool. That needs no barrier, and closes nothing before one: the sweep is one step, under the
+//! pool's lock.
+
+use super::places::Places;
+use crate::engine::item::{drop_each, keep_first};
+use crate::engine::slots::Purpose;
+use crate::janitor::{Heap, Job, Pass, Sweepable, TOLD};
+use crate::sync::Arc;
+
+impl<T> Heap<T> for Places<T> {
+    fn sweepable(self: Arc<Self>) -> Arc<dyn Sweepable>
+    where
+        T: Send + 'static,
+    {
+        self
+    }
+}
+
+impl<T: Send + 'static> Sweepable for Places<T> {
+    fn begin(self: Arc<Self>) -> Box<dyn Pass> {
+        Box::new(self)
+    }
+
+    fn count_panic(&self) {
+        self.panics.add(1);
+    }
+}
+
+impl<T: Send + 'static> Pass for Arc<Places<T>> {
+    fn close(&mut self) -> bool {
+        false
+    }
+
+    fn collect(&mut self, _: bool) {}
+
+    fn finish(self: Box<Self>) -> Job {
+        let places = *self;
+        let pool = Arc::downgrade(&places);
+        let condemned = places.condemn(Purpose::Advance);
+        // The pool was dropped meanwhile if this is the last share of it, and leaves its items to this.
+        let left = Arc::into_inner(places).map(Box::new);
+        let runs_user_code = TOLD || left.is_some() || condemned.swept.dropped > 0;
+        let places = pool.clone();
+        let work = move || {
+            // Shared anew for each place, and only as long as it takes to give it free.
+            let (swept, mut first) = condemned.drop_items(|| places.upgrade());
+            drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
+            (swept, first)
+        };
+        Job { pool, runs_user_code, work: Box::new(work) }
+    }
+}

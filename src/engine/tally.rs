@@ -1,0 +1,61 @@
+//! Counts of what happened: one thread's, which only it writes; the whole pool's; and one sweep's.
+
+use std::ops::AddAssign;
+
+use crate::sync::Counter;
+
+/// One thread's counts, in its slot set. Only the thread that owns the slot set writes them, with plain loads and
+/// stores; so they cost no shared cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) refills: Counter,
+    pub(crate) steals: Counter,
+    pub(crate) rescues: Counter,
+    pub(crate) created: Counter,
+    pub(crate) spills: Counter,
+    /// Items that this thread put into the shared queues, less those that it took out, modulo the size of a word.
+    pub(crate) shared: Counter,
+}
+
+/// What is not any one thread's: sweeps, refusals and rejections.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    pub(crate) refused: Counter,
+    pub(crate) rejected: Counter,
+    pub(crate) sweeps: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) left_busy: Counter,
+    pub(crate) failed_barriers: Counter,
+    pub(crate) panics: Counter,
+}
+
+/// What a sweep did; from [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear).
+///
+/// ```
+/// use ebbtide::{Pool, Settings};
+///
+/// let pool = Pool::with_settings(String::new, Settings::new().manual());
+/// drop(pool.get());
+/// let first = pool.advance().expect("no other sweep runs");
+/// assert_eq!((first.dropped, first.kept), (0, 1));
+/// let second = pool.advance().expect("no other sweep runs");
+/// assert_eq!((second.dropped, second.kept), (1, 0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Items that it dropped.
+    pub dropped: usize,
+    /// Items idle when it was done, an estimate while other threads go on.
+    pub kept: usize,
+    /// Slot sets that it left alone because their owner was inside an operation; the next sweep takes them.
+    pub left_busy: usize,
+}
+
+impl AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.dropped += other.dropped;
+        self.kept += other.kept;
+        self.left_busy += other.left_busy;
+    }
+}
