@@ -2,8 +2,8 @@
 
 use super::{BoundedPool, SettingsError, TryRecycle};
 use crate::engine::item::{Item, raise};
-use crate::engine::slots::Purpose;
 use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
 use crate::pool::Stats;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {

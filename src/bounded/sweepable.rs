@@ -3,7 +3,7 @@
 
 use super::places::Places;
 use crate::engine::item::{drop_each, keep_first};
-use crate::engine::slots::Purpose;
+use crate::engine::top::Purpose;
 use crate::janitor::{Heap, Job, Pass, Sweepable, TOLD};
 use crate::sync::Arc;
 

@@ -3,11 +3,13 @@
 
 pub(crate) mod array;
 pub(crate) mod batch;
+mod claim;
 pub(crate) mod item;
 mod rack;
 pub(crate) mod shared;
-pub(crate) mod slots;
+mod slots;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod tally;
+pub(crate) mod top;
 pub(crate) mod trace;

@@ -10,9 +10,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
+use crate::engine::claim::{Spilled, Taken};
 use crate::engine::item::Item;
 use crate::engine::shared::{Found, Shared, Source};
-use crate::engine::slots::{SlotSet, Spilled, Taken};
+use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
 use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
 
@@ -184,10 +185,8 @@ impl<T> Store<T> {
             return;
         }
         let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
-        let mut given = 0;
         // Inside the claim: the sweep reserves room for these items too, if they are still there for it to take.
         let reserve = |items| {
-            given = items;
             let reserved = shared.reserve(items);
             if !reserved {
                 // The sweep won't find them marked.
@@ -196,9 +195,10 @@ impl<T> Store<T> {
             reserved
         };
         match set.give(into, reserve) {
-            Ok(Taken { young, victims, stash }) => {
+            Ok(taken) => {
                 set.ahead.set(ending.wrapping_add(1));
-                set.tally.shared.bump(given);
+                set.tally.shared.bump(taken.len());
+                let Taken { young, victims, stash } = taken;
                 // Read after the answer, so it is no older than any of the items.
                 let epoch = self.epoch();
                 let young = young.into_iter().flatten().map(|array| (epoch, array));

@@ -19,11 +19,13 @@ use std::ptr::NonNull;
 
 use crate::engine::array::{Array, Stack};
 use crate::engine::batch::Batch;
+use crate::engine::claim::Taken;
 use crate::engine::item::{Payload, drop_each, keep_first};
 use crate::engine::shared::Shared;
-use crate::engine::slots::{Purpose, SlotSet, Taken};
+use crate::engine::slots::SlotSet;
 use crate::engine::store::Store;
 use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
 use crate::sync::fence;
 
@@ -94,8 +96,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         for (set, into) in sets.zip(iter::from_fn(|| self.fresh.pop())) {
             // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array has
             // more room than a fresh one.
-            let taken = unsafe { set.take(self.purpose, into, |_| true) };
-            self.collected.push((set.home, taken.unwrap_or_else(Taken::nothing)));
+            self.collected.push((set.home, unsafe { set.take(self.purpose, into) }));
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a sweep tells to `tracing`. Without the feature, and under loom, nothing: the type is empty then.
 
 use crate::engine::item::Payload;
-use crate::engine::slots::Purpose;
 use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
 
 /// A sweep that is being watched, since it began.
 pub(crate) struct Trace {

@@ -29,10 +29,10 @@ use std::sync::Arc;
 
 use crate::engine::array::Array;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
-use crate::engine::slots::Purpose;
 use crate::engine::store::{Limits, Store};
 use crate::engine::sweep::sweep;
 use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
 use crate::janitor::{self, Registrar};
 use crate::sync::{OnceArc, const_unless_loom};
 

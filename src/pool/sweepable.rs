@@ -1,9 +1,9 @@
 //! How the janitor sweeps a pool.
 
 use crate::engine::item::{drop_each, keep_first};
-use crate::engine::slots::Purpose;
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
+use crate::engine::top::Purpose;
 use crate::janitor::{Heap, Job, Pass, Sweepable, TOLD};
 use crate::sync::Arc;
 

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::Pool;
-use crate::engine::slots::Purpose;
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
+use crate::engine::top::Purpose;
 use crate::sync::{Arc, fence};
 
 /// What the janitor has of a pool while it sweeps it: a share of its heap part, which may outlive the pool.

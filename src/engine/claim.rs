@@ -1,0 +1,290 @@
+//! Operations inside a claim on a thread's private slots. None of them allocates, frees, drops an item or panics: an array that
+//! may be needed is passed in, and what is left over is passed out.
+
+use std::mem;
+
+use crate::engine::array::{Array, Stack};
+use crate::engine::item::Item;
+use crate::sync::{AtomicIsize, Length, Ordering};
+
+/// How much lies in a slot set, as anybody may read it.
+#[repr(C)]
+pub(super) struct Extent {
+    /// The owner's end: the first place above the items; for a moment in a pop, one too low. Written by the owner alone.
+    pub(super) bottom: AtomicIsize,
+    /// What the spare array holds.
+    pub(super) spare: SpareLength,
+    /// How many empty arrays lie in the stash.
+    pub(super) stashed: Length,
+}
+
+/// The array that is pushed to and popped from, made when it is first needed and kept from then on.
+pub(super) struct Loaded<T> {
+    /// Its own length isn't kept while it is here: the items are those from `top` to `bottom`.
+    pub(super) array: Option<Array<T>>,
+    /// Pushes go below this place: the array's capacity, or 0 without one or with a detour.
+    pub(super) end: isize,
+}
+
+/// What only claims touch.
+pub(super) struct Rest<T> {
+    /// The other array, swapped whole with the loaded one. [`Extent::spare`] says what it holds.
+    spare: Option<Array<T>>,
+    /// Empty arrays that refills left over, for the next spills.
+    pub(super) stash: Stack<T>,
+}
+
+/// What the spare array holds, and how many of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spare {
+    /// Nothing, if there is an array at all.
+    Empty,
+    /// Items that the owner put in or that a refill brought.
+    Young(usize),
+    /// The rest of a victim batch. They are popped from where they are, and stay victims.
+    Victims(usize),
+}
+
+/// A [`Spare`] in half a word: twice the number, and one more for victims.
+pub(super) struct SpareLength(Length);
+
+/// The most empty arrays that a thread keeps for its own next spills: enough for a burst of 2048 items and back with the
+/// default of 16 in an array. Beyond that they go to the shard whose thread will need them.
+const MAX_STASH: usize = 128;
+
+/// What goes out of full private slots.
+pub(crate) struct Spilled<T> {
+    pub(crate) items: Array<T>,
+    /// They are the rest of a victim batch, whose stamp the array still has.
+    pub(crate) victims: bool,
+}
+
+/// All that is taken out of one slot set for a sweep.
+pub(crate) struct Taken<T> {
+    /// What was in the loaded array, and the spare one; either may be empty.
+    pub(crate) young: [Option<Array<T>>; 2],
+    pub(crate) victims: Option<Array<T>>,
+    pub(crate) stash: Stack<T>,
+}
+
+impl<T> Taken<T> {
+    /// The slots had been emptied before, and `empty` was not needed.
+    pub(super) fn nothing(empty: Array<T>) -> Self {
+        Self { young: [Some(empty), None], victims: None, stash: Stack::new() }
+    }
+
+    /// How many items these are.
+    pub(crate) fn len(&self) -> usize {
+        self.young.iter().chain([&self.victims]).flatten().map(Array::len).sum()
+    }
+}
+
+/// The slots inside a claim by the owner, where `top` is 0.
+pub(super) struct Slots<'a, T> {
+    pub(super) extent: &'a Extent,
+    pub(super) loaded: &'a mut Loaded<T>,
+    pub(super) rest: &'a mut Rest<T>,
+    pub(super) detour: bool,
+}
+
+impl<T> Slots<'_, T> {
+    fn bottom(&self) -> isize {
+        // ORDERING: Relaxed, no partner; only this thread writes it.
+        self.extent.bottom.load(Ordering::Relaxed)
+    }
+
+    fn set_bottom(&self, bottom: isize) {
+        // ORDERING: Relaxed, no partner; the end of the claim makes it visible.
+        self.extent.bottom.store(bottom, Ordering::Relaxed);
+    }
+
+    /// The loaded array's capacity; 0 without one.
+    fn room(&self) -> isize {
+        self.loaded.array.as_ref().map_or(0, Array::capacity) as isize
+    }
+
+    /// Moves the items down to the lowest place, after a sweep took what lay there.
+    pub(super) fn move_down(&mut self, top: isize) {
+        if let (Some(array), 1..) = (&self.loaded.array, top) {
+            let bottom = self.bottom();
+            // SAFETY: the places from `top` to `bottom` hold items; those below don't.
+            unsafe { array.shift(top as usize..bottom as usize) };
+            self.set_bottom(bottom - top);
+        }
+    }
+
+    /// Pops a young item from either array.
+    pub(super) fn pop_either(&mut self) -> Option<Item<T>> {
+        if self.bottom() == 0 && matches!(self.extent.spare.get(), Spare::Young(_)) {
+            self.swap();
+        }
+        let last = self.bottom() - 1;
+        let array = self.loaded.array.as_ref().filter(|_| last >= 0)?;
+        self.set_bottom(last);
+        // SAFETY: the highest place that holds an item, and doesn't from here on.
+        Some(unsafe { array.take_at(last as usize) })
+    }
+
+    pub(super) fn pop_victim(&mut self) -> Option<Item<T>> {
+        let Spare::Victims(_) = self.extent.spare.get() else { return None };
+        let victims = self.rest.spare.as_mut()?;
+        let item = victims.pop();
+        self.extent.spare.set_victims(victims.len());
+        item
+    }
+
+    fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
+        if self.bottom() == self.room() && self.rest.spare.as_ref().is_some_and(Array::is_empty) {
+            self.swap();
+        }
+        let bottom = self.bottom();
+        let Some(array) = self.loaded.array.as_ref().filter(|_| bottom < self.room()) else { return Err(item) };
+        // SAFETY: the lowest place that holds no item, and does from here on.
+        unsafe { array.fill_at(bottom as usize, item) };
+        self.set_bottom(bottom + 1);
+        Ok(())
+    }
+
+    pub(super) fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Spilled<T>>, Item<T>> {
+        let Err(item) = self.push_either(item) else { return Ok(None) };
+        let Some(empty) = self.rest.stash.pop() else { return Err(item) };
+        self.extent.stashed.set(self.rest.stash.len());
+        Ok(self.rotate(item, empty))
+    }
+
+    pub(super) fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Option<Spilled<T>> {
+        match self.push_either(item) {
+            Ok(()) => Some(Spilled { items: empty, victims: false }),
+            Err(item) => self.rotate(item, empty),
+        }
+    }
+
+    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out. If none was loaded, the spare stays.
+    fn rotate(&mut self, item: Item<T>, mut empty: Array<T>) -> Option<Spilled<T>> {
+        let victims = matches!(self.extent.spare.get(), Spare::Victims(_));
+        let pushed = empty.push(item);
+        debug_assert!(pushed.is_ok(), "an empty array has room");
+        mem::forget(pushed);
+        let full = self.replace_loaded(Some(empty));
+        let out = full.and_then(|full| self.replace_spare(Some(full)));
+        out.map(|items| Spilled { items, victims })
+    }
+
+    /// Takes in a batch if one of the arrays is empty. Calls `took` before the items become the owner's.
+    pub(super) fn refill(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
+        let none_loaded = self.bottom() == 0;
+        if !none_loaded && !self.spare_is_empty() {
+            return Err(batch);
+        }
+        took();
+        let empty = if none_loaded { self.replace_loaded(Some(batch)) } else { self.replace_spare(Some(batch)) };
+        Ok(self.stash(empty))
+    }
+
+    /// Takes in the rest of a victim batch if the spare array is empty. Calls `took` as above.
+    pub(super) fn keep_victims(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
+        if !self.spare_is_empty() {
+            return Err(batch);
+        }
+        took();
+        let victims = batch.len();
+        let empty = self.replace_spare(Some(batch));
+        self.extent.spare.set_victims(victims);
+        Ok(self.stash(empty))
+    }
+
+    fn spare_is_empty(&self) -> bool {
+        self.rest.spare.as_ref().is_none_or(Array::is_empty)
+    }
+
+    /// Keeps an empty array for the next spill; gives it back if there are enough.
+    fn stash(&mut self, empty: Option<Array<T>>) -> Option<Array<T>> {
+        if self.rest.stash.len() == MAX_STASH {
+            return empty;
+        }
+        self.rest.stash.push(empty?);
+        self.extent.stashed.set(self.rest.stash.len());
+        None
+    }
+
+    fn swap(&mut self) {
+        let spare = self.rest.spare.take();
+        let loaded = self.replace_loaded(spare);
+        self.replace_spare(loaded);
+    }
+
+    pub(super) fn replace_loaded(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
+        let before = self.bottom();
+        self.set_bottom(array.as_ref().map_or(0, Array::len) as isize);
+        let mut out = mem::replace(&mut self.loaded.array, array);
+        self.loaded.end = if self.detour { 0 } else { self.room() };
+        if let Some(out) = &mut out {
+            // SAFETY: the places below `bottom` hold items.
+            unsafe { out.set_len(before as usize) };
+        }
+        out
+    }
+
+    /// The new array holds young items, or none.
+    pub(super) fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
+        self.extent.spare.set_young(array.as_ref().map_or(0, Array::len));
+        mem::replace(&mut self.rest.spare, array)
+    }
+}
+
+impl Extent {
+    pub(super) fn new() -> Self {
+        Self { bottom: AtomicIsize::new(0), spare: SpareLength(Length::new()), stashed: Length::new() }
+    }
+}
+
+impl<T> Loaded<T> {
+    pub(super) fn new() -> Self {
+        Self { array: None, end: 0 }
+    }
+}
+
+impl<T> Rest<T> {
+    pub(super) fn new() -> Self {
+        Self { spare: None, stash: Stack::new() }
+    }
+
+    /// Takes everything out, beside `loaded`, the items of the loaded array.
+    pub(super) fn take(&mut self, extent: &Extent, loaded: Array<T>) -> Taken<T> {
+        let Self { spare, stash } = mem::replace(self, Self::new());
+        let (spare, victims) = match extent.spare.get() {
+            Spare::Victims(_) => (None, spare),
+            Spare::Empty | Spare::Young(_) => (spare, None),
+        };
+        extent.spare.set_young(0);
+        extent.stashed.set(0);
+        Taken { young: [Some(loaded), spare], victims, stash }
+    }
+}
+
+impl SpareLength {
+    pub(super) fn get(&self) -> Spare {
+        match self.0.get() {
+            0 | 1 => Spare::Empty,
+            twice if twice % 2 == 0 => Spare::Young(twice / 2),
+            twice => Spare::Victims(twice / 2),
+        }
+    }
+
+    fn set_young(&self, n: usize) {
+        self.0.set(2 * n);
+    }
+
+    fn set_victims(&self, n: usize) {
+        self.0.set(2 * n + 1);
+    }
+}
+
+impl Spare {
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Young(n) | Self::Victims(n) => n,
+        }
+    }
+}
