@@ -30,16 +30,19 @@
 //! | byte buffers of different sizes, or something to copy through them | [`BufferPool`] and [`buffers`] |
 //! | a limit on how many exist, and a `get` that waits | `BoundedPool`, with the feature `bounded` |
 //!
+//! With all features on, the module `docs` has guides: which pool to take, recipes, migrating, and observing.
+//!
 //! # What happens to an item
 //!
 //! A thread's own items lie in its *private slots*, the one put last on top. When they are full, half of them travel as
-//! one *batch* to the thread's *shard*, a queue without a lock, of which there are as many as CPUs; a thread that finds
-//! nothing at home takes a batch from its shard, or *steals* one from another. A *sweep* ends each *epoch*: it drops what has
-//! not been used since the sweep before, and makes all the rest, private slots of idle and exited threads included, the
-//! next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds unless [`Settings::every`] says
-//! otherwise, and is dropped by the janitor, two background threads for the whole process: one sweeps, and one drops. A `Drop` that takes
-//! long delays the sweeps of its own pool alone; for each other pool that waits behind it another thread is started. [`Pool::advance`],
-//! [`Pool::clear`] and [`advance_all`] drop on the thread that calls them.
+//! one *batch* to the thread's *shard*, a queue without a lock. There is a shard for each CPU, rounded up to a power of two
+//! and at most 64. A thread that finds nothing at home takes a batch from its shard, or *steals* one from another. A
+//! *sweep* ends each *epoch*: it drops what has not been used since the sweep before, and makes all the rest, private slots
+//! of idle and exited threads included, the next *victims*. So an idle item lives for one to two epochs, 30 to 60 seconds
+//! unless [`Settings::every`] says otherwise. It is dropped by the janitor, two background threads for the whole process:
+//! one sweeps, and one drops. A `Drop` that takes long delays the sweeps of its own pool alone; for each other pool that
+//! waits behind it another thread is started. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] drop on the thread that
+//! calls them.
 //!
 //! # What may wait
 //!
@@ -126,6 +129,8 @@
 #[cfg(feature = "bounded")]
 pub mod bounded;
 pub mod buffers;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 mod engine;
 #[cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), path = "janitor/janitor_loom.rs")]
 mod janitor;
@@ -144,15 +149,3 @@ pub use pool::{
     Clear, DefaultRecycle, Epochs, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, SettingsError, Stats, Timed,
     WithCapacity,
 };
-
-#[cfg(all(feature = "bounded", doctest))]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
-#[cfg(all(feature = "metrics", doctest))]
-#[doc = include_str!("../docs/observing.md")]
-struct Observing;
-
-#[cfg(all(feature = "bounded", any(doc, doctest)))]
-#[doc = include_str!("../docs/which-pool.md")]
-pub mod which_pool {}

@@ -1,7 +1,7 @@
 //! A pool with a limit: at most so many items exist, and a get that finds none free waits for one.
 //!
 //! For what is scarce and not only expensive: connections, GPU contexts, buffers that must not take more than so much
-//! memory. See [`BoundedPool`]; [which pool to take](crate::which_pool) compares it with [`Pool`](crate::Pool).
+//! memory. See [`BoundedPool`]; [the guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
 mod error;
 mod get;
@@ -84,8 +84,8 @@ use places::{Places, Snapshot};
 ///
 /// # Examples
 ///
-/// [One item, as a lock with a deadline](crate::which_pool#a-lock-with-a-deadline), and
-/// [several taken at once](crate::which_pool#several-at-once).
+/// [One item, as a lock with a deadline](crate::docs::guide#a-lock-with-a-deadline), and
+/// [several taken at once](crate::docs::guide#several-at-once).
 pub struct BoundedPool<T, R = DefaultRecycle> {
     places: OnceArc<Places<T>>,
     /// Tells the janitor about the places once they are made; none with manual epochs.
