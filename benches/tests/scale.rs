@@ -1,4 +1,4 @@
-//! The program that measures for `docs/scale.md`, from outside.
+//! The program that measures for `docs/performance.md`, from outside.
 
 use std::process::{Command, Output};
 

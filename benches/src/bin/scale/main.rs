@@ -1,5 +1,5 @@
 //! Where the time goes at scale: measures on two cores what the pool's events cost, and works out from it what a pair costs
-//! on many. `docs/scale.md` says what is counted and why.
+//! on many. `docs/performance.md` has the results.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-benches --bin scale
@@ -36,7 +36,7 @@ const fn sample(name: &'static str, run: fn() -> f64) -> Sample {
     Sample { name, run }
 }
 
-/// What the model starts from, and what is measured besides because `docs/scale.md` speaks of it.
+/// What the model starts from, and what is measured besides because it explains the results.
 static INPUTS: [Sample; 27] = [
     sample("pair", || pools::pair(1)),
     sample("bursts of 16", || pools::burst(1, 16)),
@@ -67,7 +67,7 @@ static INPUTS: [Sample; 27] = [
     sample("sweep, for a thread in bursts of 16", pools::swept),
 ];
 
-/// What the model predicts, or what `docs/scale.md` says of lines that are shared by accident.
+/// What the model predicts, or what is claimed of lines that are shared by accident.
 static CHECKS: [Sample; 11] = [
     sample("pair, 2 threads", || pools::pair(2)),
     sample("bursts of 16, 2 threads", || pools::burst(2, 16)),
