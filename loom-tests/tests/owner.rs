@@ -1,4 +1,4 @@
-//! A thread and its private slots against a sweep: the protocol of `private.rs`.
+//! A thread and its private slots against a sweep: the protocol of `engine::slots`.
 
 mod common;
 

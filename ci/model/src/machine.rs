@@ -23,8 +23,8 @@ pub enum Cell {
     /// The shared queue of a generation: a list of arrays.
     Queue(u8),
     // The fields of a slot set. (`end` is `CAPACITY` if anything is loaded.)
+    Bottom(u8),
     Top(u8),
-    Floor(u8),
     Loaded(u8),
     Spare(u8),
     Stash(u8),
@@ -57,8 +57,8 @@ impl Cell {
             Self::Ids => 2,
             Self::Held => 3,
             Self::Queue(generation) => 4 + generation as usize,
-            Self::Top(s) => set(0, s),
-            Self::Floor(s) => set(1, s),
+            Self::Bottom(s) => set(0, s),
+            Self::Top(s) => set(1, s),
             Self::Loaded(s) => set(2, s),
             Self::Spare(s) => set(3, s),
             Self::Stash(s) => set(4, s),
@@ -213,8 +213,8 @@ impl Memory {
         order: Order,
         update: &dyn Fn(Value) -> Option<Value>,
     ) -> Vec<(Value, Self)> {
-        // One of `floor` falls into a load and a store; the others are one step, which is enough for them.
-        let splits = self.machine != Machine::Tso && matches!(cell, Cell::Floor(_));
+        // One of `top` falls into a load and a store; the others are one step, which is enough for them.
+        let splits = self.machine != Machine::Tso && matches!(cell, Cell::Top(_));
         let waits = !self.is_drained(cpu) && (self.machine == Machine::Tso || order.releases() && !splits);
         if waits || self.own(cpu, cell).is_some() || self.held_by_other(cpu, cell) {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! The protocol, statement by statement: `SlotSet` and `Slots` of src/private.rs, then what `Store` and `Sweep` make of
+//! The protocol, statement by statement: `SlotSet` and `Slots` of src/engine/{slots,claim}.rs, then what `Store` and `Sweep` make of
 //! them. Each method has the name that it has there.
 //!
 //! A thread is run again and again from the beginning of its operation. `Thread::log` has what its accesses found so far,
@@ -212,21 +212,21 @@ impl Thread<'_> {
     // ---- SlotSet: the owner ----
 
     fn pop(&mut self) -> Step<Option<u8>> {
-        let (top, floor) = (Top(self.set), Floor(self.set));
-        let next = self.load(top, Relaxed)? - 1;
-        let lowered = self.unless(Mutant::PopTopRelaxed, Release);
+        let (bottom, top) = (Bottom(self.set), Top(self.set));
+        let next = self.load(bottom, Relaxed)? - 1;
+        let lowered = self.unless(Mutant::PopBottomRelaxed, Release);
         let found = if self.is(Mutant::NoCompilerFence) {
-            let found = self.load(floor, Relaxed)?;
-            self.store(top, next, lowered)?;
+            let found = self.load(top, Relaxed)?;
+            self.store(bottom, next, lowered)?;
             found
         } else {
-            self.store(top, next, lowered)?;
+            self.store(bottom, next, lowered)?;
             // `fence::light`, which holds back the compiler only.
-            self.load(floor, Relaxed)?
+            self.load(top, Relaxed)?
         };
         if found > next {
             if !self.is(Mutant::PlaceNotGivenBack) {
-                self.store(top, next + 1, self.unless(Mutant::GiveUpRelaxed, Release))?;
+                self.store(bottom, next + 1, self.unless(Mutant::GiveUpRelaxed, Release))?;
             }
             return Ok(None);
         }
@@ -235,37 +235,37 @@ impl Thread<'_> {
     }
 
     fn push(&mut self, item: u8) -> Step<bool> {
-        let next = self.load(Top(self.set), Relaxed)?;
+        let next = self.load(Bottom(self.set), Relaxed)?;
         let array = self.read(Loaded(self.set))?;
         if array == 0 || next >= CAPACITY {
             return Ok(false);
         }
-        if self.is(Mutant::TopBeforeItem) {
-            self.store(Top(self.set), next + 1, Relaxed)?;
+        if self.is(Mutant::BottomBeforeItem) {
+            self.store(Bottom(self.set), next + 1, Relaxed)?;
             self.fill_at(array, next, item)?;
             return Ok(true);
         }
         self.fill_at(array, next, item)?;
-        self.store(Top(self.set), next + 1, self.unless(Mutant::PushTopRelaxed, Release))?;
+        self.store(Bottom(self.set), next + 1, self.unless(Mutant::PushBottomRelaxed, Release))?;
         Ok(true)
     }
 
     fn claim<O>(&mut self, act: impl FnOnce(&mut Self) -> Step<O>) -> Step<Option<O>> {
-        let floor = self.load(Floor(self.set), Relaxed)?;
-        let free = floor & if self.is(Mutant::ClaimIgnoresAsking) { CLAIMED } else { ASKED | CLAIMED } == 0;
+        let top = self.load(Top(self.set), Relaxed)?;
+        let free = top & if self.is(Mutant::ClaimIgnoresAsking) { CLAIMED } else { ASKED | CLAIMED } == 0;
         let acquire = self.unless(Mutant::ClaimRelaxed, Acquire);
-        if !(free && self.compare_exchange(Floor(self.set), floor, floor | CLAIMED, acquire)?) {
+        if !(free && self.compare_exchange(Top(self.set), top, top | CLAIMED, acquire)?) {
             return Ok(None);
         }
         if self.is(Mutant::ClaimEndFirst) {
-            self.store(Floor(self.set), self.open_at(0), Relaxed)?;
+            self.store(Top(self.set), self.open_at(0), Relaxed)?;
         }
         self.note(Note::Claims(self.set))?;
-        self.move_down(floor & PLACE)?;
+        self.move_down(top & PLACE)?;
         let outcome = act(self)?;
         self.note(Note::Ends(self.set))?;
         if !self.is(Mutant::ClaimEndFirst) {
-            self.store(Floor(self.set), self.open_at(0), self.unless(Mutant::ClaimEndRelaxed, Release))?;
+            self.store(Top(self.set), self.open_at(0), self.unless(Mutant::ClaimEndRelaxed, Release))?;
         }
         Ok(Some(outcome))
     }
@@ -275,18 +275,18 @@ impl Thread<'_> {
     }
 
     fn young(&mut self) -> Step<Value> {
-        let (top, floor) = (self.load(Top(self.set), Relaxed)?, self.load(Floor(self.set), Relaxed)? & PLACE);
-        Ok((top - floor).max(0) + self.load(SpareLen(self.set), Relaxed)?)
+        let (bottom, top) = (self.load(Bottom(self.set), Relaxed)?, self.load(Top(self.set), Relaxed)? & PLACE);
+        Ok((bottom - top).max(0) + self.load(SpareLen(self.set), Relaxed)?)
     }
 
     // ---- SlotSet: a sweep ----
 
     fn close(&mut self, set: u8, purpose: Purpose) -> Step<bool> {
         for _ in 0..TRIES {
-            let floor = self.load(Floor(set), Relaxed)?;
+            let top = self.load(Top(set), Relaxed)?;
             let order = self.unless(Mutant::CloseRelaxed, AcqRel);
-            if (floor & CLAIMED == 0 || self.is(Mutant::CloseIgnoresClaim))
-                && self.compare_exchange(Floor(set), floor, floor | purpose.mark(), order)?
+            if (top & CLAIMED == 0 || self.is(Mutant::CloseIgnoresClaim))
+                && self.compare_exchange(Top(set), top, top | purpose.mark(), order)?
             {
                 return Ok(true);
             }
@@ -296,47 +296,47 @@ impl Thread<'_> {
 
     fn reopen(&mut self, set: u8, purpose: Purpose) -> Step<()> {
         let release = self.unless(Mutant::ReopenRelaxed, Release);
-        self.update(Floor(set), release, move |floor| Some(floor & !purpose.mark())).map(drop)
+        self.update(Top(set), release, move |top| Some(top & !purpose.mark())).map(drop)
     }
 
     // ---- SlotSet: either ----
 
     /// `reserve`: for the owner, which has to find room for what it takes out.
     fn take(&mut self, set: u8, purpose: Purpose, into: u8, reserve: bool) -> Step<Option<Taken>> {
-        let floor = self.load(Floor(set), self.unless(Mutant::TakeLoadRelaxed, Acquire))?;
+        let top = self.load(Top(set), self.unless(Mutant::TakeLoadRelaxed, Acquire))?;
         if purpose == Purpose::Advance {
-            let claimed = floor ^ (ASKED | CLAIMED);
+            let claimed = top ^ (ASKED | CLAIMED);
             let order = self.unless(Mutant::TakeRelaxed, AcqRel);
             if self.is(Mutant::TakeByStore) {
-                self.store(Floor(set), floor | CLAIMED, Release)?;
-            } else if floor & ASKED == 0 || !self.compare_exchange(Floor(set), floor, claimed, order)? {
+                self.store(Top(set), top | CLAIMED, Release)?;
+            } else if top & ASKED == 0 || !self.compare_exchange(Top(set), top, claimed, order)? {
                 return Ok(None);
             }
         }
         self.note(Note::Claims(set))?;
-        let floor = floor & PLACE;
-        let acquire = self.unless(Mutant::TakeTopRelaxed, Acquire);
-        let mut top = self.load(Top(set), acquire)?;
-        if !self.is(Mutant::TopBelowFloor) {
-            top = top.max(floor);
+        let top = top & PLACE;
+        let acquire = self.unless(Mutant::TakeBottomRelaxed, Acquire);
+        let mut bottom = self.load(Bottom(set), acquire)?;
+        if !self.is(Mutant::BottomBelowTop) {
+            bottom = bottom.max(top);
         }
         let spare_len = self.load(SpareLen(set), Relaxed)? + self.load(Victims(set), Relaxed)?;
-        if reserve && !self.reserve(top - floor + spare_len)? {
+        if reserve && !self.reserve(bottom - top + spare_len)? {
             self.note(Note::Ends(set))?;
-            self.store(Floor(set), self.open_at(floor), Release)?;
+            self.store(Top(set), self.open_at(top), Release)?;
             return Ok(None);
         }
-        let left = if self.is(Mutant::TopReadTwice) { self.load(Top(set), acquire)?.max(floor) } else { top };
+        let left = if self.is(Mutant::BottomReadTwice) { self.load(Bottom(set), acquire)?.max(top) } else { bottom };
         if self.is(Mutant::OpenedFirst) {
-            self.store(Floor(set), self.open_at(left), Relaxed)?;
+            self.store(Top(set), self.open_at(left), Relaxed)?;
         }
         let mut loaded = self.read(Loaded(set))? as u8;
         if self.is(Mutant::LoadedLeaves) && loaded != 0 {
             self.note(Note::Holds(loaded))?;
-            self.write(Len(loaded), top - floor)?;
+            self.write(Len(loaded), bottom - top)?;
             self.write(Loaded(set), 0)?;
         } else {
-            self.move_to(loaded.into(), floor..top, into)?;
+            self.move_to(loaded.into(), top..bottom, into)?;
             loaded = into;
         }
         let (spare, stash) = (self.read(Spare(set))? as u8, self.read(Stash(set))?);
@@ -354,7 +354,7 @@ impl Thread<'_> {
         self.store(Victims(set), 0, Relaxed)?;
         self.note(Note::Ends(set))?;
         if !self.is(Mutant::OpenedFirst) {
-            self.store(Floor(set), self.open_at(left), self.unless(Mutant::TakeEndRelaxed, Release))?;
+            self.store(Top(set), self.open_at(left), self.unless(Mutant::TakeEndRelaxed, Release))?;
         }
         let (spare, victims) = if old { (0, spare) } else { (spare, 0) };
         Ok(Some(Taken { young: [loaded, spare], victims, stash }))
@@ -407,29 +407,29 @@ impl Thread<'_> {
 
     // ---- Slots, inside a claim ----
 
-    fn move_down(&mut self, floor: Value) -> Step<()> {
+    fn move_down(&mut self, top: Value) -> Step<()> {
         let array = self.read(Loaded(self.set))?;
-        if array != 0 && floor > 0 {
-            let top = self.load(Top(self.set), Relaxed)?;
-            for from in floor..top {
+        if array != 0 && top > 0 {
+            let bottom = self.load(Bottom(self.set), Relaxed)?;
+            for from in top..bottom {
                 let item = self.take_at(array, from)?;
-                self.fill_at(array, from - floor, item)?;
+                self.fill_at(array, from - top, item)?;
             }
-            self.store(Top(self.set), top - floor, Relaxed)?;
+            self.store(Bottom(self.set), bottom - top, Relaxed)?;
         }
         Ok(())
     }
 
     fn pop_either(&mut self) -> Step<Option<u8>> {
-        if self.load(Top(self.set), Relaxed)? == 0 && self.load(SpareLen(self.set), Relaxed)? > 0 {
+        if self.load(Bottom(self.set), Relaxed)? == 0 && self.load(SpareLen(self.set), Relaxed)? > 0 {
             self.swap()?;
         }
-        let next = self.load(Top(self.set), Relaxed)? - 1;
+        let next = self.load(Bottom(self.set), Relaxed)? - 1;
         let array = self.read(Loaded(self.set))?;
         if array == 0 || next < 0 {
             return Ok(None);
         }
-        self.store(Top(self.set), next, Relaxed)?;
+        self.store(Bottom(self.set), next, Relaxed)?;
         self.take_at(array, next).map(Some)
     }
 
@@ -446,19 +446,19 @@ impl Thread<'_> {
 
     fn push_either(&mut self, item: u8) -> Step<bool> {
         let room = if self.read(Loaded(self.set))? == 0 { 0 } else { CAPACITY };
-        if self.load(Top(self.set), Relaxed)? == room {
+        if self.load(Bottom(self.set), Relaxed)? == room {
             let spare = self.read(Spare(self.set))? as u8;
             if spare != 0 && self.read(Len(spare))? == 0 {
                 self.swap()?;
             }
         }
-        let next = self.load(Top(self.set), Relaxed)?;
+        let next = self.load(Bottom(self.set), Relaxed)?;
         let array = self.read(Loaded(self.set))?;
         if array == 0 || next >= CAPACITY {
             return Ok(false);
         }
         self.fill_at(array, next, item)?;
-        self.store(Top(self.set), next + 1, Relaxed)?;
+        self.store(Bottom(self.set), next + 1, Relaxed)?;
         Ok(true)
     }
 
@@ -491,7 +491,7 @@ impl Thread<'_> {
 
     /// Whether there was room for the batch.
     fn refill(&mut self, batch: u8, took: Value) -> Step<bool> {
-        let none_loaded = self.load(Top(self.set), Relaxed)? == 0;
+        let none_loaded = self.load(Bottom(self.set), Relaxed)? == 0;
         if !none_loaded && !self.spare_is_empty()? {
             return Ok(false);
         }
@@ -539,9 +539,9 @@ impl Thread<'_> {
     }
 
     fn replace_loaded(&mut self, array: u8) -> Step<u8> {
-        let before = self.load(Top(self.set), Relaxed)?;
+        let before = self.load(Bottom(self.set), Relaxed)?;
         let len = self.len(array)?;
-        self.store(Top(self.set), len, Relaxed)?;
+        self.store(Bottom(self.set), len, Relaxed)?;
         let out = self.replace(Loaded(self.set), array)?;
         if out != 0 {
             self.write(Len(out), before)?;
@@ -677,7 +677,7 @@ impl Thread<'_> {
 
     fn answer_if_asked(&mut self) -> Step<()> {
         let acquire = self.unless(Mutant::AskedRelaxed, Acquire);
-        if self.load(Floor(self.set), acquire)? & ASKED == 0 {
+        if self.load(Top(self.set), acquire)? & ASKED == 0 {
             return Ok(());
         }
         // `answer`

@@ -89,10 +89,10 @@ impl Scenario {
     }
 
     /// One more slot set: of the loaded array, how many places a sweep has emptied, and how many hold items.
-    fn set(mut self, floor: Value, loaded: Value) -> Self {
-        let (set, array) = (self.sets, self.array(floor, loaded, EPOCH));
+    fn set(mut self, top: Value, loaded: Value) -> Self {
+        let (set, array) = (self.sets, self.array(top, loaded, EPOCH));
         self.sets += 1;
-        self.cells.extend([(Loaded(set), array.into()), (Floor(set), floor), (Top(set), floor + loaded)]);
+        self.cells.extend([(Loaded(set), array.into()), (Top(set), top), (Bottom(set), top + loaded)]);
         self
     }
 
@@ -146,7 +146,7 @@ impl Scenario {
         self.name += ", fences";
         self.fenced = true;
         for (cell, value) in &mut self.cells {
-            if matches!(cell, Floor(_)) {
+            if matches!(cell, Top(_)) {
                 *value |= FENCED;
             }
         }
@@ -186,15 +186,15 @@ pub fn all() -> Vec<Scenario> {
         new("push, push | sweep").small().set(0, 0).owner(0, 2, &[Put, Put]).sweep(&[SWEEP]),
         new("push, pop, push | sweep").set(0, 1).owner(0, 2, &[Put, Get, Put]).sweep(&[SWEEP]),
         new("pop, back, pop | sweep").set(0, 2).owner(0, 0, &[Get, Put, Get]).sweep(&[SWEEP]),
-        new("pop, pop, push above a floor | sweep").small().set(1, 1).owner(0, 1, &[Get, Get, Put]).sweep(&[SWEEP]),
-        new("pop, push above a floor | clear").small().set(1, 1).owner(0, 1, &[Get, Put]).sweep(&[CLEAR]),
+        new("pop, pop, push above a top | sweep").small().set(1, 1).owner(0, 1, &[Get, Get, Put]).sweep(&[SWEEP]),
+        new("pop, push above a top | clear").small().set(1, 1).owner(0, 1, &[Get, Put]).sweep(&[CLEAR]),
         new("spill | sweep").small().set(0, 2).spare(1, false).owner(0, 1, &[Put]).sweep(&[SWEEP]),
         new("spill, pop | sweep").set(0, 2).owner(0, 1, &[Put, Get]).sweep(&[SWEEP]),
         new("spill from the stash | sweep").small().set(0, 2).stash().owner(0, 1, &[Put]).sweep(&[SWEEP]),
         new("swap | sweep").small().set(0, 0).spare(1, false).owner(0, 0, &[Get]).sweep(&[SWEEP]),
         new("swap, pop | sweep").set(0, 1).spare(1, false).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("refill, pop | sweep").small().set(0, 0).batch(2, EPOCH).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
-        new("refill, push above a floor | sweep").set(1, 0).batch(2, EPOCH).owner(0, 1, &[Get, Put]).sweep(&[SWEEP]),
+        new("refill, push above a top | sweep").set(1, 0).batch(2, EPOCH).owner(0, 1, &[Get, Put]).sweep(&[SWEEP]),
         new("victims kept, pop | sweep").set(0, 0).batch(2, EPOCH - 1).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("pop, a kept victim | sweep").set(0, 1).spare(1, true).owner(0, 0, &[Get, Get]).sweep(&[SWEEP]),
         new("push to victims, spill | sweep").set(0, 2).spare(1, true).owner(0, 1, &[Put]).sweep(&[SWEEP]),

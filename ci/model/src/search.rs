@@ -271,7 +271,7 @@ impl Program<'_> {
     /// that is found wrong elsewhere.
     fn only_writes(&self, state: &State, cpu: usize, cell: Cell) -> bool {
         let mine = match cell {
-            Top(set) | Loaded(set) | Ahead(set) if self.only_owner(cpu, set) => !self.is(Mutant::LoadedLeaves),
+            Bottom(set) | Loaded(set) | Ahead(set) if self.only_owner(cpu, set) => !self.is(Mutant::LoadedLeaves),
             Loaded(set) | Spare(set) | Stash(set) | SpareLen(set) | Victims(set) => {
                 state.claims[set as usize] == Some(cpu)
             }
@@ -377,11 +377,11 @@ impl Program<'_> {
             Ok(())
         };
         for set in 0..self.scenario.sets {
-            let (floor, spare) = (at(Floor(set)), at(Spare(set)) as u8);
-            if floor & (ASKED | CLAIMED) != 0 {
+            let (top, spare) = (at(Top(set)), at(Spare(set)) as u8);
+            if top & (ASKED | CLAIMED) != 0 {
                 return Err(format!("slot set {set} stays marked"));
             }
-            in_array(at(Loaded(set)) as u8, floor & PLACE..at(Top(set)))?;
+            in_array(at(Loaded(set)) as u8, top & PLACE..at(Bottom(set)))?;
             if spare != 0 {
                 in_array(spare, 0..at(Len(spare)))?;
             }
