@@ -7,7 +7,7 @@
 //! | an `Rc` in the factory | `compile_fail/pool_is_not_sync_with_an_rc_in_its_factory`, `pool_is_not_send_…`, `guard_is_not_send_…` | 161, 162 |
 //! | a pointer loaded `Relaxed` and then followed | the models in `loom-tests` | those called `…-relaxed` |
 //! | a release without an acquire before reuse | the same | the same |
-//! | thread-locals used in destructors, where they are gone | `promise_7_anywhere`, `edges_threads` | 153, 154 |
+//! | thread-locals used in destructors, where they are gone | `promise_7_anywhere`, `threads` | 153, 154 |
 //! | user code under a borrow or a lock | `promise_7_anywhere::a_pool_used_by_its_own_items`, `promise_2_never_locks` | 163, 67, 68 |
 //! | numbers of items at the edges of a word | `promise_3_retention::every_size_keeps_finds_and_drops` | 168 |
 //! | all the others | the tests below | 164 to 167, 169 to 172 |

@@ -1,7 +1,7 @@
 //! What a request needs while it is answered: pooled, or made afresh.
 //!
-//! All of it is reset on its way back into the pool, by [`Clear`]; `tests/server_context.rs` sees to it that nothing of one
-//! request is left for the next.
+//! All of it is reset on its way back into the pool, by [`Clear`]. `tests.rs` checks that nothing of one request is left for
+//! the next.
 
 use std::fmt::{Debug, Write};
 use std::ops::DerefMut;

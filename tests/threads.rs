@@ -1,5 +1,5 @@
-//! The edges of a thread's life: its last destructors, those of the main thread too, threads by the thousand that end
-//! while another one sweeps, and the child of a `fork`.
+//! How threads end: their last destructors, those of the main thread too, thousands of threads that end while another one
+//! sweeps, and the child of a `fork`.
 
 mod common;
 

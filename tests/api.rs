@@ -1,4 +1,4 @@
-//! The rest of the public face: every way to get and put, and the numbers.
+//! The rest of the public API: every way to get and put, and the numbers.
 
 mod common;
 

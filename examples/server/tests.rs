@@ -1,7 +1,7 @@
-//! The example `server`: nothing of one request can be seen by the next, though both are answered in the same memory.
+//! Nothing of one request can be seen by the next, though both are answered in the same memory.
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
-#[path = "../examples/server/context.rs"]
 mod context;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[path = "../src/sync/fence.rs"]
+#[path = "../../src/sync/fence.rs"]
 mod fence;
 
 /// How many double takes without the barrier end a run, and how many it needs to tell anything.

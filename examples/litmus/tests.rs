@@ -1,7 +1,7 @@
 //! The litmus program: what it makes of its arguments and of what it saw. What it sees is up to the machine.
 
 #[allow(dead_code, reason = "the program runs it all")]
-#[path = "../examples/litmus.rs"]
+#[path = "main.rs"]
 mod litmus;
 
 use std::time::Duration;
