@@ -1,7 +1,7 @@
 //! Any sequence of calls, over several threads that take turns, does what a plain model of the pool says.
 //!
 //! Takes turns, so it says nothing about calls that overlap: for those see `stress.rs` and the loom models. The same
-//! sequences are driven by coverage in `fuzz/`.
+//! sequences are driven by coverage in `fuzz/`, by `ci/fuzz`.
 
 #[path = "../common/mod.rs"]
 mod common;
