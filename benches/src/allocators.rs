@@ -7,7 +7,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::go::stdout;
+use crate::process::stdout;
 
 /// Their names: of the contenders, and of the features that build them.
 pub(crate) const ALL: [&str; 3] = ["mimalloc", "jemalloc", "snmalloc"];

@@ -2,48 +2,47 @@
 
 use std::path::PathBuf;
 
-use crate::contender::{self, Entry};
 use crate::instructions::{self, Task};
-use crate::lineup::Entrant;
-use crate::report;
-use crate::workload::{self, Workload};
+use crate::lineup::{self, Entrant, Entry};
+use crate::rounds::Comparison;
+use crate::workload::{Workload, list};
 
 /// What the user wants.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
-    Compare(Comparison),
+    Compare(Comparison, Output),
     /// One run of one workload in this process: what the comparison starts for each sample.
     Sample(&'static Entry, &'static Workload),
     Instructions(Task),
 }
 
-/// Which samples to take, how many of each, and where the charts go.
-#[derive(Debug)]
-pub(crate) struct Comparison {
-    pub(crate) entrants: Vec<Entrant>,
-    pub(crate) workloads: Vec<&'static Workload>,
-    pub(crate) rounds: usize,
+/// The file for the tables and the folder for the charts.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Output {
+    pub(crate) tables: PathBuf,
     pub(crate) charts: PathBuf,
 }
 
 pub(crate) const USAGE: &str = "usage: ebbtide-benches [--quick] [--rounds N] [--only CONTENDER,...] \
-    [--workload WORKLOAD,...] [--charts DIR] [--help]\n\
+    [--workload WORKLOAD,...] [--tables FILE] [--charts DIR] [--help]\n\
     \x20      ebbtide-benches instructions [--check | --write]";
 
 const ROUNDS: usize = 31;
 const QUICK_ROUNDS: usize = 3;
+const TABLES: &str = "target/benchmarks.md";
 const CHARTS: &str = "target/benchmarks";
 
 pub(crate) fn help() -> String {
-    let workloads = workload::ALL.iter().map(|workload| format!("  {:18} {}\n", workload.name, workload.about));
+    let workloads = list::ALL.iter().map(|workload| format!("  {:18} {}\n", workload.name, workload.about));
     format!(
-        "Measures ebbtide beside its peers, prints tables in Markdown and draws charts.\n\n\
+        "Measures ebbtide beside its peers, prints and keeps tables in Markdown, and draws charts.\n\n\
         {USAGE}\n\n\
         \x20 --quick            fewer workloads, {QUICK_ROUNDS} rounds: less than five minutes\n\
         \x20 --rounds N         so many samples of each contender in each workload  [default: {ROUNDS}]\n\
         \x20 --only A,B         only these contenders\n\
         \x20 --workload A,B     only these workloads, or all of a chart's\n\
+        \x20 --tables FILE      where the tables are kept  [default: {TABLES}]\n\
         \x20 --charts DIR       where the charts go  [default: {CHARTS}]\n\
         \x20 --help             this text\n\n\
         With `instructions` it counts the instructions of a pair, which needs valgrind, and prints that table.\n\n\
@@ -65,6 +64,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let mut rounds = None;
     let mut only = None;
     let mut workloads = None;
+    let mut tables = None;
     let mut charts = None;
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
@@ -82,6 +82,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             }
             "--only" => set(&mut only, value()?, &arg)?,
             "--workload" => set(&mut workloads, value()?, &arg)?,
+            "--tables" => set(&mut tables, value()?.into(), &arg)?,
             "--charts" => set(&mut charts, value()?.into(), &arg)?,
             "--sample" => {
                 let entry = entry(&value()?)?;
@@ -106,19 +107,20 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         entrants.retain(|entrant| wanted.contains(&entrant.name()));
     }
     let workloads: Vec<_> = match workloads {
-        None => workload::ALL.iter().filter(|workload| workload.quick || quick.is_none()).collect(),
+        None => list::ALL.iter().filter(|workload| workload.quick || quick.is_none()).collect(),
         Some(names) => {
             let wanted: Vec<_> = names.split(',').collect();
-            if let Some(unknown) = wanted.iter().find(|name| !workload::ALL.iter().any(|workload| is(workload, name))) {
+            if let Some(unknown) = wanted.iter().find(|name| !list::ALL.iter().any(|workload| is(workload, name))) {
                 return Err(no_workload(unknown));
             }
-            workload::ALL.iter().filter(|workload| wanted.iter().any(|name| is(workload, name))).collect()
+            list::ALL.iter().filter(|workload| wanted.iter().any(|name| is(workload, name))).collect()
         }
     };
     entrants.retain(|entrant| workloads.iter().any(|workload| entrant.runs(workload)));
     let rounds = rounds.unwrap_or(if quick.is_some() { QUICK_ROUNDS } else { ROUNDS });
-    let charts = charts.unwrap_or_else(|| CHARTS.into());
-    Ok(Command::Compare(Comparison { entrants, workloads, rounds, charts }))
+    let output =
+        Output { tables: tables.unwrap_or_else(|| TABLES.into()), charts: charts.unwrap_or_else(|| CHARTS.into()) };
+    Ok(Command::Compare(Comparison { entrants, workloads, rounds }, output))
 }
 
 /// Sets what may be said only once.
@@ -131,7 +133,7 @@ fn set<T>(to: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
 
 /// A contender that is written in Rust: the only ones that take their samples in this program.
 fn entry(name: &str) -> Result<&'static Entry, String> {
-    contender::ALL.iter().find(|entry| entry.name == name).ok_or_else(|| no_contender(name))
+    lineup::ALL.iter().find(|entry| entry.name == name).ok_or_else(|| no_contender(name))
 }
 
 fn no_contender(name: &str) -> String {
@@ -139,17 +141,17 @@ fn no_contender(name: &str) -> String {
 }
 
 fn workload(name: &str) -> Result<&'static Workload, String> {
-    workload::ALL.iter().find(|workload| workload.name == name).ok_or_else(|| no_workload(name))
+    list::ALL.iter().find(|workload| workload.name == name).ok_or_else(|| no_workload(name))
 }
 
 fn no_workload(name: &str) -> String {
-    let known: Vec<_> = workload::ALL.iter().map(|workload| workload.name).collect();
+    let known: Vec<_> = list::ALL.iter().map(|workload| workload.name).collect();
     format!("no workload `{name}`: there are {}", known.join(", "))
 }
 
 /// Whether `name` is that of a workload, or of its group.
 fn is(workload: &Workload, name: &str) -> bool {
-    workload.name == name || report::titles(workload.group).1 == name
+    workload.name == name || workload.group.titles().1 == name
 }
 
 fn names() -> Vec<&'static str> {
@@ -164,11 +166,15 @@ mod tests {
         super::parse(line.split_whitespace().map(str::to_owned))
     }
 
-    fn comparison(line: &str) -> Comparison {
+    fn compare(line: &str) -> (Comparison, Output) {
         match parse(line) {
-            Ok(Command::Compare(comparison)) => comparison,
+            Ok(Command::Compare(comparison, output)) => (comparison, output),
             other => panic!("{line}: {other:?}"),
         }
+    }
+
+    fn comparison(line: &str) -> Comparison {
+        compare(line).0
     }
 
     fn workloads(comparison: &Comparison) -> Vec<&str> {
@@ -177,33 +183,36 @@ mod tests {
 
     #[test]
     fn nothing_means_everything() {
-        let all = comparison("");
+        let (all, output) = compare("");
         assert_eq!(all.entrants.len(), names().len());
-        assert_eq!(all.workloads.len(), workload::ALL.len());
-        assert_eq!((all.rounds, all.charts), (ROUNDS, CHARTS.into()));
+        assert_eq!(all.workloads.len(), list::ALL.len());
+        assert_eq!(all.rounds, ROUNDS);
+        assert_eq!(output, Output { tables: TABLES.into(), charts: CHARTS.into() });
     }
 
     #[test]
     fn the_allocators_and_go_are_among_them() {
         let names = names();
-        for name in contender::ALL.iter().map(|entry| entry.name).chain(["mimalloc", "jemalloc", "snmalloc", "go"]) {
+        for name in lineup::ALL.iter().map(|entry| entry.name).chain(["mimalloc", "jemalloc", "snmalloc", "go"]) {
             assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name}: {names:?}");
         }
     }
 
     #[test]
     fn filters_choose() {
-        let some = comparison("--only go,ebbtide --workload burst-16,pair --rounds 3 --charts somewhere");
+        let (some, output) =
+            compare("--only go,ebbtide --workload burst-16,pair --rounds 3 --charts some --tables where.md");
         let names: Vec<_> = some.entrants.iter().map(|entrant| entrant.name()).collect();
         assert_eq!(names, ["ebbtide", "go"]);
         assert_eq!(workloads(&some), ["pair", "burst-16"]);
-        assert_eq!((some.rounds, some.charts), (3, "somewhere".into()));
+        assert_eq!(some.rounds, 3);
+        assert_eq!(output, Output { tables: "where.md".into(), charts: "some".into() });
     }
 
     #[test]
     fn a_chart_s_name_means_all_its_workloads_and_who_runs_them() {
         let some = comparison("--workload bounded,pair --only opool,ebbtide,deadpool,mimalloc --rounds 1");
-        let bounded = workload::ALL.iter().filter(|workload| workload.is_bounded()).count();
+        let bounded = list::ALL.iter().filter(|workload| workload.is_bounded()).count();
         assert_eq!(some.workloads.len(), bounded + 1);
         assert_eq!(some.entrants.len(), 4);
         let some = comparison("--workload bounded --only opool,ebbtide,deadpool,mimalloc,go");
@@ -215,8 +224,8 @@ mod tests {
     fn quick_leaves_out_what_is_not() {
         let quick = comparison("--quick");
         assert_eq!(quick.rounds, QUICK_ROUNDS);
-        assert!(quick.workloads.iter().all(|workload| workload.quick) && quick.workloads.len() < workload::ALL.len());
-        let slow = workload::ALL.iter().find(|workload| !workload.quick).expect("there is one").name;
+        assert!(quick.workloads.iter().all(|workload| workload.quick) && quick.workloads.len() < list::ALL.len());
+        let slow = list::ALL.iter().find(|workload| !workload.quick).expect("there is one").name;
         let both = comparison(&format!("--quick --rounds 7 --workload {slow}"));
         assert_eq!((workloads(&both), both.rounds), (vec![slow], 7));
     }
@@ -230,6 +239,7 @@ mod tests {
             ("--rounds 0", "not `0`"),
             ("--rounds many", "not `many`"),
             ("--quick --quick", "`--quick` only once"),
+            ("--tables", "`--tables` needs a value"),
             ("--charts", "`--charts` needs a value"),
             ("--only java", "no contender `java`"),
             ("--only ebbtide,", "no contender ``"),

@@ -9,7 +9,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::report::number;
+use crate::markdown::number;
 use crate::spread::Spread;
 
 /// One column of a group.

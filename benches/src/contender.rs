@@ -1,18 +1,12 @@
-//! What is compared.
+//! What a contender can do: the traits that the adapters implement.
 
-use std::fmt;
 use std::future::Future;
 use std::ops::DerefMut;
-use std::sync::Mutex;
 
-use crossbeam_queue::ArrayQueue;
 use futures_lite::future::block_on;
 
-use crate::contenders::{self, allocate::Owned, bounded::ebbtide::Limited, ebbtide::Ebbtide};
-use crate::instructions;
 use crate::item::{Buffer, Item};
-use crate::sample::Sample;
-use crate::workload::{self, Plan, Shape, Workload};
+use crate::workload::Workload;
 
 /// One way to come by an item and to be rid of it again.
 ///
@@ -95,77 +89,3 @@ pub(crate) trait Bounded: Send + Sync + Sized + 'static {
     /// Gives an item back.
     fn put<'p>(&'p self, item: Self::Guard<'p>);
 }
-
-/// A contender whose type has been erased: one line of the list.
-pub(crate) struct Entry {
-    pub(crate) name: &'static str,
-    /// Whether a newcomer may get the item that somebody waits for, where there is a limit.
-    pub(crate) overtakes: bool,
-    pub(crate) runs: fn(&Workload) -> bool,
-    pub(crate) sample: fn(&Workload, Plan) -> Sample,
-    /// Does so many pairs, and nothing else that is worth counting.
-    pub(crate) work: fn(Shape, usize),
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-const fn entry<C: Contender<Item = Buffer>>() -> Entry {
-    Entry {
-        name: C::NAME,
-        overtakes: false,
-        runs: runs::<C>,
-        sample: workload::run::<C>,
-        work: instructions::work::<C>,
-    }
-}
-
-fn runs<C: Contender>(workload: &Workload) -> bool {
-    !workload.is_bounded() && (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload)
-}
-
-const fn bounded<B: Bounded>() -> Entry {
-    Entry {
-        name: B::NAME,
-        overtakes: B::OVERTAKES,
-        runs: workload::runs_bounded::<B>,
-        sample: workload::run_bounded::<B>,
-        work: |_, _| unreachable!("without a limit it has no items"),
-    }
-}
-
-/// Every contender that is written in Rust, in the order of the tables.
-pub(crate) static ALL: [Entry; 19] = [
-    Entry {
-        runs: |workload| match workload.is_bounded() {
-            true => workload::runs_bounded::<Limited>(workload),
-            false => runs::<Ebbtide<Buffer>>(workload),
-        },
-        sample: |workload, plan| match workload.is_bounded() {
-            true => workload::run_bounded::<Limited>(workload, plan),
-            false => workload::run::<Ebbtide<Buffer>>(workload, plan),
-        },
-        ..entry::<Ebbtide<Buffer>>()
-    },
-    entry::<contenders::thread_local::LocalCell<Buffer>>(),
-    entry::<contenders::thread_local::LocalVec<Buffer>>(),
-    entry::<contenders::allocate::Allocate<Buffer>>(),
-    entry::<contenders::object_pool::ObjectPool<Buffer>>(),
-    entry::<contenders::lockfree_object_pool::Linear<Buffer>>(),
-    entry::<contenders::opool::Opool<Buffer>>(),
-    entry::<contenders::sharded_slab::Slab<Buffer>>(),
-    entry::<contenders::concurrent_pool::Concurrent<Buffer>>(),
-    entry::<contenders::regex_automata::Regex<Buffer>>(),
-    entry::<contenders::array_queue::Queue<Buffer>>(),
-    entry::<contenders::seg_queue::Queue<Buffer>>(),
-    entry::<contenders::mutex_vec::Std<Buffer>>(),
-    entry::<contenders::mutex_vec::ParkingLot<Buffer>>(),
-    bounded::<contenders::bounded::deadpool::Unmanaged>(),
-    bounded::<contenders::bounded::semaphore::Guarded<Mutex<Vec<Owned<Buffer>>>>>(),
-    bounded::<contenders::bounded::semaphore::Guarded<ArrayQueue<Owned<Buffer>>>>(),
-    bounded::<contenders::bounded::async_channel::Channel>(),
-    bounded::<contenders::bounded::mutex_condvar::MutexCondvar>(),
-];

@@ -1,10 +1,10 @@
 //! Go's `sync.Pool`, and its channels where there is a limit, from the program in `go/`.
 
 use std::env;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
+use crate::process::stdout;
 use crate::workload::{Channel, Kind, Plan, Shape, Usage, Workload};
 
 /// The contender's name on the command line and in the tables.
@@ -89,26 +89,11 @@ impl Program {
     }
 }
 
-/// Runs `command` and returns what it printed, or why it failed.
-pub(crate) fn stdout(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stdout, stderr } = command.output().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("there is no `{name}` to run"),
-        _ => format!("`{name}` does not run: {error}"),
-    })?;
-    if status.success() {
-        Ok(String::from_utf8_lossy(&stdout).trim().to_owned())
-    } else {
-        let stderr = String::from_utf8_lossy(&stderr);
-        Err(format!("`{name}` failed ({status}): {}", stderr.trim()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample::Sample;
-    use crate::workload;
+    use crate::workload::list;
 
     /// Without Go on this machine there is nothing to test.
     #[test]
@@ -117,7 +102,7 @@ mod tests {
             Ok(program) => program,
             Err(why) => return eprintln!("not tested: {why}"),
         };
-        for workload in &workload::ALL {
+        for workload in &list::ALL {
             let Some(mut command) = program.sample(workload, Plan::TINY) else { continue };
             let line = stdout(&mut command).unwrap();
             let what = format!("{}: {line}", workload.name);

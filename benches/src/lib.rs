@@ -4,23 +4,27 @@
 //! cargo run --release -p ebbtide-benches -- --help
 //! ```
 //!
+//! Each module uses only those below it:
+//!
 //! | module | what it does |
 //! | --- | --- |
-//! | `contender` | the trait that every contender implements, the list of contenders |
-//! | `contenders` | one small adapter each |
-//! | `item` | what is pooled |
-//! | `workload` | the workloads, each written once, and the rows of the targets |
-//! | `sample` | what one run of one workload gives, as numbers and as a line of text |
-//! | `counting` | an allocator that counts, for a program of its own |
-//! | `allocators`, `go` | build the programs beside this one and say how to run them |
-//! | `lineup` | everybody who can be compared, and in which program |
+//! | `args` | the command line |
+//! | `report`, `chart` | tables in Markdown, charts in SVG |
 //! | `rounds` | runs every contender in every workload, a process each, in shuffled rounds |
-//! | `instructions` | the exact cost of a pair, and the check that it doesn't grow |
 //! | `progress` | how far that is |
 //! | `results`, `spread` | all samples, their medians and quartiles |
 //! | `machine` | what the run took place on |
-//! | `report`, `chart` | tables in Markdown, charts in SVG |
-//! | `args` | the command line |
+//! | `instructions` | the exact cost of a pair, and the check that it doesn't grow |
+//! | `lineup` | everybody who can be compared, and in which program |
+//! | `allocators`, `go` | build the programs beside this one and say how to run them |
+//! | `contenders` | one small adapter each |
+//! | `workload::run` and what it names | runs the workloads, each written once |
+//! | `contender` | the traits that every contender implements |
+//! | `workload`, `workload::list` | what a workload is, and all of them |
+//! | `sample` | what one run of one workload gives, as numbers and as a line of text |
+//! | `item` | what is pooled |
+//! | `counting` | an allocator that counts, for a program of its own |
+//! | `markdown`, `process` | tables and numbers as text; other programs that are run |
 //!
 //! It is a library so that several programs can be made of it, which differ in their global allocator.
 
@@ -35,6 +39,8 @@ mod instructions;
 mod item;
 mod lineup;
 mod machine;
+mod markdown;
+mod process;
 mod progress;
 mod report;
 mod results;
@@ -43,11 +49,13 @@ mod sample;
 mod spread;
 mod workload;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use args::{Command, Comparison};
+use args::{Command, Output};
 pub use counting::Counting;
+use rounds::Comparison;
 
 #[cfg(test)]
 #[global_allocator]
@@ -73,7 +81,7 @@ pub fn main() -> ExitCode {
             Ok(())
         }
         Command::Instructions(task) => instructions::run(task),
-        Command::Compare(comparison) => compare(&comparison, &arguments),
+        Command::Compare(comparison, output) => compare(&comparison, &output, &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,14 +92,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn compare(comparison: &Comparison, arguments: &[String]) -> Result<(), String> {
-    let folder = &comparison.charts;
+fn compare(comparison: &Comparison, output: &Output, arguments: &[String]) -> Result<(), String> {
+    let Output { tables, charts } = output;
     // What can't be written is better known before all is measured.
-    fs::create_dir_all(folder).map_err(|error| format!("no charts in {}: {error}", folder.display()))?;
+    let create = |folder: &Path, what: &str| {
+        fs::create_dir_all(folder).map_err(|error| format!("no {what} in {}: {error}", folder.display()))
+    };
+    create(charts, "charts")?;
+    create(tables.parent().unwrap_or(Path::new("")), "tables")?;
     let results = rounds::run(comparison)?;
-    print!("{}", report::markdown(&results, arguments));
-    for chart in report::charts(&results, folder)? {
-        eprintln!("wrote {}", chart.display());
+    let page = report::markdown(&results, arguments);
+    print!("{page}");
+    fs::write(tables, page).map_err(|error| format!("no tables in {}: {error}", tables.display()))?;
+    let charts = report::charts(&results, charts)?;
+    for written in [tables].into_iter().chain(&charts) {
+        eprintln!("wrote {}", written.display());
     }
     Ok(())
 }

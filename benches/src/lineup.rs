@@ -1,18 +1,93 @@
 //! Everybody who can be compared, and where the samples of each are taken.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::{env, fmt};
 
-use crate::contender::{Contender, Entry};
-use crate::contenders::allocate::Allocate;
+use crossbeam_queue::{ArrayQueue, SegQueue};
+
+use crate::contender::{Bounded, Contender};
+use crate::contenders::allocate::{Allocate, Owned};
+use crate::contenders::bounded::ebbtide::Limited;
+use crate::contenders::boxes::Boxes;
+use crate::contenders::ebbtide::Ebbtide;
 use crate::item::Buffer;
-use crate::workload::{Plan, Workload};
-use crate::{allocators, contender, go};
+use crate::sample::Sample;
+use crate::workload::{Plan, Shape, Workload, bounded, counted, run};
+use crate::{allocators, contenders, go};
+
+/// A contender whose type has been erased: one line of the list.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    /// Whether a newcomer may get the item that somebody waits for, where there is a limit.
+    pub(crate) overtakes: bool,
+    pub(crate) runs: fn(&Workload) -> bool,
+    pub(crate) sample: fn(&Workload, Plan) -> Sample,
+    /// Does so many pairs, and nothing else that is worth counting.
+    pub(crate) work: fn(Shape, usize),
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn entry<C: Contender<Item = Buffer>>() -> Entry {
+    Entry { name: C::NAME, overtakes: false, runs: runs::<C>, sample: run::run::<C>, work: counted::work::<C> }
+}
+
+fn runs<C: Contender>(workload: &Workload) -> bool {
+    !workload.is_bounded() && (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload)
+}
+
+const fn limited<B: Bounded>() -> Entry {
+    Entry {
+        name: B::NAME,
+        overtakes: B::OVERTAKES,
+        runs: bounded::runs::<B>,
+        sample: bounded::run::<B>,
+        work: |_, _| unreachable!("without a limit it has no items"),
+    }
+}
+
+/// Every contender that is written in Rust, in the order of the tables.
+pub(crate) static ALL: [Entry; 19] = [
+    Entry {
+        runs: |workload| match workload.is_bounded() {
+            true => bounded::runs::<Limited>(workload),
+            false => runs::<Ebbtide<Buffer>>(workload),
+        },
+        sample: |workload, plan| match workload.is_bounded() {
+            true => bounded::run::<Limited>(workload, plan),
+            false => run::run::<Ebbtide<Buffer>>(workload, plan),
+        },
+        ..entry::<Ebbtide<Buffer>>()
+    },
+    entry::<contenders::thread_local::LocalCell<Buffer>>(),
+    entry::<contenders::thread_local::LocalVec<Buffer>>(),
+    entry::<Allocate<Buffer>>(),
+    entry::<contenders::object_pool::ObjectPool<Buffer>>(),
+    entry::<contenders::lockfree_object_pool::Linear<Buffer>>(),
+    entry::<contenders::opool::Opool<Buffer>>(),
+    entry::<contenders::sharded_slab::Slab<Buffer>>(),
+    entry::<contenders::concurrent_pool::Concurrent<Buffer>>(),
+    entry::<contenders::regex_automata::Regex<Buffer>>(),
+    entry::<Boxes<ArrayQueue<Box<Buffer>>>>(),
+    entry::<Boxes<SegQueue<Box<Buffer>>>>(),
+    entry::<Boxes<Mutex<Vec<Box<Buffer>>>>>(),
+    entry::<Boxes<parking_lot::Mutex<Vec<Box<Buffer>>>>>(),
+    limited::<contenders::bounded::deadpool::Unmanaged>(),
+    limited::<contenders::bounded::semaphore::Guarded<Mutex<Vec<Owned<Buffer>>>>>(),
+    limited::<contenders::bounded::semaphore::Guarded<ArrayQueue<Owned<Buffer>>>>(),
+    limited::<contenders::bounded::async_channel::Channel>(),
+    limited::<contenders::bounded::mutex_condvar::MutexCondvar>(),
+];
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Entrant {
-    /// One of `contender::ALL`.
+    /// One of `ALL`.
     Here(&'static Entry),
     /// No pool, with this allocator.
     Allocator(&'static str),
@@ -22,7 +97,7 @@ pub(crate) enum Entrant {
 impl Entrant {
     /// All of them, in the order of the tables: the allocators stand beside the system's, Go comes last.
     pub(crate) fn all() -> Vec<Self> {
-        let mut all: Vec<_> = contender::ALL.iter().map(Entrant::Here).collect();
+        let mut all: Vec<_> = ALL.iter().map(Entrant::Here).collect();
         let system = all.iter().position(|entrant| entrant.name() == SYSTEM).expect("it is in the list");
         all.splice(system + 1..system + 1, allocators::ALL.map(Entrant::Allocator));
         all.push(Entrant::Go);
@@ -62,7 +137,7 @@ const SYSTEM: &str = Allocate::<Buffer>::NAME;
 
 /// What every allocator runs.
 fn system() -> &'static Entry {
-    contender::ALL.iter().find(|entry| entry.name == SYSTEM).expect("it is in the list")
+    ALL.iter().find(|entry| entry.name == SYSTEM).expect("it is in the list")
 }
 
 /// An entrant that can be started.
@@ -104,6 +179,41 @@ impl Runner {
         match &self.runs_in {
             RunsIn::Rust(..) => None,
             RunsIn::Go(program) => Some(&program.version),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::regex_automata::Regex;
+    use crate::contenders::sharded_slab::Slab;
+    use crate::workload::list;
+
+    #[test]
+    fn every_contender_works_in_every_workload_and_is_counted() {
+        for workload in &list::ALL {
+            for contender in &ALL {
+                if !(contender.runs)(workload) {
+                    continue;
+                }
+                let sample = (contender.sample)(workload, Plan::TINY);
+                let what = format!("{} in {}: {sample}", contender.name, workload.name);
+                for column in workload.columns {
+                    assert!(sample.get(column.key).is_some(), "no {}: {what}", column.key);
+                }
+                if let (Some(pairs), Some(made)) = (sample.get("pairs"), sample.get("made")) {
+                    assert!(sample.get("warm_up_made").unwrap() + made > 0.0, "{what}");
+                    match contender.name {
+                        Allocate::<Buffer>::NAME => assert!(made >= pairs, "{what}"),
+                        // It makes whole pages of items, each twice as large as the last.
+                        Slab::<Buffer>::NAME => assert!(made < pairs + 1024.0, "{what}"),
+                        // What one thread gives back, another hardly ever gets.
+                        Regex::<Buffer>::NAME if workload.hands_over() => {}
+                        _ => assert!(made < pairs / 2.0, "{what}"),
+                    }
+                }
+            }
         }
     }
 }

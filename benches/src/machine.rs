@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::go::stdout;
+use crate::process::stdout;
 
 /// One line for each thing that is known: what it is, and its value.
 pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {

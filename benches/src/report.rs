@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::chart::{self, Bar, Panel};
+use crate::markdown::{line, number, ratio, table};
 use crate::results::{Figure, MADE, OURS, Results, Row};
 use crate::spread::Spread;
 use crate::workload::{Against, Column, Group, Plan, Target, Workload};
@@ -11,19 +12,6 @@ use crate::{go, machine};
 
 /// The contenders whose threads share nothing.
 const CONTROLS: [&str; 2] = ["thread-local-cell", "thread-local-vec"];
-
-/// What a group is called, on the page and in the name of its chart.
-pub(crate) fn titles(group: Group) -> (&'static str, &'static str) {
-    match group {
-        Group::Targets => ("Get and put", "get-and-put"),
-        Group::Go => ("Go's own benchmarks", "go"),
-        Group::Shapes => ("Other shapes", "shapes"),
-        Group::Scale => ("Many pools, many threads", "scale"),
-        Group::Latency => ("Latency", "latency"),
-        Group::Memory => ("Memory", "memory"),
-        Group::Bounded => ("With a limit", "bounded"),
-    }
-}
 
 /// The whole page. `args` are those of the run.
 pub(crate) fn markdown(results: &Results, args: &[String]) -> String {
@@ -138,7 +126,7 @@ fn faster(results: &Results) -> Option<String> {
 /// A table for each group: the medians.
 fn groups(results: &Results) -> Option<String> {
     let sections = results.groups().into_iter().map(|group| {
-        let (title, _) = titles(group);
+        let (title, _) = group.titles();
         let go = results.row(go::NAME);
         let cells = |figure, row: &Row| {
             let median = row.figure(figure)?.median;
@@ -164,13 +152,9 @@ fn made(results: &Results) -> Option<String> {
     let places: Vec<usize> = (0..results.workloads.len())
         .filter(|&at| results.workloads[at].columns.iter().any(|column| column.key == MADE))
         .collect();
-    let name = |&at: &usize| results.workloads[at].name.to_owned();
-    let head: Vec<_> = [String::new()].into_iter().chain(places.iter().map(name)).collect();
+    let head = line("", places.iter().map(|&at| Some(results.workloads[at].name.to_owned())));
     let rows = results.rows.iter().filter(|row| places.iter().any(|&at| row.median(at, MADE).is_some()));
-    let lines = rows.map(|row| {
-        let cells = places.iter().map(|&at| cell(row.median(at, MADE).map(number)));
-        [row.name.to_owned()].into_iter().chain(cells).collect()
-    });
+    let lines = rows.map(|row| line(row.name, places.iter().map(|&at| row.median(at, MADE).map(number))));
     let text = "## Made\n\nItems made per million handed out, once warm: medians. A pool that loses items shows here.";
     (!places.is_empty()).then(|| format!("{text}\n\n{}", table(&head, lines)))
 }
@@ -193,25 +177,10 @@ fn in_group(results: &Results, group: Group, cells: impl Fn(Figure, &Row) -> Opt
         "" => figure.title(),
         unit => format!("{}, {unit}", figure.title()),
     };
-    let head: Vec<_> = [String::new()].into_iter().chain(figures.iter().map(title)).collect();
+    let head = line("", figures.iter().map(|figure| Some(title(figure))));
     let rows = results.rows.iter().filter(|row| figures.iter().any(|figure| row.figure(*figure).is_some()));
-    let lines = rows.map(|row| {
-        let cells = figures.iter().map(|&figure| cell(cells(figure, row)));
-        [row.title()].into_iter().chain(cells).collect()
-    });
+    let lines = rows.map(|row| line(&row.title(), figures.iter().map(|&figure| cells(figure, row))));
     table(&head, lines)
-}
-
-fn cell(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "–".into())
-}
-
-fn table(head: &[String], lines: impl IntoIterator<Item = Vec<String>>) -> String {
-    let space = |cell: &String| if cell.is_empty() { " ".to_owned() } else { format!(" {cell} ") };
-    let line = |cells: &[String]| format!("|{}|\n", cells.iter().map(space).collect::<Vec<_>>().join("|"));
-    let rule = vec!["---".to_owned(); head.len()];
-    let lines = lines.into_iter().map(|cells| line(&cells));
-    [line(head), line(&rule)].into_iter().chain(lines).collect()
 }
 
 /// Writes a chart for each group in which there is something to compare, and says which.
@@ -230,7 +199,7 @@ pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, S
         });
         let panels: Vec<_> = panels.filter(|panel| panel.bars.len() > 1).collect();
         if !panels.is_empty() {
-            let (title, name) = titles(group);
+            let (title, name) = group.titles();
             let path = folder.join(name).with_extension("svg");
             let error = |error: &dyn std::fmt::Display| format!("no chart {}: {error}", path.display());
             let svg = chart::svg(title, &panels).map_err(|why| error(&why))?;
@@ -241,25 +210,11 @@ pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, S
     Ok(written)
 }
 
-pub(crate) fn number(value: f64) -> String {
-    match value {
-        n if n.abs() < 99.95 => format!("{n:.1}"),
-        n => format!("{n:.0}"),
-    }
-}
-
-fn ratio(times: f64) -> String {
-    match times {
-        t if t.abs() < 9.995 => format!("{t:.2}"),
-        t => format!("{t:.0}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample::Sample;
-    use crate::workload;
+    use crate::workload::list;
 
     /// A contender that needs so many nanoseconds in the first workloads, and has none of the others.
     fn row(name: &'static str, nanoseconds: &[f64], workloads: usize) -> Row {
@@ -272,7 +227,7 @@ mod tests {
     /// The workloads are pair, pair-2t and burst-16.
     fn results(rows: &[(&'static str, &[f64])]) -> Results {
         Results {
-            workloads: workload::ALL.iter().take(3).collect(),
+            workloads: list::ALL.iter().take(3).collect(),
             rows: rows.iter().map(|(name, nanoseconds)| row(name, nanoseconds, 3)).collect(),
             rounds: 3,
             cores: 2,
@@ -312,7 +267,7 @@ mod tests {
     #[test]
     fn who_overtakes_is_marked_and_no_bar() {
         let mut results = results(&[(OURS, &[]), ("opool", &[]), (go::NAME, &[])]);
-        results.workloads = workload::ALL.iter().filter(|workload| workload.is_bounded()).take(1).collect();
+        results.workloads = list::ALL.iter().filter(|workload| workload.is_bounded()).take(1).collect();
         for (row, ns) in results.rows.iter_mut().zip([3.0, 1.0, 2.0]) {
             row.samples = vec![vec![Sample::default().with("ns", ns)]];
             row.overtakes = row.name == "opool";

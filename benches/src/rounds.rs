@@ -6,14 +6,23 @@
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
 
-use crate::args::Comparison;
-use crate::lineup::Runner;
+use crate::allocators;
+use crate::lineup::{Entrant, Runner};
+use crate::process::stdout;
 use crate::progress::Progress;
 use crate::results::{Results, Row};
-use crate::{allocators, go};
+use crate::workload::Workload;
+
+/// Which samples to take, and how many of each.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    pub(crate) entrants: Vec<Entrant>,
+    pub(crate) workloads: Vec<&'static Workload>,
+    pub(crate) rounds: usize,
+}
 
 pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
-    let Comparison { entrants, workloads, rounds, .. } = comparison;
+    let Comparison { entrants, workloads, rounds } = comparison;
     let mut builder = Builder { progress: Progress::new(entrants.len() + 1), missing: Vec::new() };
     let runners = entrants.iter().filter_map(|entrant| builder.build(entrant.name(), || entrant.runner()));
     let runners: Vec<Runner> = runners.collect();
@@ -45,7 +54,7 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
                 };
                 let Row { name, samples, .. } = &mut rows[place];
                 progress.begin(&format!("{} {name}", workload.name));
-                let sample = go::stdout(&mut command).and_then(|line| line.parse());
+                let sample = stdout(&mut command).and_then(|line| line.parse());
                 samples[at].push(sample.map_err(|error| format!("{name} in {}: {error}", workload.name))?);
             }
         }

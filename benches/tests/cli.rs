@@ -14,11 +14,18 @@ fn run(args: &[&str]) -> Output {
     program(args).output().expect("the program runs")
 }
 
-/// A folder for one test's charts, empty.
+/// A folder for what one test writes, empty.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     folder
+}
+
+/// A comparison of one round that writes its tables and charts into a folder.
+fn comparison(only: &str, workloads: &str, folder: &Path) -> Command {
+    let mut program = program(&["--rounds", "1", "--only", only, "--workload", workloads]);
+    program.arg("--tables").arg(folder.join("tables.md")).arg("--charts").arg(folder.join("charts"));
+    program
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -46,10 +53,9 @@ fn help_lists_contenders_and_workloads() {
 }
 
 #[test]
-fn a_comparison_prints_tables_and_draws_charts() {
+fn a_comparison_prints_and_keeps_tables_and_draws_charts() {
     let folder = folder("comparison");
-    let charts = folder.to_str().expect("the target folder's name is UTF-8");
-    let output = run(&["--rounds", "1", "--only", "ebbtide,opool", "--workload", "pair,pair-4k", "--charts", charts]);
+    let output = comparison("ebbtide,opool", "pair,pair-4k", &folder).output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");
     let stdout = text(&output.stdout);
     for line in ["| rustc | rustc ", "| | pair, ns |\n", "| | pair-4k, ns |\n", "## Who needs less than ebbtide\n"] {
@@ -58,9 +64,11 @@ fn a_comparison_prints_tables_and_draws_charts() {
     // The medians of two groups, the items made, the quartiles of two groups.
     assert_eq!(stdout.matches("\n| ebbtide | ").count(), 5, "{stdout}");
     assert_eq!(stdout.matches("\n| opool | ").count(), 5, "{stdout}");
-    let mut written: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(fs::read_to_string(folder.join("tables.md")).unwrap(), stdout);
+    let charts = folder.join("charts");
+    let mut written: Vec<_> = fs::read_dir(&charts).unwrap().map(|file| file.unwrap().path()).collect();
     written.sort();
-    assert_eq!(written, ["get-and-put.svg", "shapes.svg"].map(|name| folder.join(name)));
+    assert_eq!(written, ["get-and-put.svg", "shapes.svg"].map(|name| charts.join(name)));
     for file in written {
         let svg = fs::read_to_string(&file).unwrap();
         assert!(svg.contains(">\nebbtide\n<") && svg.contains(">\nopool\n<"), "{}: {svg}", file.display());
@@ -68,19 +76,24 @@ fn a_comparison_prints_tables_and_draws_charts() {
 }
 
 #[test]
-fn charts_that_cannot_be_written_are_an_error_before_anything_is_measured() {
-    let output = run(&["--charts", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/charts")]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let stderr = text(&output.stderr);
-    assert!(stderr.starts_with("error: no charts in "), "{stderr}");
+fn what_cannot_be_written_is_an_error_before_anything_is_measured() {
+    let folder = folder("nowhere");
+    let [charts, file] = ["charts", "file"].map(|name| folder.join(name));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(&file, "").unwrap();
+    for (tables, charts, what) in [(&file, &file, "charts"), (&file.join("tables.md"), &charts, "tables")] {
+        let output = program(&[]).arg("--tables").arg(tables).arg("--charts").arg(charts).output();
+        let output = output.expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.starts_with(&format!("error: no {what} in ")), "{stderr}");
+    }
 }
 
 #[test]
 fn without_go_and_cargo_the_rest_is_measured() {
     let folder = folder("without-go");
-    let charts = folder.to_str().expect("the target folder's name is UTF-8");
-    let mut program =
-        program(&["--rounds", "1", "--only", "go,snmalloc,opool", "--workload", "pair", "--charts", charts]);
+    let mut program = comparison("go,snmalloc,opool", "pair", &folder);
     program.env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let output = program.output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");
@@ -91,17 +104,17 @@ fn without_go_and_cargo_the_rest_is_measured() {
     let stdout = text(&output.stdout);
     assert!(stdout.contains("\n| not measured | go: there is no `go` to run |\n"), "{stdout}");
     assert!(stdout.contains("\n| opool | "), "{stdout}");
-    assert!(!folder.join("get-and-put.svg").exists(), "there is nothing to compare");
+    assert!(!folder.join("charts/get-and-put.svg").exists(), "there is nothing to compare");
 }
 
 /// A debug build has nothing to count, and without valgrind nobody counts.
 #[test]
 fn instructions_that_cannot_be_counted_are_an_error() {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ebbtide-benches"));
-    program.args(["instructions", "--check"]).env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let mut program = program(&["instructions", "--check"]);
+    program.env("PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let output = program.output().expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = text(&output.stderr);
     let why = ["use `--release`", "there is no `valgrind` to run", "on x86-64 Linux alone"];
     assert!(why.iter().any(|why| stderr.contains(why)), "{stderr}");
 }

@@ -1,15 +1,13 @@
 //! The adapters. Each gives its pool the most direct way it has to the same thing: an empty item.
 
 pub(crate) mod allocate;
-pub(crate) mod array_queue;
 pub(crate) mod bounded;
+pub(crate) mod boxes;
 pub(crate) mod concurrent_pool;
 pub(crate) mod ebbtide;
 pub(crate) mod lockfree_object_pool;
-pub(crate) mod mutex_vec;
 pub(crate) mod object_pool;
 pub(crate) mod opool;
 pub(crate) mod regex_automata;
-pub(crate) mod seg_queue;
 pub(crate) mod sharded_slab;
 pub(crate) mod thread_local;

@@ -13,7 +13,7 @@ pub(super) struct LoopAlone<I>(UnsafeCell<I>);
 /// As other guards, it has something to do when it is dropped.
 pub(super) struct Guard<'p, I: Item>(&'p LoopAlone<I>);
 
-// SAFETY: only `work` in the module above uses it, in one thread.
+// SAFETY: only the loops in `workload::counted` use it, in one thread.
 unsafe impl<I: Item> Sync for LoopAlone<I> {}
 
 impl<I: Item> Deref for Guard<'_, I> {
@@ -21,7 +21,7 @@ impl<I: Item> Deref for Guard<'_, I> {
 
     #[inline]
     fn deref(&self) -> &I {
-        // SAFETY: what `work` runs writes to an item and lets go of it before it turns to the next, and never reads.
+        // SAFETY: what they run writes to an item and lets go of it before it turns to the next, and never reads.
         unsafe { &*self.0.0.get() }
     }
 }

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::COLUMNS;
+use super::rows::COLUMNS;
+use crate::markdown;
+
+/// Where the figures are kept.
+pub(super) const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.md");
 
 /// By how much a figure may be over what is kept: less than an instruction in the cheapest pair. Of a slow path the same
 /// compiler makes a little more or less when something else in the program changes.
@@ -94,13 +98,12 @@ impl Table {
 /// The table alone.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | {} |", COLUMNS.each_ref().map(|workload| workload.name).join(" | "))?;
-        writeln!(f, "| ---{} |", " | ---".repeat(COLUMNS.len()))?;
-        for Line { name, figures } in &self.lines {
-            let figures = figures.iter().map(|figure| figure.map_or("–".to_owned(), |figure| format!("{figure:.1}")));
-            writeln!(f, "| {name} | {} |", figures.collect::<Vec<_>>().join(" | "))?;
-        }
-        Ok(())
+        let head = markdown::line("", COLUMNS.iter().map(|workload| Some(workload.name.to_owned())));
+        let lines = self.lines.iter().map(|Line { name, figures }| {
+            let figures = figures.iter().map(|figure| figure.map(|figure| format!("{figure:.1}")));
+            markdown::line(name, figures)
+        });
+        f.write_str(&markdown::table(&head, lines))
     }
 }
 
@@ -127,8 +130,8 @@ impl FromStr for Table {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::rows;
     use super::*;
-    use crate::instructions::{KEPT, rows};
 
     fn table(made_with: &str, lines: &[(&str, [f64; 5])]) -> Table {
         let line = |&(name, figures): &(&str, [f64; 5])| Line {

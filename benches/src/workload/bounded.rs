@@ -191,7 +191,7 @@ async fn tell(told: Vec<Arc<Notify>>, end: Instant) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ALL;
+    use super::super::list::ALL;
     use super::*;
     use crate::contenders::allocate::Owned;
     use crate::contenders::bounded::mutex_condvar::MutexCondvar;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::clock::side_by_side;
 use super::latency::Times;
-use super::pairs::get;
+use super::pairs::{get, repeat};
 use super::{Plan, ROOM};
 use crate::contender::Contender;
 use crate::sample::Sample;
@@ -26,9 +26,7 @@ pub(super) fn cold<C: Contender>(every: usize, plan: Plan) -> Sample {
         let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
         let (pool, memory) = (&pool, &memory);
         move || {
-            for _ in 0..warm {
-                pool.put(get(*pool));
-            }
+            repeat(warm, *pool);
             for byte in memory.iter().step_by(STEP) {
                 black_box(*byte);
             }

@@ -1,8 +1,9 @@
-//! The workloads: each written once, for every contender.
+//! The workloads: each written once, for every contender. Here is what a workload consists of.
 //!
 //! | module | the shapes in it |
 //! | --- | --- |
 //! | `list` | their names and numbers |
+//! | `run` | finds the shape of a workload and runs it |
 //! | `clock` | starts threads together, tells them when to stop, adds up what they did |
 //! | `pairs` | one item at a time, or several: pair, burst, window |
 //! | `hand_off` | items that are got in one thread and put in another |
@@ -13,30 +14,26 @@
 //! | `latency` | the time of single operations |
 //! | `memory` | what a pool weighs, and what is left after a burst |
 //! | `bounded` | pools with a limit, and those who wait there |
+//! | `counted` | the loops whose instructions are counted |
 //!
 //! Most of them count pairs: one item got, written to, and given back. Nothing looks at a clock, a lock or another
 //! thread within a chunk of some thousand pairs, but what the contender itself does.
 
-mod bounded;
+pub(crate) mod bounded;
 mod clock;
 mod cold;
+pub(crate) mod counted;
 mod go_own;
 mod hand_off;
 mod latency;
-mod list;
+pub(crate) mod list;
 mod memory;
 mod pairs;
 mod pools;
+pub(crate) mod run;
 mod threads;
 
 use std::time::Duration;
-
-pub(crate) use bounded::{run as run_bounded, runs as runs_bounded};
-pub(crate) use list::ALL;
-
-use crate::contender::Contender;
-use crate::item::{self, Buffer, Costly, Large, Nothing, Page};
-use crate::sample::Sample;
 
 /// One workload: what is done, what is shown of it, and what must come of it.
 #[derive(Debug)]
@@ -72,6 +69,21 @@ pub(crate) enum Group {
     Memory,
     /// Pools with a limit.
     Bounded,
+}
+
+impl Group {
+    /// What it is called, on the page and in the name of its chart.
+    pub(crate) fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Group::Targets => ("Get and put", "get-and-put"),
+            Group::Go => ("Go's own benchmarks", "go"),
+            Group::Shapes => ("Other shapes", "shapes"),
+            Group::Scale => ("Many pools, many threads", "scale"),
+            Group::Latency => ("Latency", "latency"),
+            Group::Memory => ("Memory", "memory"),
+            Group::Bounded => ("With a limit", "bounded"),
+        }
+    }
 }
 
 /// A number in the samples of a workload.
@@ -278,92 +290,3 @@ const ROOM: usize = 4096;
 
 /// The same where there are many pools, which have one item each.
 const SMALL_ROOM: usize = 64;
-
-/// Runs `workload` once with a new pool.
-pub(crate) fn run<C: Contender<Item = Buffer>>(workload: &Workload, plan: Plan) -> Sample {
-    item::take_made();
-    let mut sample = match workload.item {
-        Kind::Buffer => buffers::<C>(workload, plan),
-        Kind::Nothing => sized::<C::With<Nothing>>(workload, plan),
-        Kind::Page => sized::<C::With<Page>>(workload, plan),
-        Kind::Large => match workload.shape {
-            Shape::AfterBurst(size) => memory::after_burst::<C::With<Large>>(size, plan),
-            _ => sized::<C::With<Large>>(workload, plan),
-        },
-        Kind::Costly => match workload.shape {
-            Shape::Work(size) => go_own::work::<C::With<Costly>>(size, workload.threads, plan),
-            other => unreachable!("no {other:?} with costly items"),
-        },
-    };
-    // The working threads have counted what they made. What this one made, it made before they began.
-    sample.add("warm_up_made", item::take_made() as f64);
-    sample
-}
-
-fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
-    let threads = workload.threads;
-    match workload.shape {
-        Shape::Pair | Shape::Burst(_) => sized::<C>(workload, plan),
-        Shape::Window(size) => pairs::window::<C>(size, threads, plan),
-        Shape::HandOff(size, Channel::Spinning) => hand_off::spinning::<C>(size, plan),
-        Shape::HandOff(size, Channel::Blocking) => hand_off::blocking::<C>(size, plan),
-        Shape::PutGet => go_own::put_get::<C>(threads, plan),
-        Shape::PutFirst { puts, gets } => go_own::put_first::<C>(puts, gets, threads, plan),
-        Shape::Pause(size) => go_own::pause::<C>(size, plan),
-        Shape::Pools(pools) => pools::in_turn::<C>(pools, plan),
-        Shape::BesidePools(others) => pools::pairs_beside::<C>(others, plan),
-        Shape::BesideThreads(idle) => threads::pairs_beside::<C>(idle, plan),
-        Shape::SweepThreads(idle) => threads::sweeps_beside::<C>(idle, plan),
-        Shape::Churn(size) => threads::churn::<C>(size, plan),
-        Shape::Cold(every) => cold::cold::<C>(every, plan),
-        Shape::Latency { size, sweeps } => latency::latency::<C>(size, threads, sweeps, plan),
-        Shape::Weight => memory::weight::<C>(plan),
-        Shape::Work(_) | Shape::AfterBurst(_) => unreachable!("no {:?} with buffers", workload.shape),
-        Shape::Bounded(..) => unreachable!("{} is for pools with a limit", workload.name),
-    }
-}
-
-/// The shapes that there are for items of every size.
-fn sized<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
-    match workload.shape {
-        Shape::Pair => pairs::pairs::<C>(workload.threads, plan),
-        Shape::Burst(size) => pairs::bursts::<C>(size, workload.threads, plan),
-        other => unreachable!("{other:?} is for one kind of item only"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contender;
-    use crate::contenders::allocate::Allocate;
-    use crate::contenders::regex_automata::Regex;
-    use crate::contenders::sharded_slab::Slab;
-
-    #[test]
-    fn every_contender_works_in_every_workload_and_is_counted() {
-        for workload in &ALL {
-            for contender in &contender::ALL {
-                if !(contender.runs)(workload) {
-                    continue;
-                }
-                let sample = (contender.sample)(workload, Plan::TINY);
-                let what = format!("{} in {}: {sample}", contender.name, workload.name);
-                for column in workload.columns {
-                    assert!(sample.get(column.key).is_some(), "no {}: {what}", column.key);
-                }
-                if let (Some(pairs), Some(made)) = (sample.get("pairs"), sample.get("made")) {
-                    assert!(sample.get("warm_up_made").unwrap() + made > 0.0, "{what}");
-                    match contender.name {
-                        Allocate::<Buffer>::NAME => assert!(made >= pairs, "{what}"),
-                        // It makes whole pages of items, each twice as large as the last.
-                        Slab::<Buffer>::NAME => assert!(made < pairs + 1024.0, "{what}"),
-                        // What one thread gives back, another hardly ever gets.
-                        Regex::<Buffer>::NAME if workload.hands_over() => {}
-                        _ => assert!(made < pairs / 2.0, "{what}"),
-                    }
-                }
-            }
-        }
-    }
-}

@@ -16,16 +16,18 @@ pub(super) fn get<C: Contender>(pool: &C) -> C::Guard<'_> {
     item
 }
 
+/// Makes so many pairs, one after another. Always inlined, as above.
+#[inline(always)]
+pub(super) fn repeat<C: Contender>(pairs: usize, pool: &C) -> usize {
+    for _ in 0..pairs {
+        pool.put(get(pool));
+    }
+    pairs
+}
+
 pub(super) fn pairs<C: Contender>(threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
-    let work = side_by_side(threads, plan, || {
-        || {
-            for _ in 0..plan.chunk() {
-                pool.put(get(pool));
-            }
-            plan.chunk()
-        }
-    });
+    let work = side_by_side(threads, plan, || || repeat(plan.chunk(), pool));
     work.sample(threads)
 }
 

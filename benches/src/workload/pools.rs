@@ -1,7 +1,7 @@
 //! Many pools in one program.
 
 use super::clock::side_by_side;
-use super::pairs::get;
+use super::pairs::{get, repeat};
 use super::{Plan, SMALL_ROOM};
 use crate::contender::Contender;
 use crate::item;
@@ -32,12 +32,7 @@ pub(super) fn pairs_beside<C: Contender>(others: usize, plan: Plan) -> Sample {
     let work = side_by_side(1, plan, || {
         others.iter().for_each(|other| other.put(get(other)));
         item::take_made();
-        || {
-            for _ in 0..plan.chunk() {
-                pool.put(get(pool));
-            }
-            plan.chunk()
-        }
+        || repeat(plan.chunk(), pool)
     });
     work.sample(1)
 }

@@ -5,7 +5,7 @@ use std::thread::{self, Builder};
 use std::time::Instant;
 
 use super::clock::{Work, side_by_side};
-use super::pairs::get;
+use super::pairs::{get, repeat};
 use super::{Plan, ROOM};
 use crate::contender::Contender;
 use crate::item;
@@ -16,9 +16,7 @@ pub(super) fn churn<C: Contender>(pairs: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let bare = one_after_another(pairs, plan, || {});
     let pooled = one_after_another(pairs, plan, || {
-        for _ in 0..pairs {
-            pool.put(get(pool));
-        }
+        repeat(pairs, pool);
     });
     pooled.sample(1).with("thread_ns", bare.ns(1))
 }
@@ -50,16 +48,7 @@ fn made_by(life: &(impl Fn() + Sync)) -> u64 {
 /// Pairs in one thread, while others that have made a pair each are there.
 pub(super) fn pairs_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
-    let work = beside_idle_threads(pool, plan.of(idle), || {
-        side_by_side(1, plan, || {
-            || {
-                for _ in 0..plan.chunk() {
-                    pool.put(get(pool));
-                }
-                plan.chunk()
-            }
-        })
-    });
+    let work = beside_idle_threads(pool, plan.of(idle), || side_by_side(1, plan, || || repeat(plan.chunk(), pool)));
     work.sample(1)
 }
 

@@ -1,7 +1,7 @@
 //! What a pair costs on a machine with so many cores, from what is measured on two.
 //!
 //! Every prediction is a sum of terms, and every term a count of events, taken from the source, times the cost of one.
-//! `docs/performance.md` says what follows.
+//! `docs/performance.md` has the counts with their reasons.
 
 /// Items in a batch, with the default settings.
 pub(crate) const BATCH: f64 = 16.0;

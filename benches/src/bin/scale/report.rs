@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::model::{self, CASES, Inputs, LINES, Term, total};
+use crate::samples::samples;
 use crate::timing::{cores, median, quartiles};
-use crate::{CHECKS, INPUTS};
 
 /// Every value of each sample, by name.
 pub(crate) type Results = HashMap<&'static str, Vec<f64>>;
@@ -55,7 +55,7 @@ fn measured(text: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(text, "{} cores; medians of {least} to {most} samples, each a process of its own.\n", cores())?;
     writeln!(text, "| measured | ns | half of the samples | × pair |\n| --- | --- | --- | --- |")?;
     let pair = median(results["pair"].clone());
-    for name in INPUTS.iter().chain(&CHECKS).map(|sample| sample.name) {
+    for name in samples().map(|sample| sample.name) {
         let values = &results[name];
         let (middle, (low, high)) = (median(values.clone()), quartiles(values.clone()));
         writeln!(text, "| {name} | {} | {} … {} | {} |", short(middle), short(low), short(high), short(middle / pair))?;
@@ -165,10 +165,12 @@ mod tests {
 
     #[test]
     fn every_name_is_known_and_every_table_printed() {
-        let names = INPUTS.iter().chain(&CHECKS).map(|sample| sample.name);
-        let results: Results = names.clone().zip((1..).map(|value| vec![f64::from(value)])).collect();
+        let names: Vec<_> = samples().map(|sample| sample.name).collect();
+        let results: Results = names.iter().copied().zip((1..).map(|value| vec![f64::from(value)])).collect();
         let text = markdown(&results);
-        for name in names.chain(CASES.iter().map(|case| case.name)).chain(LINES.iter().map(|line| line.name)) {
+        for name in
+            names.into_iter().chain(CASES.iter().map(|case| case.name)).chain(LINES.iter().map(|line| line.name))
+        {
             assert!(text.contains(&format!("\n| {name} | ")), "{name}: {text}");
         }
     }

@@ -1,5 +1,5 @@
 //! Who waits for a thread that was stopped? Stops threads at random points inside a pool's operations, some thousand times,
-//! and measures the longest operation of those that weren't. `docs/correctness.md` has the results.
+//! and measures the longest operation of those that weren't. `docs/correctness.md` says what came of it.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-benches --bin waits

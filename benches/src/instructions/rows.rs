@@ -1,0 +1,130 @@
+//! The rows and columns of the table.
+
+use std::sync::Arc;
+
+use ebbtide::{BoundedPool, Pool, Pooled};
+
+use super::loop_alone::LoopAlone;
+use crate::contender::Contender;
+use crate::item::{Buffer, Item};
+use crate::lineup::{self, Entry};
+use crate::workload::counted::{LARGEST, work};
+use crate::workload::{Group, Kind, Shape, Workload};
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(super) name: &'static str,
+    pub(super) runs: fn(&Workload) -> bool,
+    pub(super) work: fn(Shape, usize),
+}
+
+/// The columns. They differ from the workloads of the comparison in which bursts there are.
+pub(super) static COLUMNS: [Workload; 5] = [
+    column("pair", Shape::Pair),
+    column("burst-2", Shape::Burst(2)),
+    column("burst-16", Shape::Burst(16)),
+    column("burst-64", Shape::Burst(64)),
+    column("burst-2048", Shape::Burst(LARGEST)),
+];
+
+const fn column(name: &'static str, shape: Shape) -> Workload {
+    Workload {
+        name,
+        group: Group::Targets,
+        about: "",
+        shape,
+        item: Kind::Buffer,
+        threads: 1,
+        columns: &[],
+        targets: &[],
+        quick: false,
+    }
+}
+
+impl Row {
+    /// Whether its figures are checked. The others depend on code that isn't ours.
+    pub(super) fn is_checked(&self) -> bool {
+        self.name.starts_with("ebbtide")
+    }
+}
+
+/// Every contender, what else ebbtide does, and the loop alone.
+pub(super) fn rows() -> Vec<Row> {
+    let contenders = lineup::ALL.iter().map(|&Entry { name, runs, work, .. }| Row { name, runs, work });
+    let only_pairs = |workload: &Workload| workload.shape == Shape::Pair;
+    let others = [
+        Row { name: "ebbtide-owned", runs: only_pairs, work: |_, pairs| owned(pairs) },
+        Row { name: "ebbtide-detached", runs: only_pairs, work: |_, pairs| detached(pairs) },
+        Row { name: "ebbtide-miss", runs: only_pairs, work: |_, pairs| misses(pairs) },
+        Row { name: "ebbtide-bounded", runs: only_pairs, work: |_, pairs| bounded(pairs) },
+        Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
+    ];
+    contenders.chain(others).collect()
+}
+
+/// Pairs whose guards hold the pool.
+fn owned(pairs: usize) {
+    let pool = Arc::new(Pool::<Buffer>::new());
+    for _ in 0..pairs {
+        let mut item = pool.get_owned();
+        item.write();
+    }
+}
+
+/// Items that are taken out of the pool's hands and put in again.
+fn detached(pairs: usize) {
+    let pool = Pool::<Buffer>::new();
+    for _ in 0..pairs {
+        let mut item = Pooled::detach(pool.get());
+        item.write();
+        pool.put(item);
+    }
+}
+
+/// Items that are made because the pool has none, though it had some once, and dropped instead of given back.
+fn misses(pairs: usize) {
+    let pool = Pool::<Buffer>::new();
+    drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
+    while let Some(item) = pool.try_get() {
+        drop(Pooled::detach(item));
+    }
+    for _ in 0..pairs {
+        let mut item = pool.get();
+        item.write();
+        drop(Pooled::detach(item));
+    }
+}
+
+/// The pool with a limit, while it isn't reached.
+fn bounded(pairs: usize) {
+    let pool = BoundedPool::<Buffer>::new(4);
+    for _ in 0..pairs {
+        let mut item = pool.get().expect("nobody closes it");
+        item.write();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::allocate::Allocate;
+    use crate::item;
+
+    /// Every row does what its name says, as far as that shows in the number of items that are made. Some pools make more
+    /// than are wanted, and only once.
+    #[test]
+    fn rows_do_what_they_say() {
+        const PAIRS: usize = 4 * LARGEST;
+        for row in rows() {
+            for column in COLUMNS.iter().filter(|column| (row.runs)(column)) {
+                item::take_made();
+                (row.work)(column.shape, PAIRS);
+                let made = item::take_made() as usize;
+                let makes_all = ["ebbtide-miss", Allocate::<Buffer>::NAME].contains(&row.name);
+                let expected = if makes_all { PAIRS..=PAIRS + 100 } else { 0..=2 * LARGEST };
+                assert!(expected.contains(&made), "{} in {}: {made} items made", row.name, column.name);
+            }
+        }
+    }
+}
