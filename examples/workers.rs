@@ -223,7 +223,7 @@ fn run() -> Result<(), Failure> {
     ];
     common::parse("Runs blocking jobs on pooled threads, whose number follows the load.", &mut flags)?;
     // An empty file now, so that a bad path is found out before the work.
-    common::write(&chart, "")?;
+    common::write_file(&chart, "")?;
 
     let epoch = Duration::from_millis(epoch_ms as u64);
     let settings = Settings::new().every(epoch).private_slots(0);
@@ -250,7 +250,7 @@ fn run() -> Result<(), Failure> {
         return Err("a job read something else than the file holds".into());
     }
     end_all(workers)?;
-    common::write(&chart, &draw(&samples, &phases)?)?;
+    common::write_file(&chart, &draw(&samples, &phases)?)?;
     Ok(writeln!(out, "chart: {}", chart.display())?)
 }
 

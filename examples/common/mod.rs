@@ -1,9 +1,10 @@
-//! What several examples share: arguments, errors, medians, and an allocator that counts.
+//! What several examples share: arguments, errors, progress, medians, and what a process uses of memory.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ pub(crate) struct Flag<'a> {
 enum Value<'a> {
     Number(&'a mut usize, RangeInclusive<usize>),
     Path(&'a mut PathBuf),
+    OptionalPath(&'a mut Option<PathBuf>),
+    Switch(&'a mut bool),
+    Inner(&'a mut Option<String>),
 }
 
 impl<'a> Flag<'a> {
@@ -40,10 +44,31 @@ impl<'a> Flag<'a> {
         Self { name, help, value: Value::Path(value) }
     }
 
-    fn set(&mut self, given: &OsString) -> Result<(), Failure> {
+    /// A path that need not be given.
+    pub(crate) fn optional_path(name: &'static str, help: &'static str, value: &'a mut Option<PathBuf>) -> Self {
+        Self { name, help, value: Value::OptionalPath(value) }
+    }
+
+    /// Has no value: it is there or not.
+    pub(crate) fn switch(name: &'static str, help: &'static str, value: &'a mut bool) -> Self {
+        Self { name, help, value: Value::Switch(value) }
+    }
+
+    /// What the program tells itself when it starts again as a child process.
+    pub(crate) fn inner(name: &'static str, value: &'a mut Option<String>) -> Self {
+        Self { name, help: "", value: Value::Inner(value) }
+    }
+
+    /// Takes the value, if it has one, from the rest of the command line.
+    fn set(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<(), Failure> {
+        let mut given = || rest.next().ok_or_else(|| Failure::usage(format!("{} needs a value", self.name)));
         match &mut self.value {
-            Value::Path(path) => **path = given.into(),
+            Value::Switch(on) => **on = true,
+            Value::Path(path) => **path = given()?.into(),
+            Value::OptionalPath(path) => **path = Some(given()?.into()),
+            Value::Inner(text) => **text = Some(given()?.to_string_lossy().into_owned()),
             Value::Number(number, limits) => {
+                let given = given()?;
                 let given = given.to_string_lossy();
                 let parsed = given.parse().ok().filter(|parsed| limits.contains(parsed));
                 **number = parsed.ok_or_else(|| {
@@ -55,21 +80,25 @@ impl<'a> Flag<'a> {
         Ok(())
     }
 
-    fn help_line(&self) -> String {
+    /// Its line in the help, if it is meant for users.
+    fn help_line(&self) -> Option<String> {
         let (value, help) = match &self.value {
             Value::Number(number, limits) => {
                 let limits = format!("{}, {} to {}", self.help, limits.start(), limits.end());
-                ("N", format!("{limits:47} [default: {number}]"))
+                (" N", format!("{limits:47} [default: {number}]"))
             }
-            Value::Path(path) => ("PATH", format!("{:47} [default: {}]", self.help, path.display())),
+            Value::Path(path) => (" PATH", format!("{:47} [default: {}]", self.help, path.display())),
+            Value::OptionalPath(_) => (" PATH", format!("{:47} [default: nowhere]", self.help)),
+            Value::Switch(_) => ("", self.help.to_owned()),
+            Value::Inner(_) => return None,
         };
-        format!("  {:18}{help}\n", format!("{} {value}", self.name))
+        Some(format!("  {:18}{help}\n", format!("{}{value}", self.name)))
     }
 }
 
 /// Reads the command line. With `--help` it prints what there is and ends the process.
 pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> {
-    let lines: String = flags.iter().map(Flag::help_line).collect();
+    let lines: String = flags.iter().filter_map(Flag::help_line).collect();
     let mut args = env::args_os().skip(1);
     while let Some(arg) = args.next() {
         let arg = arg.to_string_lossy();
@@ -79,15 +108,15 @@ pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> 
         }
         let flag = flags.iter_mut().find(|flag| flag.name == arg);
         let flag = flag.ok_or_else(|| Failure::usage(format!("unknown argument {arg} (try --help)")))?;
-        flag.set(&args.next().ok_or_else(|| Failure::usage(format!("{arg} needs a value")))?)?;
+        flag.set(&mut args)?;
     }
     Ok(())
 }
 
-// ---- Files and errors -----------------------------------------------------------------------------------------------
+// ---- Files, errors and progress -------------------------------------------------------------------------------------
 
 /// Writes a file, and makes the folder it is to be in.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let written = folder.and_then(|()| fs::write(path, text));
     written.map_err(|error| Failure { message: format!("cannot write '{}': {error}", path.display()), status: 1 })
@@ -122,6 +151,15 @@ pub(crate) fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
     }
 }
 
+/// Writes over a line on standard error, if anybody is there to see it.
+pub(crate) fn show_progress(line: &str) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        // What can't be shown is no reason to stop.
+        let _ = write!(stderr, "\r{line}");
+    }
+}
+
 // ---- Numbers --------------------------------------------------------------------------------------------------------
 
 /// The middle one of several samples.
@@ -132,13 +170,25 @@ pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
 
 /// The nth number of a random sequence (SplitMix64).
 pub(crate) fn random(nth: u64) -> u64 {
-    let mut z = (nth + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    seeded(0, nth)
+}
+
+/// The nth number of the random sequence with this seed.
+pub(crate) fn seeded(seed: u64, nth: u64) -> u64 {
+    let mut z = seed.wrapping_add((nth + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-// ---- Allocations ----------------------------------------------------------------------------------------------------
+// ---- Memory ---------------------------------------------------------------------------------------------------------
+
+/// Bytes of this process in memory, where that can be known as on Linux.
+pub(crate) fn resident() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    size.trim().strip_suffix(" kB")?.parse().ok().map(|kib: usize| kib << 10)
+}
 
 /// The system's allocator, with a count of allocations and reallocations where that is asked for. Where it isn't, it costs
 /// the look at a flag, so that what is timed is not slowed down by counting.
@@ -146,12 +196,18 @@ pub(crate) struct Counting;
 
 static COUNTED: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Says whether to count from now on; returns how many were counted so far, in all threads.
 pub(crate) fn count_allocations(on: bool) -> usize {
     // ORDERING: Relaxed, as all in this part: a counter and its switch, which order nothing.
     COUNTED.store(on, Ordering::Relaxed);
     ALLOCATIONS.load(Ordering::Relaxed)
+}
+
+/// How many bytes were asked for in what was counted so far.
+pub(crate) fn allocated() -> usize {
+    ALLOCATED.load(Ordering::Relaxed)
 }
 
 /// How many allocations there are in all threads while this runs.
@@ -162,9 +218,10 @@ pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
 }
 
 impl Counting {
-    fn count() {
+    fn count(bytes: usize) {
         if COUNTED.load(Ordering::Relaxed) {
             ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+            ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 }
@@ -172,19 +229,19 @@ impl Counting {
 // SAFETY: everything is done by `System`.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::count();
+        Self::count(layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::count();
+        Self::count(layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        Self::count();
+        Self::count(size);
         // SAFETY: as the caller promises.
         unsafe { System.realloc(block, layout, size) }
     }

@@ -27,9 +27,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use std::{env, fs, process, thread};
+use std::{env, process, thread};
 
-use common::{Counting, Failure, Flag, count_allocations, median};
+use common::{Counting, Failure, Flag, count_allocations, median, resident};
 use context::{Fresh, FromPools, Reply, Supply};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -96,10 +96,8 @@ async fn handle<S: Supply>(request: Request<Incoming>) -> Result<Response<Full<R
 /// What a server tells of itself: requests, allocations, and resident KiB, as far as known. Says whether to count from now on.
 fn told(count: bool) -> String {
     let allocations = count_allocations(count);
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
     // ORDERING: Relaxed, a counter that orders nothing.
-    format!("{} {allocations} {}", ANSWERED.load(Ordering::Relaxed), resident.unwrap_or("0"))
+    format!("{} {allocations} {}", ANSWERED.load(Ordering::Relaxed), resident().unwrap_or(0) >> 10)
 }
 
 fn serve<S: Supply>() -> Result<(), Failure> {

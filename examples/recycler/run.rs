@@ -1,0 +1,70 @@
+//! A run of one way, in a child process.
+
+use std::env;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::common::{Failure, show_progress};
+use crate::sample::Sample;
+use crate::ways::Way;
+
+/// What one child process told.
+pub(crate) struct Run {
+    pub(crate) way: &'static Way,
+    pub(crate) made: usize,
+    pub(crate) steps_per_second: f64,
+    pub(crate) shrunk_at: f64,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// Runs this program again, in one of the four ways, and reads what it prints.
+pub(crate) fn run_in_child(way: &'static Way) -> Result<Run, Failure> {
+    let mut child = Command::new(env::current_exe()?)
+        .args(["--child", way.name])
+        .args(env::args_os().skip(1))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut run = Run { way, made: 0, steps_per_second: 0.0, shrunk_at: 0.0, samples: Vec::new() };
+    for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines() {
+        let line = line?;
+        let done = run.read(&line).ok_or_else(|| io::Error::other(format!("{} printed: {line}", way.title)))?;
+        let filled = "#".repeat((done * 40.0) as usize);
+        let end = if done < 1.0 { "" } else { "\n" };
+        show_progress(&format!("{:20}  [{filled:.<40}] {:3.0} %{end}", way.title, done * 100.0));
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{}: {status}", way.title)).into());
+    }
+    Ok(run)
+}
+
+impl Run {
+    /// Reads a line that the child printed and says which part of its work is done.
+    fn read(&mut self, line: &str) -> Option<f64> {
+        let (done, sample) = line.split_once(' ')?;
+        if done != "result" {
+            self.samples.push(Sample::parse(sample)?);
+            return done.parse().ok();
+        }
+        let mut fields = sample.split(' ');
+        self.made = fields.next()?.parse().ok()?;
+        self.steps_per_second = fields.next()?.parse().ok()?;
+        self.shrunk_at = fields.next()?.parse().ok()?;
+        Some(1.0)
+    }
+
+    pub(crate) fn peak(&self) -> Option<usize> {
+        self.samples.iter().filter_map(|sample| sample.resident).max()
+    }
+
+    pub(crate) fn last(&self) -> &Sample {
+        self.samples.last().expect("every run takes samples")
+    }
+
+    /// Resident memory at the end, over what is in use.
+    pub(crate) fn ratio(&self) -> String {
+        let Sample { resident, in_use, .. } = *self.last();
+        resident.map_or("n/a".into(), |resident| format!("{:.2}", resident as f64 / in_use as f64))
+    }
+}
