@@ -139,8 +139,16 @@ impl Test {
         if self.package == "ebbtide" { "tests".into() } else { Path::new(&self.package).join("tests") }
     }
 
+    /// The tests of an example lie next to it.
+    fn next_to_an_example(&self) -> PathBuf {
+        Path::new("examples").join(&self.file).join("tests.rs")
+    }
+
     /// Its source: a file, or the files of a folder.
     pub(crate) fn is_source(&self, path: &Path) -> bool {
+        if path == self.next_to_an_example() {
+            return true;
+        }
         let path = path.strip_prefix(self.folder()).unwrap_or(Path::new(""));
         path.with_extension("") == Path::new(&self.file) || path.starts_with(&self.file)
     }
@@ -148,7 +156,7 @@ impl Test {
     fn exists(&self, root: &Path) -> bool {
         let base = root.join(self.folder()).join(&self.file);
         let name = format!("fn {}(", self.name.rsplit("::").next().unwrap_or_default());
-        let mut files = vec![base.with_extension("rs")];
+        let mut files = vec![base.with_extension("rs"), root.join(self.next_to_an_example())];
         files.extend(fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path()));
         files.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&name)))
     }

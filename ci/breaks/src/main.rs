@@ -91,11 +91,10 @@ fn check(root: &Path, all: &[(String, Break)]) -> ExitCode {
 /// The breaks that are asked for.
 fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Result<Vec<&'a Break>, String> {
     let mut wanted = vec![arguments.is_empty(); all.len()];
-    let mut also = |what: &str, select: &dyn Fn(usize, &(String, Break)) -> bool| {
-        let selected: Vec<bool> = all.iter().enumerate().map(|(index, entry)| select(index, entry)).collect();
-        println!("{}: {}", what, selected.iter().filter(|selected| **selected).count());
+    let mut also = |which: &dyn Fn(usize, &(String, Break)) -> bool| {
+        let selected: Vec<bool> = all.iter().enumerate().map(|(index, entry)| which(index, entry)).collect();
         wanted.iter_mut().zip(&selected).for_each(|(wanted, selected)| *wanted |= selected);
-        selected.contains(&true)
+        selected.into_iter().filter(|selected| *selected).count()
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -103,16 +102,18 @@ fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Re
             "--changed" => {
                 let revision = rest.next().ok_or("--changed needs a revision")?;
                 let changes = Changes::since(root, revision)?;
-                also(&format!("changed since {revision}"), &|_, (file, item)| changes.concern(file, item));
+                let count = also(&|_, (file, item)| changes.concern(file, item));
+                println!("what changed since {revision} concerns {count} breaks");
             }
             "--tenth" => {
                 let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
                 let tenth = today as usize % 10;
-                also(&format!("tenth {tenth} of 0 to 9"), &|index, _| index % 10 == tenth);
+                let count = also(&|index, _| index % 10 == tenth);
+                println!("today's tenth, {tenth} of 0 to 9, has {count} breaks");
             }
             option if option.starts_with('-') => return Err(format!("{option} is no option\n\n{HELP}")),
             name => {
-                if !also(name, &|_, (_, item)| item.name.starts_with(name)) {
+                if also(&|_, (_, item)| item.name.starts_with(name)) == 0 {
                     return Err(format!("no break is called {name}"));
                 }
             }
