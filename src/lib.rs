@@ -146,6 +146,6 @@ pub use janitor::advance_all;
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};
 pub use pool::{
-    Clear, DefaultRecycle, Epochs, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, SettingsError, Stats, Timed,
-    WithCapacity,
+    Clear, DefaultRecycle, Epochs, Guard, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, SettingsError, Stats,
+    Timed, WithCapacity,
 };

@@ -25,7 +25,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::engine::item::{Contained, Item, Payload, raise};
 use crate::janitor::{self, Registrar};
-use crate::pool::{Clear, DefaultRecycle, Epochs};
+use crate::pool::{Clear, DefaultRecycle, Epochs, Home};
 use crate::sync::{OnceArc, const_unless_loom};
 use places::{Places, Snapshot};
 
@@ -219,6 +219,17 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 }
 
 impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
+    /// Drops an item that the recycler refused, or in which it panicked.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, item: Item<T>, panic: Option<Payload>) {
+        if let Some(panic) = self.places().refuse(item, panic) {
+            raise(panic);
+        }
+    }
+}
+
+impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
     /// Readies an item and makes it idle, or drops it if the recycler refuses it; gives its place free.
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
@@ -229,13 +240,8 @@ impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// Drops an item that the recycler refused, or in which it panicked.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, item: Item<T>, panic: Option<Payload>) {
-        if let Some(panic) = self.places().refuse(item, panic) {
-            raise(panic);
-        }
+    fn part_with_one(&self) {
+        self.places().free_place();
     }
 }
 

@@ -5,13 +5,13 @@ use std::ops::Deref;
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{BufferPool, PooledBuffer};
+use crate::pool::{Guard, Home};
 
 /// The buffer's bytes, not copied. The buffer goes back into its pool when the last `Bytes` that has a part of it is
 /// dropped, on whatever thread; until then all of it is in use, however small that part.
 ///
 /// Costs one allocation, of the header with which `Bytes` counts its clones. For a pool that is not in a `static`, take the
-/// buffer with [`get_owned`](BufferPool::get_owned).
+/// buffer with [`get_owned`](crate::BufferPool::get_owned).
 ///
 /// ```
 /// use bytes::Bytes;
@@ -28,8 +28,8 @@ use super::{BufferPool, PooledBuffer};
 /// std::thread::spawn(move || assert_eq!(name, "Ada")).join().unwrap();
 /// assert_eq!(BUFFERS.idle_bytes(), 1024);
 /// ```
-impl<P: Deref<Target = BufferPool> + Send + 'static> From<PooledBuffer<P>> for Bytes {
-    fn from(buffer: PooledBuffer<P>) -> Self {
+impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> From<Guard<Vec<u8>, P>> for Bytes {
+    fn from(buffer: Guard<Vec<u8>, P>) -> Self {
         Bytes::from_owner(buffer)
     }
 }
@@ -48,7 +48,7 @@ impl<P: Deref<Target = BufferPool> + Send + 'static> From<PooledBuffer<P>> for B
 /// ```
 // SAFETY: all of it is the `BufMut` of the `Vec` that the guard has; `chunk_mut` and `advance_mut` reach the same one, as
 // nothing but the guard's owner can swap it.
-unsafe impl<P: Deref<Target = BufferPool>> BufMut for PooledBuffer<P> {
+unsafe impl<P: Deref<Target: Home<Vec<u8>>>> BufMut for Guard<Vec<u8>, P> {
     #[inline]
     fn remaining_mut(&self) -> usize {
         (**self).remaining_mut()

@@ -54,7 +54,7 @@ use std::sync::Arc;
 use crate::engine::item::Item;
 use crate::engine::tally::Swept;
 use crate::pool::Stats;
-use crate::pool::{Epochs, Pool};
+use crate::pool::{Epochs, Home, Pool};
 use crate::sync::const_unless_loom;
 use class::Class;
 
@@ -360,6 +360,14 @@ impl BufferPool {
             .then(|| class::index(min_capacity.next_power_of_two()).max(self.smallest))
     }
 
+    fn sum_up(&self, sweep: impl Fn(&Pool<Vec<u8>, Class>) -> Option<Swept>) -> Swept {
+        let mut sum = Swept::default();
+        self.classes[self.smallest..=self.largest].iter().filter_map(sweep).for_each(|swept| sum += swept);
+        sum
+    }
+}
+
+impl Home<Vec<u8>> for BufferPool {
     /// Puts a buffer into the last class that is not too large for it, which refuses it if it is out of all classes.
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
@@ -367,11 +375,8 @@ impl BufferPool {
         self.classes[index].give_back(buffer);
     }
 
-    fn sum_up(&self, sweep: impl Fn(&Pool<Vec<u8>, Class>) -> Option<Swept>) -> Swept {
-        let mut sum = Swept::default();
-        self.classes[self.smallest..=self.largest].iter().filter_map(sweep).for_each(|swept| sum += swept);
-        sum
-    }
+    #[inline(always)]
+    fn part_with_one(&self) {}
 }
 
 impl Default for BufferPool {

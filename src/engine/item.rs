@@ -11,7 +11,8 @@ use std::ptr::NonNull;
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// A `Box<T>` that may be moved while something points into it: moving a real `Box` asserts that nothing does.
-pub(crate) struct Item<T> {
+#[derive(Debug)]
+pub struct Item<T> {
     value: NonNull<T>,
     _owns: PhantomData<T>,
 }

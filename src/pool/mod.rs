@@ -11,14 +11,12 @@ mod sweepable;
 pub(crate) mod sweeper;
 
 pub use clear::Clear;
-pub use guard::{OwnedPooled, Pooled};
+pub(crate) use guard::Home;
+pub use guard::{Guard, OwnedPooled, Pooled};
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
 pub use settings::{Epochs, Manual, Settings, SettingsError, Timed};
 pub use stats::Stats;
 
-#[cfg(feature = "bounded")]
-pub(crate) use guard::guard;
-pub(crate) use guard::guard_of_a_vec;
 pub(crate) use settings::MIN_EVERY;
 #[cfg(feature = "bounded")]
 pub(crate) use settings::nanos;
@@ -245,12 +243,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     #[inline]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
         match self.take() {
-            Some(item) => {
-                // In a guard already when `create` is dropped unneeded, which may panic.
-                let guard = Pooled::new(item, self);
-                drop(create);
-                guard
-            }
+            Some(item) => Pooled::new(item, self).outliving(create),
             None => Pooled::new(self.make(create), self),
         }
     }
@@ -477,24 +470,6 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         item
     }
 
-    /// Readies an item and puts it in; drops it if the recycler refuses it.
-    #[inline(always)]
-    pub(crate) fn give_back(&self, mut item: Item<T>) {
-        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
-            Ok(true) => {
-                let left = match self.store.get() {
-                    Some(store) => store.put(item),
-                    None => Err(item),
-                };
-                if let Err(item) = left {
-                    self.give_back_slow(item);
-                }
-            }
-            Ok(false) => self.refuse(item, None),
-            Err(panic) => self.refuse(item, Some(panic)),
-        }
-    }
-
     /// Puts an item in where the private slots have no room.
     #[cold]
     #[inline(never)]
@@ -538,6 +513,29 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
         store
     }
+}
+
+impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
+    /// Readies an item and puts it in; drops it if the recycler refuses it.
+    #[inline(always)]
+    fn give_back(&self, mut item: Item<T>) {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
+            Ok(true) => {
+                let left = match self.store.get() {
+                    Some(store) => store.put(item),
+                    None => Err(item),
+                };
+                if let Err(item) = left {
+                    self.give_back_slow(item);
+                }
+            }
+            Ok(false) => self.refuse(item, None),
+            Err(panic) => self.refuse(item, Some(panic)),
+        }
+    }
+
+    #[inline(always)]
+    fn part_with_one(&self) {}
 }
 
 impl<T, R> Drop for Pool<T, R> {
