@@ -1,10 +1,10 @@
 //! What is done about a pool as a whole, and what can be known about it.
 
-use super::{BoundedPool, SettingsError, TryRecycle};
+use super::{BoundedPool, TryRecycle};
 use crate::engine::item::{Item, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
-use crate::pool::Stats;
+use crate::pool::{SettingsError, Stats};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Makes up to `n` idle items, as far as there is room and nobody waits. Returns how many it made.
@@ -130,7 +130,7 @@ impl<T, R> BoundedPool<T, R> {
     /// drop(items);
     /// assert_eq!(pool.idle(), 1);
     /// assert_eq!(pool.resize(0).unwrap_err().to_string(), "capacity is 0, but must be from 1 to 2147483647");
-    /// # Ok::<(), ebbtide::bounded::SettingsError>(())
+    /// # Ok::<(), ebbtide::SettingsError>(())
     /// ```
     ///
     /// # Errors

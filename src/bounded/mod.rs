@@ -18,14 +18,14 @@ mod waiting;
 pub use error::GetError;
 pub use guard::{OwnedPooled, Pooled};
 pub use recycle::TryRecycle;
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::engine::item::{Contained, Item, Payload, raise};
 use crate::janitor::{self, Registrar};
-use crate::pool::{Clear, DefaultRecycle, Epochs, Home};
+use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
 use places::{Places, Snapshot};
 
@@ -191,10 +191,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
-                panic!("{}", error.in_const());
+                panic!("{}", error.rule());
             }
             let recycler = Contained::new(recycler);
-            Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(), recycler }
+            Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(settings.epoch.of_kind()), recycler }
         }
     }
 
@@ -206,7 +206,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// let capacity = "16".parse().expect("a number");
     /// let pool = BoundedPool::try_with_settings(String::new, Settings::new(capacity))?;
     /// assert_eq!(pool.capacity(), 16);
-    /// # Ok::<(), ebbtide::bounded::SettingsError>(())
+    /// # Ok::<(), ebbtide::SettingsError>(())
     /// ```
     ///
     /// # Errors
@@ -265,11 +265,11 @@ impl<T, R> BoundedPool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
-        let Settings { capacity, min_idle, every, .. } = self.settings;
+        let Settings { capacity, min_idle, epoch } = self.settings;
         let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle));
         if made {
             if let (Some(registrar), Some(places)) = (&self.register, self.places.share()) {
-                registrar.register(&places, every);
+                registrar.register(&places, epoch.nanos());
             }
         }
         places

@@ -389,11 +389,13 @@ impl<T> Places<T> {
     /// Takes back an item and its place.
     #[inline]
     pub(super) fn give_back(&self, item: Item<T>) {
-        let done = self.lock().put_one(item);
-        match done {
-            Ok(None) => {}
-            Ok(Some(waker)) => wake_each([waker]).into_iter().for_each(raise),
-            Err(item) => self.put(Lot::one(Some(item))),
+        let mut state = self.lock();
+        match state.put_one(item) {
+            Ok(waker) => {
+                drop(state);
+                wake_each(waker).into_iter().for_each(raise);
+            }
+            Err(item) => self.put(state, Lot::one(Some(item))),
         }
     }
 
@@ -409,13 +411,14 @@ impl<T> Places<T> {
 
     /// Takes back a place without its item.
     pub(super) fn free_place(&self) {
-        self.put(Lot::one(None));
+        self.put(self.lock(), Lot::one(None));
     }
 
     #[cold]
     #[inline(never)]
-    fn put(&self, lot: Lot<T>) {
-        let after = self.lock().put(lot);
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, lot: Lot<T>) {
+        let after = state.put(lot);
+        drop(state);
         self.settle_or_raise(after);
     }
 
@@ -564,7 +567,7 @@ impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         if self.lot.places > 0 {
             let nothing = Lot { places: 0, newest: None, others: Vec::new() };
-            self.places.put(std::mem::replace(&mut self.lot, nothing));
+            self.places.put(self.places.lock(), std::mem::replace(&mut self.lot, nothing));
         }
     }
 }

@@ -1,11 +1,8 @@
 //! What can be set about a bounded pool, and the limits of each setting.
 
-use std::error::Error;
-use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::pool::{MIN_EVERY, Manual, Timed, nanos};
+use crate::pool::{Epoch, Manual, SettingsError, Timed};
 
 /// What can be set about a [`BoundedPool`](super::BoundedPool). Passed to
 /// [`BoundedPool::with_settings`](super::BoundedPool::with_settings), which checks it.
@@ -33,13 +30,11 @@ use crate::pool::{MIN_EVERY, Manual, Timed, nanos};
 pub struct Settings<E = Timed> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
-    /// Nanoseconds between two sweeps; what doesn't fit is as good as never.
-    pub(super) every: u64,
-    epoch: PhantomData<E>,
+    pub(super) epoch: Epoch<E>,
 }
 
 /// The largest capacity. Sums of two of them fit into a word on every platform.
-pub(super) const MAX_CAPACITY: usize = i32::MAX as usize;
+const MAX_CAPACITY: usize = i32::MAX as usize;
 
 impl Settings {
     /// At most `capacity` items exist, in use and idle together: 1 to 2147483647. The other defaults: a sweep every 30
@@ -55,7 +50,7 @@ impl Settings {
     /// ```
     #[must_use]
     pub const fn new(capacity: usize) -> Self {
-        Self { capacity, min_idle: 0, every: nanos(Duration::from_secs(30)), epoch: PhantomData }
+        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT }
     }
 }
 
@@ -74,7 +69,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
-        Settings { every: nanos(time), ..self.with_epoch() }
+        self.with_epoch(Epoch::every(time))
     }
 
     /// No janitor: epochs come when [`BoundedPool::advance`](super::BoundedPool::advance) is called. Items need not be
@@ -90,7 +85,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn manual(self) -> Settings<Manual> {
-        self.with_epoch()
+        self.with_epoch(self.epoch.of_kind())
     }
 
     /// Sweeps leave at least this many idle items, if there are as many; at most the capacity. The default is 0.
@@ -117,80 +112,18 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    pub(super) const fn with_epoch<F>(self) -> Settings<F> {
-        let Self { capacity, min_idle, every, epoch: _ } = self;
-        Settings { capacity, min_idle, every, epoch: PhantomData }
+    pub(super) const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
+        Settings { capacity: self.capacity, min_idle: self.min_idle, epoch }
     }
 
     /// Checks every setting against its limits.
     pub(super) const fn check(&self) -> Result<(), SettingsError> {
         if self.capacity == 0 || self.capacity > MAX_CAPACITY {
-            return Err(SettingsError::Capacity { given: self.capacity });
+            return Err(SettingsError::number("capacity must be from 1 to 2147483647", self.capacity));
         }
         if self.min_idle > self.capacity {
-            return Err(SettingsError::MinIdle { given: self.min_idle, capacity: self.capacity });
+            return Err(SettingsError::over("min_idle must be at most capacity", self.min_idle, self.capacity));
         }
-        if self.every < nanos(MIN_EVERY) {
-            return Err(SettingsError::Every { given: Duration::from_nanos(self.every) });
-        }
-        Ok(())
+        self.epoch.check()
     }
 }
-
-/// A setting of a bounded pool that is out of its limits. Its text names the setting, the value and the limits.
-///
-/// ```
-/// use ebbtide::{BoundedPool, bounded::Settings};
-///
-/// let error = BoundedPool::try_with_settings(String::new, Settings::new(0)).unwrap_err();
-/// assert_eq!(error.to_string(), "capacity is 0, but must be from 1 to 2147483647");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// `capacity` is 0 or over its limit.
-    #[non_exhaustive]
-    Capacity {
-        /// The value that was given.
-        given: usize,
-    },
-    /// `min_idle` is more than `capacity`.
-    #[non_exhaustive]
-    MinIdle {
-        /// The value that was given.
-        given: usize,
-        /// The limit: the value of `capacity`.
-        capacity: usize,
-    },
-    /// `every` is under its limit.
-    #[non_exhaustive]
-    Every {
-        /// The value that was given.
-        given: Duration,
-    },
-}
-
-impl SettingsError {
-    /// The same without the value, for a panic in a constant, which can't format one.
-    pub(super) const fn in_const(self) -> &'static str {
-        match self {
-            Self::Capacity { .. } => "capacity must be from 1 to 2147483647",
-            Self::MinIdle { .. } => "min_idle must be at most capacity",
-            Self::Every { .. } => "every must be at least 1 ms",
-        }
-    }
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Capacity { given } => write!(f, "capacity is {given}, but must be from 1 to {MAX_CAPACITY}"),
-            Self::MinIdle { given, capacity } => {
-                write!(f, "min_idle is {given}, but must be at most capacity, which is {capacity}")
-            }
-            Self::Every { given } => write!(f, "every is {given:?}, but must be at least {MIN_EVERY:?}"),
-        }
-    }
-}
-
-impl Error for SettingsError {}

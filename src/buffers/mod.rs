@@ -46,15 +46,14 @@ pub mod tokio;
 
 pub use copy::copy;
 pub use guard::PooledBuffer;
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::item::Item;
 use crate::engine::tally::Swept;
-use crate::pool::Stats;
-use crate::pool::{Epochs, Home, Pool};
+use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
 use crate::sync::const_unless_loom;
 use class::Class;
 
@@ -158,7 +157,7 @@ impl BufferPool {
         #[must_use]
         pub const fn with_settings<E: Epochs<Vec<u8>>>(settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
-                panic!("{}", error.in_const());
+                panic!("{}", error.rule());
             }
             macro_rules! classes {
                 ($($index:literal)*) => { [$(Pool::with_settings(settings.class($index), settings.of_class($index))),*] };
@@ -180,7 +179,7 @@ impl BufferPool {
     /// let largest = "65536".parse().expect("a number");
     /// let pool = BufferPool::try_with_settings(Settings::new().largest(largest))?;
     /// # drop(pool);
-    /// # Ok::<(), ebbtide::buffers::SettingsError>(())
+    /// # Ok::<(), ebbtide::SettingsError>(())
     /// ```
     ///
     /// # Errors

@@ -1,11 +1,9 @@
 //! What can be set about a buffer pool, and the limits of each setting.
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use super::class::{self, Class, MAX_SIZE, MIN_SIZE};
-use crate::pool::{self, MIN_EVERY, Manual, Timed};
+use crate::pool::{self, Manual, SettingsError, Timed};
 
 /// What can be set about a [`BufferPool`](super::BufferPool). Passed to
 /// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks it.
@@ -211,18 +209,15 @@ impl<E: Copy> Settings<E> {
     pub(super) const fn check(&self) -> Result<(), SettingsError> {
         let Self { smallest, largest, .. } = *self;
         if !is_size(smallest) {
-            return Err(SettingsError::Smallest { given: smallest });
+            return Err(SettingsError::number("smallest must be a power of two from 64 to 1073741824", smallest));
         }
         if !is_size(largest) {
-            return Err(SettingsError::Largest { given: largest });
+            return Err(SettingsError::number("largest must be a power of two from 64 to 1073741824", largest));
         }
         if smallest > largest {
-            return Err(SettingsError::NoClass { smallest, largest });
+            return Err(SettingsError::over("smallest must be at most largest", smallest, largest));
         }
-        if let Err(pool::SettingsError::Every { given, .. }) = self.every_class.check() {
-            return Err(SettingsError::Every { given });
-        }
-        Ok(())
+        self.every_class.check()
     }
 }
 
@@ -230,72 +225,3 @@ impl<E: Copy> Settings<E> {
 const fn is_size(bytes: usize) -> bool {
     bytes.is_power_of_two() && bytes >= MIN_SIZE && bytes <= MAX_SIZE
 }
-
-/// A setting of a buffer pool that is out of its limits. Its text names the setting, the value and the limits.
-///
-/// ```
-/// use ebbtide::BufferPool;
-/// use ebbtide::buffers::Settings;
-///
-/// let error = BufferPool::try_with_settings(Settings::new().smallest(5000)).unwrap_err();
-/// assert_eq!(error.to_string(), "smallest is 5000, but must be a power of two from 64 to 1073741824");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// `smallest` is not a size that a class can have.
-    #[non_exhaustive]
-    Smallest {
-        /// The value that was given.
-        given: usize,
-    },
-    /// `largest` is not a size that a class can have.
-    #[non_exhaustive]
-    Largest {
-        /// The value that was given.
-        given: usize,
-    },
-    /// `smallest` is more than `largest`.
-    #[non_exhaustive]
-    NoClass {
-        /// The value that was given for it.
-        smallest: usize,
-        /// The limit: the value of `largest`.
-        largest: usize,
-    },
-    /// `every` is under its limit.
-    #[non_exhaustive]
-    Every {
-        /// The value that was given.
-        given: Duration,
-    },
-}
-
-impl SettingsError {
-    /// The same without the value, for a panic in a constant, which can't format one.
-    pub(super) const fn in_const(self) -> &'static str {
-        match self {
-            Self::Smallest { .. } => "smallest must be a power of two from 64 to 1073741824",
-            Self::Largest { .. } => "largest must be a power of two from 64 to 1073741824",
-            Self::NoClass { .. } => "smallest must be at most largest",
-            Self::Every { .. } => "every must be at least 1 ms",
-        }
-    }
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut size =
-            |name, given| write!(f, "{name} is {given}, but must be a power of two from {MIN_SIZE} to {MAX_SIZE}");
-        match *self {
-            Self::Smallest { given } => size("smallest", given),
-            Self::Largest { given } => size("largest", given),
-            Self::NoClass { smallest, largest } => {
-                write!(f, "smallest is {smallest}, but must be at most largest, which is {largest}")
-            }
-            Self::Every { given } => write!(f, "every is {given:?}, but must be at least {MIN_EVERY:?}"),
-        }
-    }
-}
-
-impl Error for SettingsError {}

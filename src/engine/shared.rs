@@ -180,12 +180,12 @@ impl<T> Shared<T> {
     /// That is all of the victims. Among the primaries there may be the rest of a victim batch whose `get` was overtaken
     /// by a sweep; so they are gone through one by one, each put back at once if it is young.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
-        for (shard, generations) in self.shards.iter().zip(0..).map(|(shard, index)| (index, &shard.generations)) {
-            for batch in generations.iter().flat_map(Generation::drain) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            for batch in shard.generations.iter().flat_map(Generation::drain) {
                 if is_older(batch.stamp, epoch) {
                     into.push(batch);
                 } else {
-                    self.put_back(shard, batch);
+                    self.put_back(index, batch);
                 }
             }
         }

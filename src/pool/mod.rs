@@ -4,6 +4,7 @@ mod clear;
 mod guard;
 mod recycle;
 mod settings;
+mod settings_error;
 mod stats;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
@@ -14,12 +15,11 @@ pub use clear::Clear;
 pub(crate) use guard::Home;
 pub use guard::{Guard, OwnedPooled, Pooled};
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
-pub use settings::{Epochs, Manual, Settings, SettingsError, Timed};
-pub use stats::Stats;
-
-pub(crate) use settings::MIN_EVERY;
 #[cfg(feature = "bounded")]
-pub(crate) use settings::nanos;
+pub(crate) use settings::Epoch;
+pub use settings::{Epochs, Manual, Settings, Timed};
+pub use settings_error::SettingsError;
+pub use stats::Stats;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
@@ -178,10 +178,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
-                panic!("{}", error.in_const());
+                panic!("{}", error.rule());
             }
             let recycler = Contained::new(recycler);
-            Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(), recycler }
+            Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(settings.epoch.of_kind()), recycler }
         }
     }
 
@@ -503,12 +503,12 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_store(&self) -> &Store<T> {
-        let Settings { private_slots, every, max_idle, min_idle, chaos, .. } = self.settings;
+        let Settings { private_slots, max_idle, min_idle, chaos, epoch } = self.settings;
         let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
         if made {
             if let (Some(registrar), Some(store)) = (&self.register, self.store.share()) {
-                registrar.register(&store, every);
+                registrar.register(&store, epoch.nanos());
             }
         }
         store

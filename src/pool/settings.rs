@@ -1,10 +1,9 @@
 //! What can be set about a pool, and the limits of each setting.
 
-use std::error::Error;
-use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::settings_error::SettingsError;
 use crate::janitor::Registrar;
 
 /// The epochs of a pool come by time: the process-wide janitor thread sweeps it. What [`Settings`] are at first.
@@ -80,25 +79,49 @@ impl<T: Send> Epochs<T> for Manual {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<E = Timed> {
-    pub(crate) private_slots: usize,
-    /// Nanoseconds between two sweeps; what doesn't fit is as good as never.
-    pub(crate) every: u64,
-    pub(crate) max_idle: usize,
-    pub(crate) min_idle: usize,
-    pub(crate) chaos: Option<u32>,
-    epoch: PhantomData<E>,
+    pub(super) private_slots: usize,
+    pub(super) max_idle: usize,
+    pub(super) min_idle: usize,
+    pub(super) chaos: Option<u32>,
+    pub(super) epoch: Epoch<E>,
 }
 
 /// The most private slots that a thread can have in one pool.
-pub(crate) const MAX_PRIVATE_SLOTS: usize = 4096;
+const MAX_PRIVATE_SLOTS: usize = 4096;
 
-/// The shortest time between two sweeps.
-pub(crate) const MIN_EVERY: Duration = Duration::from_millis(1);
+/// When the epochs of a pool come: what all pools have set about them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epoch<E> {
+    /// Nanoseconds between two sweeps; what doesn't fit is as good as never.
+    every: u64,
+    kind: PhantomData<E>,
+}
 
-/// A time in nanoseconds, or as many as fit.
-pub(crate) const fn nanos(time: Duration) -> u64 {
-    let nanos = time.as_nanos();
-    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+impl Epoch<Timed> {
+    pub(crate) const DEFAULT: Self = Self::every(Duration::from_secs(30));
+
+    pub(crate) const fn every(time: Duration) -> Self {
+        let nanos = time.as_nanos();
+        Self { every: if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }, kind: PhantomData }
+    }
+}
+
+impl<E> Epoch<E> {
+    pub(crate) const fn of_kind<F>(&self) -> Epoch<F> {
+        Epoch { every: self.every, kind: PhantomData }
+    }
+
+    pub(crate) const fn nanos(&self) -> u64 {
+        self.every
+    }
+
+    pub(crate) const fn check(&self) -> Result<(), SettingsError> {
+        let time = Duration::from_nanos(self.every);
+        if time.as_nanos() < Duration::from_millis(1).as_nanos() {
+            return Err(SettingsError::time("every must be at least 1 ms", time));
+        }
+        Ok(())
+    }
 }
 
 impl Settings {
@@ -116,9 +139,8 @@ impl Settings {
     pub const fn new() -> Self {
         // Two arrays of 16: measured best for bursts from 1 to 2048 items; larger ones keep more from other threads.
         let private_slots = 32;
-        // Long against any pause within a busy phase, short against the life of a process.
-        let every = 30_000_000_000;
-        Self { private_slots, every, max_idle: usize::MAX, min_idle: 0, chaos: None, epoch: PhantomData }
+        // An epoch is long against any pause within a busy phase, and short against the life of a process.
+        Self { private_slots, max_idle: usize::MAX, min_idle: 0, chaos: None, epoch: Epoch::DEFAULT }
     }
 }
 
@@ -163,7 +185,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
-        Settings { every: nanos(time), ..self.with_epoch() }
+        self.with_epoch(Epoch::every(time))
     }
 
     /// No janitor: epochs come when [`Pool::advance`](crate::Pool::advance) is called. Items need not be `'static` then.
@@ -180,7 +202,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn manual(self) -> Settings<Manual> {
-        self.with_epoch()
+        self.with_epoch(self.epoch.of_kind())
     }
 
     /// At most this many items lie in the shared queues; what is put beyond that is dropped. Each thread's private
@@ -236,82 +258,19 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    pub(crate) const fn with_epoch<F>(self) -> Settings<F> {
-        let Self { private_slots, every, max_idle, min_idle, chaos, epoch: _ } = self;
-        Settings { private_slots, every, max_idle, min_idle, chaos, epoch: PhantomData }
+    pub(super) const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
+        let Self { private_slots, max_idle, min_idle, chaos, epoch: _ } = self;
+        Settings { private_slots, max_idle, min_idle, chaos, epoch }
     }
 
     /// Checks every setting against its limits.
     pub(crate) const fn check(&self) -> Result<(), SettingsError> {
         if self.private_slots > MAX_PRIVATE_SLOTS {
-            return Err(SettingsError::PrivateSlots { given: self.private_slots });
-        }
-        if self.every < MIN_EVERY.as_nanos() as u64 {
-            return Err(SettingsError::Every { given: Duration::from_nanos(self.every) });
+            return Err(SettingsError::number("private_slots must be from 0 to 4096", self.private_slots));
         }
         if self.min_idle > self.max_idle {
-            return Err(SettingsError::MinIdle { given: self.min_idle, max_idle: self.max_idle });
+            return Err(SettingsError::over("min_idle must be at most max_idle", self.min_idle, self.max_idle));
         }
-        Ok(())
+        self.epoch.check()
     }
 }
-
-/// A setting that is out of its limits. Its text names the setting, the value and the limits.
-///
-/// ```
-/// use ebbtide::{Pool, Settings};
-///
-/// let error = Pool::try_with_settings(String::new, Settings::new().private_slots(5000)).unwrap_err();
-/// assert_eq!(error.to_string(), "private_slots is 5000, but must be from 0 to 4096");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// `private_slots` is over its limit.
-    #[non_exhaustive]
-    PrivateSlots {
-        /// The value that was given.
-        given: usize,
-    },
-    /// `every` is under its limit.
-    #[non_exhaustive]
-    Every {
-        /// The value that was given.
-        given: Duration,
-    },
-    /// `min_idle` is more than `max_idle`.
-    #[non_exhaustive]
-    MinIdle {
-        /// The value that was given.
-        given: usize,
-        /// The limit: the value of `max_idle`.
-        max_idle: usize,
-    },
-}
-
-impl SettingsError {
-    /// The same without the value, for a panic in a constant, which can't format one.
-    pub(crate) const fn in_const(self) -> &'static str {
-        match self {
-            Self::PrivateSlots { .. } => "private_slots must be from 0 to 4096",
-            Self::Every { .. } => "every must be at least 1 ms",
-            Self::MinIdle { .. } => "min_idle must be at most max_idle",
-        }
-    }
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PrivateSlots { given } => {
-                write!(f, "private_slots is {given}, but must be from 0 to {MAX_PRIVATE_SLOTS}")
-            }
-            Self::Every { given } => write!(f, "every is {given:?}, but must be at least {MIN_EVERY:?}"),
-            Self::MinIdle { given, max_idle } => {
-                write!(f, "min_idle is {given}, but must be at most max_idle, which is {max_idle}")
-            }
-        }
-    }
-}
-
-impl Error for SettingsError {}

@@ -1,0 +1,67 @@
+//! What is wrong with the settings of a pool, of any kind.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// A setting that is out of its limits. Its text names the setting, the value and the limits.
+///
+/// ```
+/// use ebbtide::{Pool, Settings};
+///
+/// let error = Pool::try_with_settings(String::new, Settings::new().private_slots(5000)).unwrap_err();
+/// assert_eq!(error.setting(), "private_slots");
+/// assert_eq!(error.to_string(), "private_slots is 5000, but must be from 0 to 4096");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The setting's name, and what it must be.
+    rule: &'static str,
+    given: Given,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Number(usize),
+    Time(Duration),
+    /// More than the value of the setting with which the rule ends.
+    Over(usize, usize),
+}
+
+impl SettingsError {
+    pub(crate) const fn number(rule: &'static str, given: usize) -> Self {
+        Self { rule, given: Given::Number(given) }
+    }
+
+    pub(crate) const fn time(rule: &'static str, given: Duration) -> Self {
+        Self { rule, given: Given::Time(given) }
+    }
+
+    pub(crate) const fn over(rule: &'static str, given: usize, limit: usize) -> Self {
+        Self { rule, given: Given::Over(given, limit) }
+    }
+
+    /// The name of the setting.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        self.rule.split(' ').next().unwrap_or_default()
+    }
+
+    /// The same without the value, for a panic in a constant, which can't format one.
+    pub(crate) const fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (setting, rule) = self.rule.split_once(' ').unwrap_or_default();
+        match self.given {
+            Given::Number(given) => write!(f, "{setting} is {given}, but {rule}"),
+            Given::Time(given) => write!(f, "{setting} is {given:?}, but {rule}"),
+            Given::Over(given, limit) => write!(f, "{setting} is {given}, but {rule}, which is {limit}"),
+        }
+    }
+}
+
+impl Error for SettingsError {}
