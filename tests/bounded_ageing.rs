@@ -1,16 +1,17 @@
 //! `BoundedPool`: what isn't needed goes after one to two epochs, down to `min_idle`; what is needed stays.
 #![cfg(feature = "bounded")]
 
+#[path = "common/bounded.rs"]
+mod bounded;
 mod common;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use bounded::{counted, counted_with};
 use common::{Count, Counted, Ledger, Maker, lock, until};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoundedPool, DefaultRecycle, Pool, advance_all};
-
-type CountedPool = BoundedPool<Counted, Maker>;
 
 /// `advance_all` holds the items of every timed pool for a moment, so the tests that would notice take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -18,16 +19,10 @@ static TURN: Mutex<()> = Mutex::new(());
 /// Long enough that the janitor doesn't come by itself.
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn counted(capacity: usize, min_idle: usize) -> (CountedPool, Arc<Ledger>) {
-    let ledger = Ledger::new();
-    let settings = Settings::new(capacity).min_idle(min_idle).manual();
-    (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
-}
-
 /// An idle item survives one sweep and not two.
 #[test]
 fn one_sweep_and_not_two() {
-    let (pool, ledger) = counted(4, 0);
+    let (pool, ledger) = counted(4);
     drop(pool.get_many(4).unwrap());
     let first = pool.advance();
     assert_eq!((first.dropped, first.kept, ledger.live()), (0, 4, 4));
@@ -48,7 +43,7 @@ fn one_sweep_and_not_two() {
 /// Under light load what is needed stays and the rest goes, however the load comes: the item put back last is used first.
 #[test]
 fn what_is_not_needed_goes_under_light_load() {
-    let (pool, ledger) = counted(10, 0);
+    let (pool, ledger) = counted(10);
     drop(pool.get_many(10).unwrap());
     for epoch in 0..4 {
         for _ in 0..100 {
@@ -65,7 +60,7 @@ fn what_is_not_needed_goes_under_light_load() {
 /// Sweeps leave `min_idle` items, those used last; `clear` leaves none.
 #[test]
 fn min_idle_stays() {
-    let (pool, ledger) = counted(6, 2);
+    let (pool, ledger) = counted_with(Settings::new(6).min_idle(2).manual());
     drop(pool.get_many(6).unwrap());
     pool.advance();
     let youngest = pool.get().unwrap().id;
@@ -82,7 +77,7 @@ fn min_idle_stays() {
 /// Items that are made ahead age as those that come back do.
 #[test]
 fn items_made_ahead_age_too() {
-    let (pool, _ledger) = counted(3, 0);
+    let (pool, _ledger) = counted(3);
     assert_eq!(pool.prefill(3), Ok(3));
     pool.advance();
     assert_eq!(pool.idle(), 3);
@@ -93,7 +88,7 @@ fn items_made_ahead_age_too() {
 /// A pool that nobody used yet has nothing to sweep, and a closed one neither.
 #[test]
 fn nothing_to_sweep() {
-    let (pool, ledger) = counted(3, 0);
+    let (pool, ledger) = counted(3);
     assert_eq!((pool.advance().dropped, pool.clear().dropped, pool.stats().sweeps), (0, 0, 0));
     drop(pool.get().unwrap());
     pool.close();
@@ -123,7 +118,7 @@ fn idle_items_go_by_themselves() {
 #[test]
 fn advance_all_sweeps_both_kinds() {
     let _turn = lock(&TURN);
-    let (manual, kept) = counted(3, 0);
+    let (manual, kept) = counted(3);
     drop(manual.get_many(3).unwrap());
     let ledger = Ledger::new();
     let bounded = BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(5).every(HOUR));

@@ -1,6 +1,8 @@
 //! `BoundedPool`: at most `capacity` items exist, whatever becomes of them, and no place is lost.
 #![cfg(feature = "bounded")]
 
+#[path = "common/bounded.rs"]
+mod bounded;
 mod common;
 
 use std::io;
@@ -8,17 +10,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use bounded::counted;
 use common::polled::Polled;
-use common::{Count, Counted, Dice, Ledger, Maker, lock, until};
+use common::{Count, Counted, Dice, Ledger, lock, until};
 use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
-
-type CountedPool = BoundedPool<Counted, Maker>;
-
-fn counted(capacity: usize) -> (Arc<CountedPool>, Arc<Ledger>) {
-    let ledger = Ledger::new();
-    (Arc::new(BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(capacity).manual())), ledger)
-}
 
 /// Threads that get and give back in every way, while items age out, are cleared, refused and made ahead: never are
 /// there more than the capacity, and no two have the same.

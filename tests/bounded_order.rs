@@ -1,23 +1,19 @@
 //! `BoundedPool`: who waits is served in order, nobody overtakes, and one who gives up loses nothing for the others.
 #![cfg(feature = "bounded")]
 
+#[path = "common/bounded.rs"]
+mod bounded;
 mod common;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bounded::{CountedPool, counted};
 use common::polled::Polled;
-use common::{Counted, Dice, Ledger, Maker, lock, until};
+use common::{Dice, Ledger, lock, until};
 use ebbtide::BoundedPool;
-use ebbtide::bounded::{GetError, Pooled, Settings};
-
-type CountedPool = BoundedPool<Counted, Maker>;
-
-fn counted(capacity: usize) -> (CountedPool, Arc<Ledger>) {
-    let ledger = Ledger::new();
-    (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(capacity).manual()), ledger)
-}
+use ebbtide::bounded::{GetError, Pooled};
 
 /// Each item that comes back goes to the one that has waited longest, and nobody else is woken.
 #[test]

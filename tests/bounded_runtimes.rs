@@ -1,6 +1,8 @@
 //! `BoundedPool`: threads and tasks of different runtimes on one pool, and waits that are given up at random.
 #![cfg(feature = "bounded")]
 
+#[path = "common/bounded.rs"]
+mod bounded;
 mod common;
 
 use std::future::Future;
@@ -9,16 +11,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use bounded::{CountedPool, counted};
 use common::{Count, Counted, Dice, Ledger, Maker};
-use ebbtide::BoundedPool;
-use ebbtide::bounded::{GetError, Pooled, Settings};
-
-type CountedPool = BoundedPool<Counted, Maker>;
-
-fn counted(capacity: usize) -> (Arc<CountedPool>, Arc<Ledger>) {
-    let ledger = Ledger::new();
-    (Arc::new(BoundedPool::with_settings(Maker(Arc::clone(&ledger)), Settings::new(capacity).manual())), ledger)
-}
+use ebbtide::bounded::{GetError, Pooled};
 
 /// Nothing is in use, nobody waits, every place can be had at once, and every item was dropped once.
 #[track_caller]

@@ -136,17 +136,22 @@ impl Drop for Slow {
     }
 }
 
-/// While an item's `Drop` keeps the janitor, everybody else goes on: pools are used, made, swept and dropped, the one
-/// that the item came from too; what the janitor holds is dropped once it goes on.
-#[test]
-fn a_slow_drop_in_the_janitor_holds_up_nobody() {
-    let _turn = turn();
+/// A pool of slow items, which a gate keeps in their drop until it opens.
+fn slow() -> (Pool<Slow, impl Fn() -> Slow + Send + Sync + 'static>, Arc<Gate>, Arc<Ledger>) {
     let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
     let make = {
         let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
         move || Slow(Arc::clone(&gate), ledger.item())
     };
-    let pool = Pool::with_settings(make, SHORT);
+    (Pool::with_settings(make, SHORT), gate, ledger)
+}
+
+/// While an item's `Drop` keeps the janitor, everybody else goes on: pools are used, made, swept and dropped, the one
+/// that the item came from too; what the janitor holds is dropped once it goes on.
+#[test]
+fn a_slow_drop_in_the_janitor_holds_up_nobody() {
+    let _turn = turn();
+    let (pool, gate, ledger) = slow();
     // One batch, and so condemned all at once: this thread's own sweep must find none of them.
     assert_eq!(pool.prefill(10), 10);
     until("the janitor waits in a drop", || gate.waiting.get() == 1);
@@ -176,12 +181,7 @@ fn a_slow_drop_in_the_janitor_holds_up_nobody() {
 #[test]
 fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
     let _turn = turn();
-    let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
-    let make = {
-        let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
-        move || Slow(Arc::clone(&gate), ledger.item())
-    };
-    let stuck = Pool::with_settings(make, SHORT);
+    let (stuck, gate, ledger) = slow();
     let _opens = Opens(&gate);
     drop(stuck.get());
     until("an item waits in its drop", || gate.waiting.get() == 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Counted, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread};
+use common::{Counted, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread, sweep_during};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
 
 /// Dropping a pool drops the idle items of this thread, of an idle one, of an exited one, and of both generations of
@@ -116,28 +116,17 @@ fn a_detached_item_leaves_the_pool() {
 /// Threads that come and go inherit each other's slots, while sweeps empty them: nothing is lost or doubled.
 #[test]
 fn inherited_slots_lose_and_double_nothing() {
-    let (pool, ledger) = counted(Settings::new().private_slots(4));
-    thread::scope(|scope| {
-        let parents = [(); 2].map(|()| {
-            scope.spawn(|| {
-                for _ in 0..100 {
-                    on_thread(|| {
-                        for _ in 0..20 {
-                            let guards: Vec<_> = (0..7).map(|_| pool.get()).collect();
-                            guards.iter().for_each(|item| item.own());
-                            guards.iter().for_each(|item| item.disown());
-                        }
-                    });
+    sweep_during(2, |pool| {
+        for _ in 0..100 {
+            on_thread(|| {
+                for _ in 0..20 {
+                    let guards: Vec<_> = (0..7).map(|_| pool.get()).collect();
+                    guards.iter().for_each(|item| item.own());
+                    guards.iter().for_each(|item| item.disown());
                 }
-            })
-        });
-        while !parents.iter().all(|parent| parent.is_finished()) {
-            pool.advance();
+            });
         }
     });
-    assert_eq!(pool.idle(), ledger.live());
-    drop(pool);
-    ledger.assert_all_dropped_once();
 }
 
 /// Guards are dropped on other threads than those that got them, while their pool is dropped by whoever is last.

@@ -7,33 +7,22 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use common::{Count, CountedPool, Ledger, MANUAL, Maker, alone, burst, counted, on_thread};
+use common::{Count, CountedPool, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, sweep_during};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings, advance_all};
 
 /// Threads by the thousand that end, several at a time, while another one sweeps: each item that they leave behind is
 /// found, swept or inherited once.
 #[test]
 fn thousands_of_threads_end_while_another_sweeps() {
-    let (pool, ledger) = counted(Settings::new().private_slots(4));
-    thread::scope(|scope| {
-        let parents = [(); 3].map(|()| {
-            scope.spawn(|| {
-                for _ in 0..1500 {
-                    on_thread(|| {
-                        let guards = [(); 6].map(|()| pool.get());
-                        guards.iter().for_each(|item| item.own());
-                        guards.iter().for_each(|item| item.disown());
-                    });
-                }
-            })
-        });
-        while !parents.iter().all(|parent| parent.is_finished()) {
-            pool.advance();
+    sweep_during(3, |pool| {
+        for _ in 0..1500 {
+            on_thread(|| {
+                let guards = [(); 6].map(|()| pool.get());
+                guards.iter().for_each(|item| item.own());
+                guards.iter().for_each(|item| item.disown());
+            });
         }
     });
-    assert_eq!(pool.idle(), ledger.live());
-    drop(pool);
-    ledger.assert_all_dropped_once();
 }
 
 /// Of threads that come one after the other each inherits the slots of the one before, so that all together they keep no

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::{Bounds, Tracked, World, explore, spawn};
+use common::{Bounds, Tracked, World, explore, spawn, spawn_with};
 use ebbtide::bounded::{GetError, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
 use loom::sync::Notify;
@@ -91,10 +91,7 @@ fn nothing_is_lost(world: &World, pool: Arc<Bounded>, capacity: usize) {
 fn two_wait_for_one() {
     explore("two wait for one", UNBOUNDED, |world| {
         let pool = bounded(world, 1);
-        let other = spawn({
-            let pool = pool.clone();
-            move || assert_eq!(use_one(pool.get()), Ok(1))
-        });
+        let other = spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1)));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
         other.join().unwrap();
@@ -108,10 +105,7 @@ fn two_wait_for_one() {
 fn three_wait_for_one() {
     explore("three wait for one", THREE, |world| {
         let pool = bounded(world, 1);
-        let others = [(); 2].map(|()| {
-            let pool = pool.clone();
-            spawn(move || assert_eq!(use_one(pool.get()), Ok(1)))
-        });
+        let others = [(); 2].map(|()| spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1))));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
         others.into_iter().for_each(|other| other.join().unwrap());
@@ -127,14 +121,9 @@ fn a_wait_given_up_as_it_is_served() {
         let pool = bounded(world, 1);
         let item = pool.get().unwrap();
         item.taken_out();
-        let gives_up = spawn({
-            let pool = pool.clone();
-            move || give_up(pool.get_many_async(1), |items| assert_eq!(use_up(items), Ok(1)))
-        });
-        let waits = spawn({
-            let pool = pool.clone();
-            move || assert_eq!(use_one(pool.get()), Ok(1))
-        });
+        let gives_up =
+            spawn_with(&pool, |pool| give_up(pool.get_many_async(1), |items| assert_eq!(use_up(items), Ok(1))));
+        let waits = spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1)));
         world.go();
         drop(item);
         gives_up.join().unwrap();
@@ -189,10 +178,7 @@ fn served_while_it_moves_to_another_task() {
 fn two_wait_for_both() {
     explore("two wait for both", UNBOUNDED, |world| {
         let pool = bounded(world, 2);
-        let other = spawn({
-            let pool = pool.clone();
-            move || assert_eq!(use_up(pool.get_many(2)), Ok(2))
-        });
+        let other = spawn_with(&pool, |pool| assert_eq!(use_up(pool.get_many(2)), Ok(2)));
         world.go();
         assert_eq!(use_up(pool.get_many(2)), Ok(2));
         other.join().unwrap();
@@ -208,9 +194,8 @@ fn no_time_holds_up_nobody() {
         let pool = bounded(world, 2);
         let item = pool.get().unwrap();
         item.taken_out();
-        let other = spawn({
-            let pool = pool.clone();
-            move || assert_eq!(use_up(pool.get_many_timeout(2, Duration::ZERO)), Err(GetError::Timeout))
+        let other = spawn_with(&pool, |pool| {
+            assert_eq!(use_up(pool.get_many_timeout(2, Duration::ZERO)), Err(GetError::Timeout))
         });
         world.go();
         assert_eq!(use_one(pool.try_get().ok_or(GetError::Timeout)), Ok(1));
@@ -228,10 +213,7 @@ fn a_head_that_gives_up_lets_the_next_pass() {
         let pool = bounded(world, 2);
         let item = pool.get().unwrap();
         item.taken_out();
-        let gives_up = spawn({
-            let pool = pool.clone();
-            move || give_up(pool.get_many_async(2), |_| panic!("one of them is in use"))
-        });
+        let gives_up = spawn_with(&pool, |pool| give_up(pool.get_many_async(2), |_| panic!("one of them is in use")));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
         gives_up.join().unwrap();
@@ -248,10 +230,7 @@ fn close_while_one_waits() {
         world.expect_drops();
         let item = pool.get_owned().unwrap();
         item.taken_out();
-        let waits = spawn({
-            let pool = pool.clone();
-            move || use_one(pool.get())
-        });
+        let waits = spawn_with(&pool, |pool| use_one(pool.get()));
         let gives_back = spawn(move || drop(item));
         world.go();
         pool.close();
@@ -269,10 +248,7 @@ fn less_capacity_while_two_wait() {
         world.expect_drops();
         let item = pool.get_owned().unwrap();
         item.taken_out();
-        let waits_for_two = spawn({
-            let pool = pool.clone();
-            move || use_up(pool.get_many(2))
-        });
+        let waits_for_two = spawn_with(&pool, |pool| use_up(pool.get_many(2)));
         let gives_back = spawn(move || drop(item));
         world.go();
         pool.resize(1).unwrap();
@@ -295,10 +271,7 @@ fn a_sweep_against_a_get() {
         world.expect_drops();
         use_one(&pool);
         pool.advance();
-        let other = spawn({
-            let pool = pool.clone();
-            move || use_one(&pool)
-        });
+        let other = spawn_with(&pool, move |pool| use_one(pool));
         world.go();
         pool.advance();
         other.join().unwrap();
@@ -316,10 +289,7 @@ fn nothing_exists_when_the_pool_says_so() {
         let pool = Arc::new(pool);
         world.expect_drops();
         pool.get_many(2).unwrap().iter().for_each(|item| item.0.taken_out());
-        let closes = spawn({
-            let pool = pool.clone();
-            move || pool.close()
-        });
+        let closes = spawn_with(&pool, |pool| pool.close());
         world.go();
         if (pool.idle(), pool.in_use()) == (0, 0) {
             assert_eq!(world.alive(), 0);
@@ -334,10 +304,7 @@ fn nothing_exists_when_the_pool_says_so() {
 fn first_use_by_two_threads() {
     explore("first use of a bounded pool by two threads", UNBOUNDED, |world| {
         let pool = bounded(world, 1);
-        let other = spawn({
-            let pool = pool.clone();
-            move || pool.prefill(1)
-        });
+        let other = spawn_with(&pool, |pool| pool.prefill(1));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
         other.join().unwrap().unwrap();

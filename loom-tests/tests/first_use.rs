@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bounds, explore, spawn, try_get};
+use common::{Bounds, explore, try_get};
 
 /// Without a bound this takes minutes. Three preemptions let a thread be stopped between finding the heap part missing
 /// and making it, and again at the shards, and the other one too.
@@ -13,16 +13,12 @@ const THREE: Bounds = Bounds { preemptions: Some(3) };
 fn first_use_by_two_threads() {
     explore("first use by two threads", THREE, |world| {
         let pool = world.pool(0);
-        let other = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let other = world.spawn_put(&pool);
         world.go();
         pool.put(world.make());
         drop(try_get(&pool));
         other.join().unwrap();
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }

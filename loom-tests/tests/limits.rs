@@ -2,8 +2,12 @@
 
 mod common;
 
-use common::{Bounds, explore, get, spawn, try_get};
-use ebbtide::{Pooled, Settings};
+use std::sync::Arc;
+
+use common::{Bounds, TrackedPool, World, explore, get, spawn_with, try_get};
+use ebbtide::{Manual, Pooled, Settings};
+
+const SLOTS: Settings<Manual> = Settings::new().manual().private_slots(4);
 
 /// Where two puts and a get past the private slots are all there is.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
@@ -11,24 +15,24 @@ const UNBOUNDED: Bounds = Bounds { preemptions: None };
 /// Two are enough to stop an owner within a claim, and a sweep between any two of its steps.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
+/// Gets an item during a sweep that drops none.
+fn get_during_a_sweep(world: &World, pool: Arc<TrackedPool>) {
+    let sweep = world.spawn_sweep(&pool);
+    world.go();
+    let item = try_get(&pool);
+    assert_eq!(sweep.join().unwrap(), 0);
+    drop(item);
+    world.end(pool);
+}
+
 /// An owner is asked by a sweep for its items, and whoever comes first takes them out. All are fewer than `max_idle`, so none
 /// is dropped.
 #[test]
 fn an_answer_and_a_sweep_need_room_for_the_same_items_once() {
     explore("an answer and a sweep need room once", TWO, |world| {
-        let pool = world.pool_with(Settings::new().manual().private_slots(4).max_idle(3));
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
-        world.go();
-        let item = try_get(&pool);
-        assert_eq!(sweep.join().unwrap(), 0);
-        drop(item);
-        world.age_out(&pool);
-        world.close(pool);
+        let pool = world.pool_with(SLOTS.max_idle(3));
+        world.put(&pool, 2);
+        get_during_a_sweep(world, pool);
     });
 }
 
@@ -37,18 +41,9 @@ fn an_answer_and_a_sweep_need_room_for_the_same_items_once() {
 #[test]
 fn a_refill_and_a_sweep_need_room_for_the_same_items_once() {
     explore("a refill and a sweep need room once", TWO, |world| {
-        let pool = world.pool_with(Settings::new().manual().private_slots(4).max_idle(2));
+        let pool = world.pool_with(SLOTS.max_idle(2));
         assert_eq!(pool.prefill(2), 2);
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
-        world.go();
-        let item = try_get(&pool);
-        assert_eq!(sweep.join().unwrap(), 0);
-        drop(item);
-        world.age_out(&pool);
-        world.close(pool);
+        get_during_a_sweep(world, pool);
     });
 }
 
@@ -60,10 +55,7 @@ fn a_put_without_room_leaves_the_room_to_others() {
         let pool = world.pool_with(Settings::new().manual().private_slots(0).max_idle(1));
         pool.put(world.make());
         world.expect_drops();
-        let put = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let put = world.spawn_put(&pool);
         world.go();
         drop(try_get(&pool));
         put.join().unwrap();
@@ -76,7 +68,7 @@ fn a_put_without_room_leaves_the_room_to_others() {
 #[test]
 fn a_refill_counts_once_towards_min_idle() {
     explore("a refill counts once towards min_idle", TWO, |world| {
-        let pool = world.pool_with(Settings::new().manual().private_slots(4).min_idle(3));
+        let pool = world.pool_with(SLOTS.min_idle(3));
         // What is prefilled goes to the first shard and then to the second, which is that of the second thread.
         pool.put(world.make());
         drop(Pooled::detach(get(&pool)));
@@ -84,10 +76,7 @@ fn a_refill_counts_once_towards_min_idle() {
         world.advance(&pool).unwrap();
         assert_eq!(pool.prefill(2), 2);
         let made = world.made();
-        let owner = spawn({
-            let pool = pool.clone();
-            move || Pooled::detach(get(&pool))
-        });
+        let owner = spawn_with(&pool, |pool| Pooled::detach(get(pool)));
         world.go();
         world.advance(&pool).unwrap();
         let item = owner.join().unwrap();
@@ -102,13 +91,10 @@ fn a_refill_counts_once_towards_min_idle() {
 #[test]
 fn a_kept_victim_counts_once_towards_min_idle() {
     explore("a kept victim counts once towards min_idle", TWO, |world| {
-        let pool = world.pool_with(Settings::new().manual().private_slots(4).min_idle(2));
+        let pool = world.pool_with(SLOTS.min_idle(2));
         assert_eq!(pool.prefill(2), 2);
         world.advance(&pool).unwrap();
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         let item = try_get(&pool);
         assert_eq!((sweep.join().unwrap(), world.alive()), (0, 2));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bounds, explore, get, get_owned, spawn, try_get};
+use common::{Bounds, explore, get, get_owned, spawn_with, try_get};
 use ebbtide::Pooled;
 
 /// Without a bound these take minutes or hours. Three preemptions let a sweep start within a pop, be stopped between
@@ -23,18 +23,13 @@ const ONE: Bounds = Bounds { preemptions: Some(1) };
 fn pop_against_a_sweep() {
     explore("pop against a sweep", THREE, |world| {
         let pool = world.pool(4);
-        pool.put(world.make());
-        pool.put(world.make());
-        let clear = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.clear(&pool)
-        });
+        world.put(&pool, 2);
+        let clear = world.spawn(&pool, |world, pool| world.clear(pool));
         world.go();
         let item = try_get(&pool);
         clear.join().unwrap();
         drop(item);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -43,17 +38,12 @@ fn pop_against_a_sweep() {
 fn push_and_pop_against_a_sweep() {
     explore("push and pop against a sweep", TWO, |world| {
         let pool = world.pool(4);
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        world.put(&pool, 2);
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         drop(get(&pool));
         assert_eq!(sweep.join().unwrap(), 0);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -63,16 +53,12 @@ fn pop_from_nothing_against_a_sweep() {
     explore("pop from nothing against a sweep", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         let items = (get(&pool), get(&pool));
         assert_eq!(sweep.join().unwrap(), 0);
         drop(items);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -84,17 +70,12 @@ fn push_and_pop_against_clear() {
         let pool = world.pool(4);
         pool.put(world.make());
         drop(Pooled::detach(get(&pool)));
-        let clear = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.clear(&pool)
-        });
+        let clear = world.spawn(&pool, |world, pool| world.clear(pool));
         world.go();
-        pool.put(world.make());
-        pool.put(world.make());
+        world.put(&pool, 2);
         drop(Pooled::detach(get(&pool)));
         clear.join().unwrap();
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -104,21 +85,13 @@ fn push_and_pop_against_clear() {
 fn push_and_pop_against_two_sweeps_in_a_row() {
     explore("push and pop against two sweeps in a row", ONE, |world| {
         let pool = world.pool(4);
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweeps = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                world.advance(&pool).unwrap();
-                world.advance(&pool).unwrap();
-            }
-        });
+        world.put(&pool, 2);
+        let sweeps = world.spawn_two_sweeps(&pool);
         world.go();
         let item = get(&pool);
         sweeps.join().unwrap();
         drop(item);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -128,15 +101,11 @@ fn slot_set_made_during_a_sweep() {
     explore("slot set made during a sweep", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
-        let newcomer = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let newcomer = world.spawn_put(&pool);
         world.go();
         assert_eq!(world.advance(&pool).unwrap().dropped, 0);
         newcomer.join().unwrap();
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -146,17 +115,13 @@ fn slot_sets_made_by_two_threads() {
     explore("slot sets made by two threads", THREE, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
-        let newcomers = [(); 2].map(|()| {
-            let (world, pool) = (world.clone(), pool.clone());
-            spawn(move || pool.put(world.make()))
-        });
+        let newcomers = [(); 2].map(|()| world.spawn_put(&pool));
         world.go();
         for newcomer in newcomers {
             newcomer.join().unwrap();
         }
         assert_eq!((world.made(), world.alive()), (3, 3));
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -166,23 +131,15 @@ fn slot_sets_made_by_two_threads() {
 fn slots_inherited_during_a_sweep() {
     explore("slots inherited during a sweep", ONE, |world| {
         let pool = world.pool(4);
-        let first = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                pool.put(world.make());
-                pool.put(world.make());
-            }
+        let first = world.spawn(&pool, |world, pool| {
+            world.put(pool, 2);
         });
         first.join().unwrap();
-        let heir = spawn({
-            let pool = pool.clone();
-            move || get_owned(&pool)
-        });
+        let heir = spawn_with(&pool, get_owned);
         world.go();
         assert_eq!(world.advance(&pool).unwrap().dropped, 0);
         drop(heir.join().unwrap());
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -193,19 +150,15 @@ fn guard_dropped_on_another_thread() {
     explore("guard dropped on another thread", TWO, |world| {
         let pool = world.pool(4);
         let item = get_owned(&pool);
-        let other = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                pool.put(world.make());
-                drop(item);
-            }
+        let other = world.spawn(&pool, |world, pool| {
+            pool.put(world.make());
+            drop(item);
         });
         world.go();
         assert_eq!(world.advance(&pool).unwrap().dropped, 0);
         drop(try_get(&pool));
         other.join().unwrap();
         assert_eq!((world.made(), world.alive()), (2, 2));
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }

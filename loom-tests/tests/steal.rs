@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bounds, explore, get, spawn, try_get};
+use common::{Bounds, explore, get, spawn_with, try_get};
 use ebbtide::Pooled;
 
 /// No bound: the threads meet in one or two queues.
@@ -23,17 +23,13 @@ fn victim_got_during_a_sweep() {
         let pool = world.pool(0);
         pool.put(world.make());
         world.advance(&pool).unwrap();
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         let got = try_get(&pool);
         let dropped = sweep.join().unwrap();
         assert_eq!(usize::from(got.is_some()) + dropped, 1);
         drop(got);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -45,10 +41,7 @@ fn rest_of_a_victim_batch_during_a_sweep() {
         let pool = world.pool(4);
         assert_eq!(pool.prefill(2), 2);
         world.advance(&pool).unwrap();
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         let got = try_get(&pool);
         let dropped = sweep.join().unwrap();
@@ -56,8 +49,7 @@ fn rest_of_a_victim_batch_during_a_sweep() {
         world.advance(&pool).unwrap();
         assert_eq!(world.alive(), usize::from(got.is_some()), "the rest of the batch is two epochs late");
         drop(got);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -71,10 +63,7 @@ fn kept_victim_got_during_a_sweep() {
         world.advance(&pool).unwrap();
         let first = try_get(&pool);
         assert!(first.is_some() && pool.idle() == 1);
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap()
-        });
+        let sweep = world.spawn(&pool, |world, pool| world.advance(pool).unwrap());
         world.go();
         let second = try_get(&pool);
         let swept = sweep.join().unwrap();
@@ -82,8 +71,7 @@ fn kept_victim_got_during_a_sweep() {
             assert_eq!(usize::from(second.is_some()) + swept.dropped, 1);
         }
         drop((first, second));
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -99,20 +87,16 @@ fn steal_against_the_owner() {
         pool.put(world.make());
         let thief = try_get(&pool);
         assert!(thief.is_some(), "its own");
-        let owner = spawn({
-            let pool = pool.clone();
-            move || {
-                let item = get(&pool);
-                drop(get(&pool));
-                drop(item);
-            }
+        let owner = spawn_with(&pool, |pool| {
+            let item = get(pool);
+            drop(get(pool));
+            drop(item);
         });
         world.go();
         let stolen = try_get(&pool);
         owner.join().unwrap();
         drop((thief, stolen));
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -126,13 +110,10 @@ fn steal_against_a_steal() {
         // beginning with the other one too.
         pool.put(world.make());
         let me = loom::thread::current();
-        let between = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                pool.put(world.make());
-                me.unpark();
-                loom::thread::park();
-            }
+        let between = world.spawn(&pool, move |world, pool| {
+            pool.put(world.make());
+            me.unpark();
+            loom::thread::park();
         });
         loom::thread::park();
         assert_eq!(pool.prefill(1), 1);
@@ -140,10 +121,7 @@ fn steal_against_a_steal() {
         assert!(mine.is_some(), "the own shard's");
 
         let made = world.made();
-        let other = spawn({
-            let pool = pool.clone();
-            move || drop(get(&pool))
-        });
+        let other = spawn_with(&pool, |pool| drop(get(pool)));
         world.go();
         let stolen = get(&pool);
         other.join().unwrap();
@@ -152,8 +130,7 @@ fn steal_against_a_steal() {
         drop((mine, stolen));
         between.thread().unpark();
         between.join().unwrap();
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -166,17 +143,13 @@ fn get_against_a_put() {
         drop(get(&pool));
         assert_eq!(pool.prefill(1), 1);
         let mine = [try_get(&pool), try_get(&pool)];
-        let put = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let put = world.spawn_put(&pool);
         world.go();
         let item = try_get(&pool);
         put.join().unwrap();
         drop((mine, item));
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -186,24 +159,16 @@ fn get_against_a_put() {
 fn get_against_a_spill() {
     explore("get against a spill", THREE, |world| {
         let pool = world.pool(2);
-        for _ in 0..3 {
-            pool.put(world.make());
-        }
+        world.put(&pool, 3);
         for _ in 0..3 {
             drop(Pooled::detach(get(&pool)));
         }
-        let getter = spawn({
-            let pool = pool.clone();
-            move || drop(try_get(&pool).map(Pooled::detach))
-        });
+        let getter = spawn_with(&pool, |pool| drop(try_get(pool).map(Pooled::detach)));
         world.go();
-        for _ in 0..4 {
-            pool.put(world.make());
-        }
+        world.put(&pool, 4);
         getter.join().unwrap();
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -216,15 +181,11 @@ fn refill_against_a_sweep() {
         let mine = try_get(&pool);
         assert_eq!(pool.prefill(2), 2);
         drop(mine);
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         let items = (get(&pool), get(&pool));
         assert_eq!(sweep.join().unwrap(), 0);
         drop(items);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }

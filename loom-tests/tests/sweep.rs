@@ -24,10 +24,7 @@ fn two_sweeps_at_once() {
     explore("two sweeps at once", UNBOUNDED, |world| {
         let pool = world.pool(0);
         pool.put(world.make());
-        let other = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).map(|swept| (swept.dropped, swept.kept))
-        });
+        let other = world.spawn(&pool, |world, pool| world.advance(pool).map(|swept| (swept.dropped, swept.kept)));
         world.go();
         let mine = world.advance(&pool).map(|swept| (swept.dropped, swept.kept));
         let mut both = [mine, other.join().unwrap()];
@@ -36,8 +33,7 @@ fn two_sweeps_at_once() {
             [None, Some(only)] => assert_eq!((only, world.alive()), ((0, 1), 1)),
             [first, second] => assert_eq!((first, second, world.alive()), (Some((0, 1)), Some((1, 0)), 0)),
         }
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -46,20 +42,15 @@ fn two_sweeps_at_once() {
 fn two_sweeps_at_once_against_the_owner() {
     explore("two sweeps at once against the owner", ONE, |world| {
         let pool = world.pool(4);
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweeps = [(); 2].map(|()| {
-            let (world, pool) = (world.clone(), pool.clone());
-            spawn(move || world.advance(&pool).map(|swept| swept.dropped))
-        });
+        world.put(&pool, 2);
+        let sweeps = [(); 2].map(|()| world.spawn(&pool, |world, pool| world.advance(pool).map(|swept| swept.dropped)));
         world.go();
         let item = get(&pool);
         let mut both = sweeps.map(|sweep| sweep.join().unwrap());
         both.sort();
         assert!(matches!(both, [None | Some(0), Some(0)] | [Some(0), Some(_)]), "the first to run dropped something");
         drop(item);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -69,16 +60,12 @@ fn put_stale_by_one_epoch() {
     explore("put stale by one epoch", THREE, |world| {
         let pool = world.pool(0);
         pool.put(world.make());
-        let put = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let put = world.spawn_put(&pool);
         world.go();
         assert_eq!(world.advance(&pool).unwrap().dropped, 0);
         put.join().unwrap();
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -89,17 +76,13 @@ fn put_stale_by_two_epochs() {
     explore("put stale by two epochs", THREE, |world| {
         let pool = world.pool(0);
         pool.put(world.make());
-        let put = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || pool.put(world.make())
-        });
+        let put = world.spawn_put(&pool);
         world.go();
         world.advance(&pool).unwrap();
         world.advance(&pool).unwrap();
         put.join().unwrap();
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -108,17 +91,12 @@ fn put_stale_by_two_epochs() {
 fn spill_against_a_sweep() {
     explore("spill against a sweep", TWO, |world| {
         let pool = world.pool(2);
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweep = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || world.advance(&pool).unwrap().dropped
-        });
+        world.put(&pool, 2);
+        let sweep = world.spawn_sweep(&pool);
         world.go();
         pool.put(world.make());
         assert_eq!(sweep.join().unwrap(), 0);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -130,19 +108,11 @@ fn an_answer_with_less_than_there_was() {
     explore_first(450_000, "an answer with less than there was", THREE, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
-        let sweeps = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                world.advance(&pool).unwrap();
-                world.advance(&pool).unwrap();
-            }
-        });
+        let sweeps = world.spawn_two_sweeps(&pool);
         world.go();
-        pool.put(world.make());
-        pool.put(world.make());
+        world.put(&pool, 2);
         sweeps.join().unwrap();
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -151,20 +121,12 @@ fn an_answer_with_less_than_there_was() {
 fn spill_against_two_sweeps() {
     explore("spill against two sweeps", ONE, |world| {
         let pool = world.pool(2);
-        pool.put(world.make());
-        pool.put(world.make());
-        let sweeps = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                world.advance(&pool).unwrap();
-                world.advance(&pool).unwrap();
-            }
-        });
+        world.put(&pool, 2);
+        let sweeps = world.spawn_two_sweeps(&pool);
         world.go();
         pool.put(world.make());
         sweeps.join().unwrap();
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 
@@ -177,19 +139,12 @@ fn put_while_a_sweep_drains() {
         // Marks the generation as occupied, and makes its items victims.
         pool.put(world.make());
         world.advance(&pool).unwrap();
-        let drain = spawn({
-            let (world, pool) = (world.clone(), pool.clone());
-            move || {
-                world.advance(&pool).unwrap();
-                world.advance(&pool).unwrap();
-            }
-        });
+        let drain = world.spawn_two_sweeps(&pool);
         world.go();
         pool.put(world.make());
         drain.join().unwrap();
         world.find_all(&pool);
-        world.age_out(&pool);
-        world.close(pool);
+        world.end(pool);
     });
 }
 

@@ -41,16 +41,10 @@ fn min_idle_is_left() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(4).min_idle(3));
         let users = [5, 2, 3].map(|n| pool.spawn(move |pool| pool.burst(n)));
-        let sweeper = pool.spawn(|pool| {
-            for _ in 0..3 {
-                pool.advance().expect("no other sweep runs");
-            }
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(3));
         join(users.into_iter().chain([sweeper]));
         let before = pool.alive();
-        for _ in 0..3 {
-            pool.advance().expect("no other sweep runs");
-        }
+        pool.sweep(3);
         assert_eq!(pool.alive(), before.min(3), "left of {before}");
         pool.clear().expect("no other sweep runs");
         assert_eq!(pool.alive(), 0);
@@ -72,7 +66,7 @@ fn min_idle_is_left_by_every_sweep() {
         });
         let sweeper = pool.spawn(|pool| {
             for _ in 0..4 {
-                pool.advance().expect("no other sweep runs");
+                pool.sweep(1);
                 assert!(pool.alive() >= 4, "{} items are left", pool.alive());
             }
         });
@@ -115,11 +109,7 @@ fn chaos() {
                 pool.burst(n);
             })
         });
-        let sweeper = pool.spawn(|pool| {
-            for _ in 0..2 {
-                pool.advance().expect("no other sweep runs");
-            }
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(2));
         join(users.into_iter().chain([sweeper]));
         assert_ne!(pool.stats().rejected, 0, "no put was struck");
         pool.age_out();

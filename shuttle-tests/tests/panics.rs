@@ -54,11 +54,7 @@ fn recyclers() {
                 pool.burst(3);
             })
         });
-        let sweeper = pool.spawn(|pool| {
-            for _ in 0..2 {
-                pool.advance().expect("no other sweep runs");
-            }
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(2));
         join(users.into_iter().chain([sweeper]));
         pool.age_out();
         pool.close();

@@ -64,9 +64,7 @@ fn marks() {
                 drop(pool.try_get().map(Pooled::detach));
             })
         });
-        let sweeper = pool.spawn(|pool| {
-            pool.advance().expect("no other sweep runs");
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(1));
         join(givers.into_iter().chain(takers).chain([sweeper]));
         pool.find_all();
         pool.age_out();
@@ -97,9 +95,7 @@ fn victims_rescued_by_many() {
         assert_eq!(pool.prefill(6), 6);
         pool.advance();
         let users = [1, 2, 1, 2].map(|n| pool.spawn(move |pool| pool.burst(n)));
-        let sweep = pool.spawn(|pool| {
-            pool.advance().expect("no other sweep runs");
-        });
+        let sweep = pool.spawn(|pool| pool.sweep(1));
         join(users.into_iter().chain([sweep]));
         pool.advance();
         assert_eq!(pool.untouched(), 0, "the rest of a batch is two epochs late");

@@ -14,11 +14,7 @@ use shuttle::sync::mpsc;
 fn heirs() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(4));
-        let sweeper = pool.spawn(|pool| {
-            for _ in 0..4 {
-                pool.advance().expect("no other sweep runs");
-            }
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(4));
         let threads = [1, 2, 3].map(|n| {
             pool.spawn(move |pool| {
                 pool.burst(n);
@@ -47,11 +43,7 @@ shuttle::thread_local! {
 fn guards_in_thread_locals() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(2));
-        let sweeper = pool.spawn(|pool| {
-            for _ in 0..2 {
-                pool.advance().expect("no other sweep runs");
-            }
-        });
+        let sweeper = pool.spawn(|pool| pool.sweep(2));
         let threads = [true, false, true].map(|first| {
             pool.spawn(move |pool| {
                 // What a thread first touches, it first destroys.
@@ -87,11 +79,7 @@ fn guards_cross_threads() {
             }));
             threads.push(pool.spawn(move |_| receiver.into_iter().for_each(drop)));
         }
-        threads.push(pool.spawn(|pool| {
-            for _ in 0..2 {
-                pool.advance().expect("no other sweep runs");
-            }
-        }));
+        threads.push(pool.spawn(|pool| pool.sweep(2)));
         join(threads);
         pool.age_out();
         pool.close();

@@ -201,6 +201,22 @@ pub(crate) fn take_all(pool: &CountedPool) -> Vec<Counted> {
     std::iter::from_fn(|| pool.try_get().map(ebbtide::Pooled::detach)).collect()
 }
 
+/// Runs `body` in so many threads, which share a pool, while this one sweeps it until they have ended. Every item is idle
+/// then, and dropped once.
+#[track_caller]
+pub(crate) fn sweep_during(threads: usize, body: impl Fn(&CountedPool) + Sync) {
+    let (pool, ledger) = counted(Settings::new().private_slots(4));
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| body(&pool))).collect();
+        while !threads.iter().all(|thread| thread.is_finished()) {
+            pool.advance();
+        }
+    });
+    assert_eq!(pool.idle(), ledger.live());
+    drop(pool);
+    ledger.assert_all_dropped_once();
+}
+
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -133,6 +133,15 @@ pub(crate) fn spawn<O: Send + 'static>(body: impl FnOnce() -> O + Send + 'static
     thread.expect("loom never refuses")
 }
 
+/// Starts a thread that has this too.
+pub(crate) fn spawn_with<S: Clone + Send + 'static, O: Send + 'static>(
+    shared: &S,
+    body: impl FnOnce(&S) -> O + Send + 'static,
+) -> JoinHandle<O> {
+    let shared = shared.clone();
+    spawn(move || body(&shared))
+}
+
 /// The items of one interleaving and its sweeps; also the recycler of its pool.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Counts>);
@@ -175,6 +184,38 @@ impl World {
     /// The same, not in an `Arc`. That of `pool` is std's, which loom doesn't see: it orders nothing.
     pub(crate) fn unshared_pool(&self, private_slots: usize) -> TrackedPool {
         Pool::with_settings(self.clone(), Settings::new().private_slots(private_slots).manual())
+    }
+
+    /// Starts a thread that has this world and its pool.
+    pub(crate) fn spawn<O: Send + 'static>(
+        &self,
+        pool: &Arc<TrackedPool>,
+        body: impl FnOnce(&World, &Arc<TrackedPool>) -> O + Send + 'static,
+    ) -> JoinHandle<O> {
+        spawn_with(&(self.clone(), pool.clone()), |(world, pool)| body(world, pool))
+    }
+
+    /// Starts a thread that sweeps once, and says how many items that dropped.
+    pub(crate) fn spawn_sweep(&self, pool: &Arc<TrackedPool>) -> JoinHandle<usize> {
+        self.spawn(pool, |world, pool| world.advance(pool).unwrap().dropped)
+    }
+
+    /// Starts a thread that sweeps twice.
+    pub(crate) fn spawn_two_sweeps(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
+        self.spawn(pool, |world, pool| {
+            world.advance(pool).unwrap();
+            world.advance(pool).unwrap();
+        })
+    }
+
+    /// Starts a thread that puts a new item.
+    pub(crate) fn spawn_put(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
+        self.spawn(pool, |world, pool| world.put(pool, 1))
+    }
+
+    /// Puts so many new items.
+    pub(crate) fn put(&self, pool: &TrackedPool, items: usize) {
+        (0..items).for_each(|_| pool.put(self.make()));
     }
 
     /// An item in use.
@@ -250,6 +291,12 @@ impl World {
             found.push(item);
         }
         assert_eq!(found.len(), self.alive(), "an idle item can't be found");
+    }
+
+    /// When every other thread was joined: nothing outlives two sweeps, nor the pool.
+    pub(crate) fn end(&self, pool: Arc<TrackedPool>) {
+        self.age_out(&pool);
+        self.close(pool);
     }
 
     /// When every other thread was joined: drops the pool, which drops every item.

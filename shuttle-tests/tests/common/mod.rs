@@ -226,7 +226,14 @@ impl Watched {
         self.try_advance().map(|swept| swept.expect("no item panics"))
     }
 
-    /// The same where items may panic in their `Drop`; an error is the number of one of them.
+    /// Sweeps so many times, while nobody else does.
+    pub(crate) fn sweep(&self, times: usize) {
+        for _ in 0..times {
+            self.advance().expect("no other sweep runs");
+        }
+    }
+
+    /// A sweep where items may panic in their `Drop`; an error is the number of one of them.
     pub(crate) fn try_advance(&self) -> Option<Result<Swept, usize>> {
         self.ledger.sweep(|| caught(|| self.pool.advance()).transpose())
     }
