@@ -391,9 +391,10 @@ impl<T> Places<T> {
     pub(super) fn give_back(&self, item: Item<T>) {
         let mut state = self.lock();
         match state.put_one(item) {
-            Ok(waker) => {
+            Ok(None) => drop(state),
+            Ok(Some(waker)) => {
                 drop(state);
-                wake_each(waker).into_iter().for_each(raise);
+                wake_each([waker]).into_iter().for_each(raise);
             }
             Err(item) => self.put(state, Lot::one(Some(item))),
         }

@@ -45,7 +45,7 @@ pub(super) enum Spare {
     Victims(usize),
 }
 
-/// A [`Spare`] in half a word: twice the number, and one more for victims.
+/// A [`Spare`] in 32 bits: how many young items in the lower half, how many victims in the upper one. One of the two is 0.
 pub(super) struct SpareLength(Length);
 
 /// The most empty arrays that a thread keeps for its own next spills: enough for a burst of 2048 items and back with the
@@ -115,7 +115,7 @@ impl<T> Slots<'_, T> {
 
     /// Pops a young item from either array.
     pub(super) fn pop_either(&mut self) -> Option<Item<T>> {
-        if self.bottom() == 0 && matches!(self.extent.spare.get(), Spare::Young(_)) {
+        if self.bottom() == 0 && self.extent.spare.young() > 0 {
             self.swap();
         }
         let last = self.bottom() - 1;
@@ -145,6 +145,7 @@ impl<T> Slots<'_, T> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(super) fn push_or_spill(&mut self, item: Item<T>) -> Result<Option<Spilled<T>>, Item<T>> {
         let Err(item) = self.push_either(item) else { return Ok(None) };
         let Some(empty) = self.rest.stash.pop() else { return Err(item) };
@@ -160,6 +161,7 @@ impl<T> Slots<'_, T> {
     }
 
     /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out. If none was loaded, the spare stays.
+    #[inline(always)]
     fn rotate(&mut self, item: Item<T>, mut empty: Array<T>) -> Option<Spilled<T>> {
         let victims = matches!(self.extent.spare.get(), Spare::Victims(_));
         let pushed = empty.push(item);
@@ -263,28 +265,30 @@ impl<T> Rest<T> {
 }
 
 impl SpareLength {
+    #[inline(always)]
     pub(super) fn get(&self) -> Spare {
-        match self.0.get() {
-            0 | 1 => Spare::Empty,
-            twice if twice % 2 == 0 => Spare::Young(twice / 2),
-            twice => Spare::Victims(twice / 2),
+        match (self.young(), self.victims()) {
+            (0, 0) => Spare::Empty,
+            (young, 0) => Spare::Young(young),
+            (_, victims) => Spare::Victims(victims),
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn young(&self) -> usize {
+        self.0.get() & 0xFFFF
+    }
+
+    #[inline(always)]
+    pub(super) fn victims(&self) -> usize {
+        self.0.get() >> 16
     }
 
     fn set_young(&self, n: usize) {
-        self.0.set(2 * n);
+        self.0.set(n);
     }
 
     fn set_victims(&self, n: usize) {
-        self.0.set(2 * n + 1);
-    }
-}
-
-impl Spare {
-    pub(super) fn len(self) -> usize {
-        match self {
-            Self::Empty => 0,
-            Self::Young(n) | Self::Victims(n) => n,
-        }
+        self.0.set(n << 16);
     }
 }

@@ -31,7 +31,7 @@
 
 use crate::engine::array::Array;
 use crate::engine::batch::FIRST_EPOCH;
-use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spare, Spilled, Taken};
+use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spilled, Taken};
 use crate::engine::item::{Item, discard, drop_each};
 use crate::engine::tally::Tally;
 use crate::engine::top::{Purpose, Top};
@@ -98,7 +98,7 @@ impl<T> SlotSet<T> {
 
     /// How many items it holds; a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
-        self.loaded_len() + self.extent.spare.get().len()
+        self.loaded_len() + self.extent.spare.young() + self.extent.spare.victims()
     }
 
     fn loaded_len(&self) -> usize {
@@ -160,7 +160,7 @@ impl<T> SlotSet<T> {
 
     /// Pops a young item from either array.
     pub(crate) fn pop_either(&self) -> Option<Item<T>> {
-        if self.loaded_len() == 0 && !matches!(self.extent.spare.get(), Spare::Young(_)) {
+        if self.loaded_len() + self.extent.spare.young() == 0 {
             return None;
         }
         self.claim((), |mut slots, ()| slots.pop_either()).ok()?
@@ -168,7 +168,9 @@ impl<T> SlotSet<T> {
 
     /// Pops a victim, if some are kept here.
     pub(crate) fn pop_victim(&self) -> Option<Item<T>> {
-        let Spare::Victims(_) = self.extent.spare.get() else { return None };
+        if self.extent.spare.victims() == 0 {
+            return None;
+        }
         self.claim((), |mut slots, ()| slots.pop_victim()).ok()?
     }
 
