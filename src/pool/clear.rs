@@ -1,14 +1,14 @@
-//! `Clear`, and its implementations for what the standard library has.
+//! `Clear` and its implementations for types of the standard library.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Empties a value and keeps its storage, so that the next user finds nothing of the last one.
+/// Empties a value and keeps its storage, so that the next user sees nothing of the last one.
 ///
-/// Implemented for the standard collections, `String`, `OsString`, `PathBuf`, with the feature `bytes` for
-/// `bytes::BytesMut`, and for boxes, arrays and tuples of what can be cleared. Tree maps and linked lists have no storage to
-/// keep: clearing those only empties them. So it is with an `Option`, which becomes `None`, as a new one is.
+/// Implemented for the standard collections, `String`, `OsString` and `PathBuf`, and with the feature `bytes` for
+/// `bytes::BytesMut`. Also for boxes, arrays and tuples of types that implement it. Tree maps and linked lists have no
+/// storage to keep, so they are only emptied. An `Option` becomes `None`.
 ///
 /// ```
 /// use ebbtide::{Clear, Pool};
@@ -32,8 +32,8 @@ use std::path::PathBuf;
 /// assert_eq!(REQUESTS.get().path, "");
 /// ```
 #[diagnostic::on_unimplemented(
-    note = "`Pool::new` clears its items; `Pool::with` hands them on as they were left, and `Pool::with_recycle` readies them \
-            by a `Recycle` of your own"
+    note = "`Pool::new` clears its items; `Pool::with` does not clear them, and `Pool::with_recycle` takes a `Recycle` \
+            of your own"
 )]
 pub trait Clear {
     /// Empties the value.
@@ -49,7 +49,7 @@ pub trait Clear {
     fn clear(&mut self);
 }
 
-/// Calls the collection's own `clear`.
+/// Implements `Clear` with the collection's own `clear`.
 macro_rules! clear_by_own_method {
     ($([$($generics:tt)*] $collection:ty;)*) => {$(
         impl<$($generics)*> Clear for $collection {
@@ -104,7 +104,7 @@ impl<T: Clear, const N: usize> Clear for [T; N] {
     }
 }
 
-/// Clears each part of a tuple, then the shorter tuples likewise.
+/// Implements `Clear` for a tuple of these types and for every shorter one.
 macro_rules! clear_tuples {
     ($first:ident $($rest:ident)*) => {
         impl<$first: Clear, $($rest: Clear),*> Clear for ($first, $($rest,)*) {

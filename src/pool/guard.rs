@@ -1,4 +1,4 @@
-//! The guard: an item in use, which goes back when its guard is dropped. All pools have this one.
+//! The guard of all pools. It holds an item in use and returns it to its pool when dropped.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use super::Pool;
 use crate::DefaultRecycle;
 use crate::engine::item::{Contained, Item};
 
-/// An item of a [`Pool`] in use; from [`Pool::get`].
+/// An item of a [`Pool`] in use. [`Pool::get`] returns it.
 ///
 /// ```
 /// use ebbtide::{Pool, Pooled};
@@ -25,7 +25,7 @@ use crate::engine::item::{Contained, Item};
 /// ```
 pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool Pool<T, R>>;
 
-/// As [`Pooled`], but holds the pool instead of borrowing it; from [`Pool::get_owned`].
+/// A [`Pooled`] that holds the pool instead of borrowing it. [`Pool::get_owned`] returns it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,39 +42,41 @@ pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool Pool<T, R>>;
 /// ```
 pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 
-/// An item in use. Derefs to `T`, and goes back into its pool when it is dropped.
+/// An item in use. It derefs to `T`, and dropping it returns the item to its pool.
 ///
-/// `P` is how it holds the pool: a reference or an `Arc`. Each pool has short names for both, such as [`Pooled`] and
-/// [`OwnedPooled`].
+/// `P` is how the guard holds the pool: by reference or in an `Arc`. Each pool has short names for both, such as
+/// [`Pooled`] and [`OwnedPooled`].
 ///
-/// It is two words. Moving it doesn't move the item, whose address stays the same while it belongs to the pool. Forgetting it
-/// leaks the item, and of a `BoundedPool` also the item's place.
+/// A guard is two words. Moving it does not move the item: its address stays the same while it belongs to the pool.
+/// Forgetting a guard leaks the item. In a `BoundedPool` it also leaks the item's place.
 ///
-/// It is `Send` if `T` and `P` are, because the recycler runs where it is dropped, and `Sync` if `T` is `Send + Sync`. It is
-/// [`UnwindSafe`](std::panic::UnwindSafe) where a `Box<T>` is. It implements [`AsRef`], [`AsMut`], [`Extend`],
-/// [`IntoIterator`] by reference, [`io::Write`](std::io::Write), [`fmt::Write`](std::fmt::Write),
-/// [`Debug`](std::fmt::Debug) and [`Display`](std::fmt::Display) where its item does. For any other trait pass `&*guard` or
-/// `&mut *guard`.
+/// # Traits
+///
+/// A guard is `Send` if `T` and `P` are, because the recycler runs where the guard is dropped. It is `Sync` if `T` is
+/// `Send + Sync`, and [`UnwindSafe`](std::panic::UnwindSafe) if `Box<T>` is. It implements these traits if its item
+/// does: [`AsRef`], [`AsMut`], [`Extend`], [`IntoIterator`] by reference, [`io::Write`](std::io::Write),
+/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug) and [`Display`](std::fmt::Display). For any other trait,
+/// pass `&*guard` or `&mut *guard`.
 ///
 /// # Panics
 ///
-/// Dropping it panics if the recycler does, or the `Drop` of an item that isn't kept, or the waker of a task that waits for the
-/// item. It does not panic while the thread unwinds. At most that item is lost.
+/// Dropping a guard panics if the recycler panics, the `Drop` of an item that is not kept, or the waker of a waiter. At
+/// most that item is lost. Dropping never panics while the thread unwinds.
 pub struct Guard<T, P: Deref<Target: Home<T>>> {
     item: ManuallyDrop<Item<T>>,
     pool: P,
 }
 
-/// A pool that items in use go back to.
+/// The pool to which items in use return.
 #[doc(hidden)]
 pub trait Home<T> {
     fn give_back(&self, item: Item<T>);
-    /// An item that was in use is the user's own from now on.
+    /// Tells the pool that its user keeps an item that was in use.
     fn part_with_one(&self);
 }
 
-// SAFETY: a shared reference to a guard gives a shared reference to the item, for which T: Sync, and nothing else: the
-// pool and its recycler are used only in `drop` and `detach`, which take the guard itself.
+// SAFETY: a shared reference to a guard gives only a shared reference to the item, which is `Sync`. The pool and its
+// recycler are used only in `drop` and `detach`, which take the guard itself.
 unsafe impl<T: Send + Sync, P: Deref<Target: Home<T>>> Sync for Guard<T, P> {}
 
 impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
@@ -83,7 +85,7 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
         Self { item: ManuallyDrop::new(item), pool }
     }
 
-    /// Drops what wasn't needed to create the item. If that panics, the item goes back.
+    /// Drops what was not needed to create the item. If that panics, the item returns to the pool.
     #[inline(always)]
     pub(crate) fn outliving(self, unneeded: impl Sized) -> Self {
         drop(unneeded);
@@ -93,18 +95,18 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     #[inline(always)]
     fn into_parts(self) -> (Item<T>, P) {
         let mut guard = ManuallyDrop::new(self);
-        // SAFETY: each field is taken once, as `guard` is never dropped.
+        // SAFETY: `guard` is never dropped, so each field is taken once.
         unsafe { (ManuallyDrop::take(&mut guard.item), ptr::read(&guard.pool)) }
     }
 
-    /// The item, which counts as in use still.
+    /// Returns the item, which still counts as in use.
     #[cfg(feature = "bounded")]
     pub(crate) fn into_item(self) -> Item<T> {
         self.into_parts().0
     }
 
-    /// Takes the item out of the pool's hands, as it is. In a `BoundedPool` its place is free then. Costs one deallocation, of
-    /// its box.
+    /// Removes the item from the pool, as it is. In a `BoundedPool` this frees the item's place. Costs one
+    /// deallocation, of the item's box.
     ///
     /// ```
     /// use ebbtide::{Pool, Pooled};
@@ -119,7 +121,7 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     ///
     /// # Panics
     ///
-    /// If the waker of a task that waits for the place does.
+    /// Panics if the waker of a task that waits for the place panics.
     #[must_use]
     pub fn detach(guard: Self) -> T {
         let (item, pool) = guard.into_parts();
@@ -133,7 +135,7 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
 impl<T, P: Deref<Target: Home<T>>> Drop for Guard<T, P> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: taken once, here; nothing reads `self.item` after its guard's drop.
+        // SAFETY: the item is taken only here, and nothing reads `self.item` after the guard's drop.
         let item = unsafe { ManuallyDrop::take(&mut self.item) };
         self.pool.give_back(item);
     }
@@ -155,11 +157,11 @@ impl<T, P: Deref<Target: Home<T>>> DerefMut for Guard<T, P> {
     }
 }
 
-// A `Vec` has two `AsRef`s and two `AsMut`s. These say which one is meant when nothing else does. They are no trait methods, so
-// they come before those.
+// `Vec` has two `AsRef` and two `AsMut` implementations, so `guard.as_ref()` alone would be ambiguous. These inherent
+// methods come before trait methods and decide it.
 #[expect(clippy::should_implement_trait, reason = "the traits are implemented, and more than once")]
 impl<E, P: Deref<Target: Home<Vec<E>>>> Guard<Vec<E>, P> {
-    /// The `Vec`, which coerces to a slice. For other types, in generic code, the guard is [`AsRef`] as a `Vec` is.
+    /// Returns the `Vec`, which coerces to a slice. In generic code the guard implements [`AsRef`] as a `Vec` does.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -174,7 +176,7 @@ impl<E, P: Deref<Target: Home<Vec<E>>>> Guard<Vec<E>, P> {
         self
     }
 
-    /// The `Vec`, which coerces to a slice. For other types, in generic code, the guard is [`AsMut`] as a `Vec` is.
+    /// Returns the `Vec`, which coerces to a slice. In generic code the guard implements [`AsMut`] as a `Vec` does.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -267,7 +269,7 @@ impl<T: fmt::Write, P: Deref<Target: Home<T>>> fmt::Write for Guard<T, P> {
     }
 }
 
-// As a `Box<T>`: a guard gives access to its item and to nothing else.
+// Like `Box<T>`: a guard gives access to its item and to nothing else.
 impl<T: UnwindSafe, P: Deref<Target: Home<T>>> UnwindSafe for Guard<T, P> {}
 impl<T: RefUnwindSafe, P: Deref<Target: Home<T>>> RefUnwindSafe for Guard<T, P> {}
 

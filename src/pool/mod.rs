@@ -1,4 +1,4 @@
-//! The pool: the public face over the store, where user code and its panics are contained.
+//! `Pool`: the public API over the store. It runs user code and contains its panics.
 
 mod clear;
 mod guard;
@@ -34,53 +34,56 @@ use crate::engine::top::Purpose;
 use crate::janitor::{self, Registrar};
 use crate::sync::{OnceArc, const_unless_loom};
 
-/// A pool of reusable `T`s that are expensive to make or to drop.
+/// A pool of reusable items that are expensive to create or to drop.
 ///
-/// Each thread keeps a few items for itself; the rest lie in shared queues without locks, from which any thread takes,
-/// and what nobody has used for two epochs is dropped.
+/// Each thread keeps a few items for itself. The rest lie in lock-free shared queues, from which any thread takes. A
+/// sweep drops items that nobody has used for two epochs. See [what happens to an item](crate#what-happens-to-an-item).
 ///
 /// ```
 /// use ebbtide::Pool;
 ///
-/// static BUFFERS: Pool<Vec<u8>> = Pool::new(); // cleared on their way back
+/// static BUFFERS: Pool<Vec<u8>> = Pool::new(); // clears items that return
 ///
 /// fn handle(request: &[u8]) -> usize {
 ///     let mut buffer = BUFFERS.get(); // derefs to Vec<u8>
 ///     buffer.extend_from_slice(request);
 ///     buffer.len()
-/// } // back into the pool here
+/// } // returns to the pool here
 ///
 /// assert_eq!(handle(b"hello"), 5);
 /// ```
 ///
 /// # Costs
 ///
-/// An unused pool is one cache line of 64 bytes, two with a recycler of more than 8 bytes, and no heap. A `get` and the
-/// guard's drop together take a few nanoseconds when the private slots serve them, without a lock or an atomic
-/// read-modify-write. Items are boxed whatever their size, so that neither guards nor batches move them.
+/// An unused pool has no heap and takes one cache line of 64 bytes, or two if the recycler has more than 8 bytes. While
+/// the private slots serve them, a `get` and the guard's drop together take a few nanoseconds. They then use neither a
+/// lock nor an atomic read-modify-write. Items are always boxed, so moving a guard or a batch does not move them.
 ///
 /// # How many items it keeps
 ///
-/// Per thread: its private slots, and one batch on its way. In all: with [`max_idle`](Settings::max_idle) set, that many
-/// plus the private slots of each thread plus batches on their way; without it, as many as were ever in use at once,
-/// until two sweeps have passed.
+/// Each thread keeps at most its private slots and one batch that travels. If [`max_idle`](Settings::max_idle) is set,
+/// the whole pool keeps at most that many, plus each thread's private slots and travelling batches. If not, it keeps as
+/// many as were ever in use at once, until two sweeps have passed.
 ///
-/// A thread's slot set is 128 bytes, and once it is used 8 bytes per private slot and 64 more; the next thread inherits
-/// it. They are made in blocks of 1, 2, 4, 8 and so on as more threads use pools at the same time, and go with the pool.
+/// A thread's slot set takes 128 bytes. Once used, it takes 64 more and 8 per private slot. When a thread exits, the
+/// next one inherits its slot set. A pool allocates slot sets in blocks of 1, 2, 4, 8 and so on, as more threads use
+/// pools at the same time. They are freed with the pool.
 ///
 /// # Sharing
 ///
-/// A pool is `Sync` if `T: Send` and `R: Sync`; it never asks `T: Sync`, as no two threads see an item at once.
+/// A pool is `Sync` if `T: Send` and `R: Sync`. `T` need not be `Sync`, because no two threads see an item at once.
 ///
-/// The idea of private, shared and victim is Go's [`sync.Pool`](https://pkg.go.dev/sync#Pool); the two arrays per
-/// thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001); and the protocol on them is
-/// the deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005).
-// Aligned, so that nothing which another thread writes, such as the count of an `Arc` around it, shares its cache line: every
-// get and put reads it, and a counter on it made a pair take 11 ns instead of 3.
+/// # Sources
+///
+/// Private slots, shared queues and victims are the idea of Go's [`sync.Pool`](https://pkg.go.dev/sync#Pool). The two
+/// arrays per thread, swapped whole, are the magazines of Bonwick and Adams, "Magazines and Vmem" (2001). Their
+/// protocol is the deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005).
+// Aligned so that nothing another thread writes, such as the count of a surrounding `Arc`, shares this cache line.
+// Every `get` and put reads the line: with a counter on it, a pair took 11 ns instead of 3.
 #[repr(align(64))]
 pub struct Pool<T, R = DefaultRecycle> {
     store: OnceArc<Store<T>>,
-    /// Tells the janitor about the store once it is made; none with manual epochs.
+    /// Registers the store with the janitor once it exists; `None` with manual epochs.
     register: Option<Registrar<T>>,
     settings: Settings<()>,
     recycler: Contained<R>,
@@ -88,7 +91,7 @@ pub struct Pool<T, R = DefaultRecycle> {
 
 impl<T: Send + Default + Clear + 'static> Pool<T> {
     const_unless_loom! {
-        /// A pool that makes items with `T::default()` and clears them on their way back.
+        /// Creates a pool that creates items with `T::default()` and clears them when they return.
         ///
         /// ```
         /// use ebbtide::Pool;
@@ -113,10 +116,10 @@ impl<T: Send + Default + Clear + 'static> Default for Pool<T> {
 
 impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     const_unless_loom! {
-        /// A pool that **hands items on as they were left**: the next user finds what the last one put in. It makes them
-        /// with `create`.
+        /// Creates a pool that **does not clear items**: the next user sees what the last one left. `create` creates
+        /// them.
         ///
-        /// For items that have nothing to clear or whose users clear them. To clear them in one place, use
+        /// Use it for items that have nothing to clear, or whose users clear them. To clear them in one place, use
         /// [`with_recycle`](Self::with_recycle).
         ///
         /// ```
@@ -139,7 +142,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     }
 
     const_unless_loom! {
-        /// A pool whose items are made and readied by `recycler`, with the default settings.
+        /// Creates a pool with a recycler and the default settings.
         ///
         /// ```
         /// use ebbtide::{Pool, WithCapacity};
@@ -157,7 +160,8 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
 
 impl<T: Send, R: Recycle<T>> Pool<T, R> {
     const_unless_loom! {
-        /// A pool with settings of its own. With [manual](Settings::manual) epochs `T` need not be `'static`.
+        /// Creates a pool with a recycler and settings. With [manual](Settings::manual) epochs, `T` need not be
+        /// `'static`.
         ///
         /// ```
         /// use ebbtide::{DefaultRecycle, Pool, Settings};
@@ -173,8 +177,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         ///
         /// # Panics
         ///
-        /// If a setting is out of its limits; in a `static` that does not compile. Use
-        /// [`try_with_settings`](Self::try_with_settings) where the values come at run time.
+        /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
+        /// run time, use [`try_with_settings`](Self::try_with_settings).
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
@@ -185,7 +189,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// As [`with_settings`](Self::with_settings), with a bad setting as an error.
+    /// Like [`with_settings`](Self::with_settings), but returns a bad setting as an error.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
@@ -198,16 +202,16 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Errors
     ///
-    /// If a setting is out of its limits; the error names the setting, the value and the limits.
+    /// Fails if a setting is out of its limits. The error names the setting, the value and the limits.
     pub fn try_with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self::with_settings(recycler, settings))
     }
 
-    /// An idle item, or a new one if none is found. It goes back when the guard is dropped.
+    /// Hands out an idle item, or creates one if it finds none. Dropping the guard returns the item to the pool.
     ///
-    /// Looks in the thread's private slots, then in the shared queues, then makes one, which costs an allocation besides
-    /// what [`Recycle::create`] does.
+    /// It searches the thread's private slots, then the shared queues. Creating an item costs one allocation besides
+    /// [`Recycle::create`].
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -220,13 +224,13 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If `create` does; the pool is as it was before.
+    /// Panics if [`Recycle::create`] panics. The pool is then unchanged.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T, R> {
         self.get_with(|| self.recycler.create())
     }
 
-    /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
+    /// Like [`get`](Self::get), but creates a new item with `create`, which can use what is known only here.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -239,7 +243,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If `create` does; the pool is as it was before.
+    /// Panics if `create` panics. The pool is then unchanged.
     #[inline]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
         match self.take() {
@@ -248,7 +252,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// An idle item, or `None` if none is found.
+    /// Hands out an idle item, or returns `None` if it finds none.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -263,7 +267,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         self.take().map(|item| Pooled::new(item, self))
     }
 
-    /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
+    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -277,15 +281,15 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If [`Recycle::create`] does; the pool is as it was before.
+    /// As [`get`](Self::get).
     #[inline]
     pub fn get_owned(self: &Arc<Self>) -> OwnedPooled<T, R> {
         OwnedPooled::new(self.take_or(|| self.recycler.create()), Arc::clone(self))
     }
 
-    /// Puts in an item that was made elsewhere. It is recycled first, and dropped if the recycler refuses it.
+    /// Adds an item that was created elsewhere. The recycler sees it first, and an item that it refuses is dropped.
     ///
-    /// Costs one allocation, for the box that it is moved into.
+    /// Costs one allocation, for the item's box.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -297,13 +301,13 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If [`Recycle::recycle`] or the `Drop` of an item that there is no room for does. At most that item is lost.
+    /// Panics if [`Recycle::recycle`] panics, or the `Drop` of an item that is not kept. At most that item is lost.
     pub fn put(&self, item: T) {
         self.give_back(Item::new(item));
     }
 
-    /// Makes `n` items and puts them where every thread finds them. Returns how many of them were kept, which is fewer
-    /// than `n` if [`max_idle`](Settings::max_idle) left no room.
+    /// Creates `n` items and puts them where every thread finds them. Returns how many the pool kept: fewer than `n` if
+    /// [`max_idle`](Settings::max_idle) left no room.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -315,7 +319,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If [`Recycle::create`] does; what was made before is kept.
+    /// Panics if [`Recycle::create`] panics. The pool keeps the items created before.
     pub fn prefill(&self, n: usize) -> usize {
         let store = self.store();
         let size = store.limits.array.max(1);
@@ -350,12 +354,13 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R> Pool<T, R> {
-    /// Ends the epoch: drops what was put in an earlier one and not used since, and makes the rest a step older.
+    /// Ends the epoch: drops the items that were returned before this epoch and not used since, and makes the rest
+    /// victims.
     ///
-    /// So an idle item survives one call and not two. Takes no lock and holds up no other thread. Its cost grows with
-    /// the number of threads that use the pool and with the items that it drops.
+    /// So an idle item survives one call, but not two. A call takes no lock and blocks no other thread. Its cost grows
+    /// with the number of threads that use the pool and with the number of items that it drops.
     ///
-    /// Returns what it did, or `None` if another sweep of this pool is running; nothing was done then.
+    /// Returns what it did. If another sweep of this pool is running, it does nothing and returns `None`.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -370,16 +375,16 @@ impl<T, R> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
-    /// is unwinding already.
+    /// If the `Drop` of an item panics, the other items are still dropped. Then the first such panic continues here,
+    /// unless the thread is already unwinding.
     pub fn advance(&self) -> Option<Swept> {
         self.sweep(Purpose::Advance)
     }
 
-    /// Drops every idle item, [`min_idle`](Settings::min_idle) or not, but for those of threads that are inside an
-    /// operation. The epoch stays.
+    /// Drops every idle item, regardless of [`min_idle`](Settings::min_idle), and does not end the epoch. It leaves the
+    /// private slots of threads that are inside an operation.
     ///
-    /// Returns what it did, or `None` if another sweep of this pool is running; nothing was done then.
+    /// Returns what it did, or `None`, as [`advance`](Self::advance) does.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -391,15 +396,14 @@ impl<T, R> Pool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
-    /// is unwinding already.
+    /// As [`advance`](Self::advance).
     pub fn clear(&self) -> Option<Swept> {
         self.sweep(Purpose::Clear)
     }
 
-    /// How many items are idle: exact when no other call is under way, else an estimate.
+    /// Returns how many items are idle. This is exact while no other call runs, and otherwise an estimate.
     ///
-    /// Costs a look at the slot set of every thread that used the pool.
+    /// It reads the slot set of every thread that used the pool.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -412,9 +416,9 @@ impl<T, R> Pool<T, R> {
         self.store.get().map_or(0, Store::idle)
     }
 
-    /// What the pool did since it was made.
+    /// Returns what the pool did since it was created.
     ///
-    /// Costs a look at the slot set of every thread that used the pool.
+    /// It reads the slot set of every thread that used the pool.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -451,13 +455,13 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// An item that the calling thread's private slots have at hand.
+    /// Takes an item from the calling thread's private slots.
     #[inline(always)]
     pub(crate) fn take_at_hand(&self) -> Option<Item<T>> {
         self.store.get().and_then(Store::pop)
     }
 
-    /// An idle item that the next sweep would not drop.
+    /// Takes an idle item that the next sweep would not drop.
     pub(crate) fn take_young(&self) -> Option<Item<T>> {
         self.store.get().and_then(Store::get_young)
     }
@@ -470,7 +474,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         item
     }
 
-    /// Puts an item in where the private slots have no room.
+    /// Returns an item for which the private slots have no room.
     #[cold]
     #[inline(never)]
     fn give_back_slow(&self, item: Item<T>) {
@@ -479,7 +483,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// Drops an item that the recycler refused, or in which it panicked, or that makes way for another.
+    /// Drops an item that the recycler refused, or in which it panicked, or that is replaced by another.
     #[cold]
     #[inline(never)]
     pub(crate) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
@@ -492,7 +496,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// The heap part, made and registered by the first call.
+    /// Returns the heap part. The first call creates and registers it.
     fn store(&self) -> &Store<T> {
         match self.store.get() {
             Some(store) => store,
@@ -516,7 +520,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
-    /// Readies an item and puts it in; drops it if the recycler refuses it.
+    /// Recycles an item and makes it idle, or drops it if the recycler refuses it.
     #[inline(always)]
     fn give_back(&self, mut item: Item<T>) {
         match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
@@ -539,8 +543,8 @@ impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
 }
 
 impl<T, R> Drop for Pool<T, R> {
-    /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
-    /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
+    /// Drops every idle item. A sweep on another thread, by the janitor or by `advance_all`, drops those that it has
+    /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(store), Some(_)) = (self.store.get(), &self.register) {
             janitor::forget(store);
@@ -548,7 +552,7 @@ impl<T, R> Drop for Pool<T, R> {
     }
 }
 
-// A panic in user code leaves the pool whole; what it leaves of an item is for the item's own type to answer for.
+// A panic in user code leaves the pool intact. What state it leaves an item in depends on the item's own type.
 impl<T: UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Pool<T, R> {}
 impl<T: UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
 

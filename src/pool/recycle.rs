@@ -1,4 +1,4 @@
-//! How items are made and readied for reuse.
+//! How items are created and recycled.
 
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use super::Clear;
 
-/// Makes a pool's items and readies them for reuse.
+/// Creates a pool's items and prepares them for reuse.
 ///
-/// Every `Fn() -> T` is a recycler that hands items on as they were left. Write one of your own to reset items your
-/// way, or to keep those out of the pool that aren't worth keeping:
+/// Every `Fn() -> T` is a recycler that does not clear items. Write your own to reset items in another way, or to
+/// refuse those that are not worth keeping:
 ///
 /// ```
 /// use ebbtide::{Pool, Recycle};
@@ -38,9 +38,9 @@ use super::Clear;
 /// assert!(SCRATCH.get().page.is_empty());
 /// ```
 ///
-/// Both functions may use any pool, the one they serve included.
+/// Both functions may use any pool, including the one they serve.
 pub trait Recycle<T> {
-    /// Makes a new item.
+    /// Creates an item.
     ///
     /// ```
     /// use ebbtide::Recycle;
@@ -50,11 +50,11 @@ pub trait Recycle<T> {
     ///
     /// # Panics
     ///
-    /// May panic: the panic goes to the caller of `get`, and nothing is lost.
+    /// May panic. The panic goes to the caller of `get`, and nothing is lost.
     fn create(&self) -> T;
 
-    /// Readies an item for its next user, on its way back into the pool, on the thread that gives it back. With
-    /// `false` the item is dropped instead of kept.
+    /// Prepares an item for its next user. Runs on the thread that returns the item to the pool. With `false`, the item
+    /// is dropped instead of kept.
     ///
     /// ```
     /// use ebbtide::{Recycle, WithCapacity};
@@ -66,8 +66,8 @@ pub trait Recycle<T> {
     ///
     /// # Panics
     ///
-    /// May panic: the item is dropped, and the panic goes to whoever gave it back, unless that thread is unwinding
-    /// already.
+    /// May panic. The item is then dropped. The panic goes to the caller who returned the item, unless that thread is
+    /// already unwinding.
     fn recycle(&self, item: &mut T) -> bool;
 }
 
@@ -82,7 +82,8 @@ impl<T, F: Fn() -> T> Recycle<T> for F {
     }
 }
 
-/// The recycler of [`Pool::new`](crate::Pool::new): items start as `T::default()` and are cleared on their way back.
+/// The recycler of [`Pool::new`](crate::Pool::new). It creates items with `T::default()` and clears them when they
+/// return.
 ///
 /// ```
 /// use ebbtide::{DefaultRecycle, Recycle};
@@ -107,7 +108,7 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
     }
 }
 
-/// A recycler for collections whose storage must not be too small at first or kept when it grew too large.
+/// A recycler for collections. New ones have a minimum capacity, and those that grew too large are shrunk.
 ///
 /// Implemented for `Vec`, `VecDeque`, `String`, `HashMap`, `HashSet`, `BinaryHeap`, `OsString` and `PathBuf`.
 ///
@@ -118,17 +119,19 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
 ///
 /// let mut body = BODIES.get();
 /// assert!(body.capacity() >= 4 << 10);
-/// body.reserve(100 << 20); // once in a while a body is huge
+/// body.reserve(100 << 20); // a body is sometimes huge
 /// drop(body); // shrunk to 1 MiB
 /// assert!(BODIES.get().capacity() <= 1 << 20);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithCapacity {
-    /// The capacity that a new item is made with, in elements (bytes for `String`, `OsString` and `PathBuf`).
+    /// The capacity of a new item, in elements (bytes for `String`, `OsString` and `PathBuf`).
     pub min: usize,
-    /// The capacity above which an item is shrunk to `max` on its way back, which costs a reallocation. Hash tables keep
-    /// the smallest table with room for `max`, whose capacity may be more. Of zero-sized elements there can be any number.
-    /// If it is less than `min`, every new item is shrunk when it first comes back.
+    /// The largest capacity that is kept. An item with more is shrunk to `max` when it returns, which costs a
+    /// reallocation.
+    ///
+    /// A hash table shrinks to the smallest table with room for `max`, which may have more capacity. Zero-sized
+    /// elements have no limit. If `max` is less than `min`, every new item is shrunk when it first returns.
     pub max: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What can be set about a pool, and the limits of each setting.
+//! The settings of a pool and their limits.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings_error::SettingsError;
 use crate::janitor::Registrar;
 
-/// The epochs of a pool come by time: the process-wide janitor thread sweeps it. What [`Settings`] are at first.
+/// Timed epochs: the process-wide janitor thread sweeps the pool. This is the default of [`Settings`].
 ///
 /// ```
 /// use ebbtide::{Settings, Timed};
@@ -17,8 +17,8 @@ use crate::janitor::Registrar;
 #[derive(Clone, Copy, Debug)]
 pub struct Timed(());
 
-/// The epochs of a pool come when [`Pool::advance`](crate::Pool::advance) is called, and not otherwise. What
-/// [`Settings::manual`] makes of settings.
+/// Manual epochs: they end only when [`Pool::advance`](crate::Pool::advance) is called. [`Settings::manual`] selects
+/// them.
 ///
 /// ```
 /// use ebbtide::{Manual, Settings};
@@ -29,8 +29,8 @@ pub struct Timed(());
 #[derive(Clone, Copy, Debug)]
 pub struct Manual(());
 
-/// The two kinds of epochs, each with what it asks of the items: [`Timed`] that they be `'static`, since the janitor may
-/// outlive what they borrow; [`Manual`] nothing.
+/// The two kinds of epochs, and what each requires of the items. [`Timed`] requires `'static`, since the janitor may
+/// outlive what items borrow. [`Manual`] requires nothing.
 ///
 /// ```
 /// use ebbtide::{Epochs, Manual, Timed};
@@ -41,7 +41,7 @@ pub struct Manual(());
 /// fits::<Manual, &str>();
 /// ```
 pub trait Epochs<T>: Copy {
-    /// Tells the janitor about a pool, if it is to sweep it.
+    /// Registers a pool with the janitor; `None` if the janitor does not sweep it.
     #[doc(hidden)]
     const REGISTER: Option<Registrar<T>>;
 }
@@ -54,9 +54,9 @@ impl<T: Send> Epochs<T> for Manual {
     const REGISTER: Option<Registrar<T>> = None;
 }
 
-/// What can be set about a pool. Passed to [`Pool::with_settings`](crate::Pool::with_settings), which checks it.
+/// The settings of a pool, for [`Pool::with_settings`](crate::Pool::with_settings), which checks them.
 ///
-/// A bad value in a `static` does not compile; at run time
+/// In a `static`, a bad value is a compile error. At run time,
 /// [`Pool::try_with_settings`](crate::Pool::try_with_settings) returns it as an error.
 ///
 /// ```
@@ -74,7 +74,7 @@ impl<T: Send> Epochs<T> for Manual {
 /// ```compile_fail
 /// use ebbtide::{DefaultRecycle, Pool, Settings};
 ///
-/// // private_slots takes 0 to 4096
+/// // private_slots must be from 0 to 4096
 /// static LINES: Pool<String> = Pool::with_settings(DefaultRecycle, Settings::new().private_slots(5000));
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -86,13 +86,13 @@ pub struct Settings<E = Timed> {
     pub(super) epoch: Epoch<E>,
 }
 
-/// The most private slots that a thread can have in one pool.
+/// The most private slots that a thread has in one pool.
 const MAX_PRIVATE_SLOTS: usize = 4096;
 
-/// When the epochs of a pool come: what all pools have set about them.
+/// When the epochs of a pool end. All kinds of pools have this setting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Epoch<E> {
-    /// Nanoseconds between two sweeps; what doesn't fit is as good as never.
+    /// Nanoseconds between two sweeps. A longer time becomes the maximum, which is as good as never.
     every: u64,
     kind: PhantomData<E>,
 }
@@ -125,9 +125,7 @@ impl<E> Epoch<E> {
 }
 
 impl Settings {
-    /// The defaults: 32 private slots per thread, a sweep every 30 seconds, no limit on idle items.
-    ///
-    /// With a sweep every 30 seconds an idle item lives for 30 to 60 seconds.
+    /// Returns the defaults: 32 private slots per thread, a sweep every 30 seconds, no limit on idle items.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
@@ -137,9 +135,11 @@ impl Settings {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        // Two arrays of 16: measured best for bursts from 1 to 2048 items; larger ones keep more from other threads.
+        // Two arrays of 16. In benchmarks they were best for bursts of 1 to 2048 items. Larger ones keep more items
+        // from other threads.
         let private_slots = 32;
-        // An epoch is long against any pause within a busy phase, and short against the life of a process.
+        // 30 seconds is long compared with any pause within a busy phase, and short compared with the life of a
+        // process.
         Self { private_slots, max_idle: usize::MAX, min_idle: 0, chaos: None, epoch: Epoch::DEFAULT }
     }
 }
@@ -151,18 +151,18 @@ impl Default for Settings {
 }
 
 impl<E: Copy> Settings<E> {
-    /// How many items a thread keeps for itself; 0 to 4096, and an odd number is rounded up to an even one. The default
-    /// is 32.
+    /// Sets how many items a thread keeps for itself: 0 to 4096. An odd number is rounded up to an even one. The
+    /// default is 32.
     ///
-    /// They are two arrays of `n / 2` pointers, made when they are first needed. A thread whose slots are full moves
-    /// one array to the shared queues, so this is also the size of the batches that travel between threads. With 0
-    /// every item goes through the shared queues on its own.
+    /// They are two arrays of `n / 2` pointers, allocated when first needed. A thread whose slots are full moves one
+    /// array to the shared queues, so batches that travel between threads have this size too. With 0, each item goes
+    /// through the shared queues on its own.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
     ///
     /// let pool = Pool::with_settings(String::new, Settings::new().private_slots(0).max_idle(1));
-    /// drop([pool.get(), pool.get()]); // both go to the shared queues, which hold one
+    /// drop([pool.get(), pool.get()]); // both go to the shared queues, which keep one
     /// assert_eq!(pool.idle(), 1);
     /// ```
     #[must_use]
@@ -171,8 +171,8 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// How long an epoch is: the janitor sweeps the pool this often, and an idle item lives for one to two of these.
-    /// At least 1 ms. The default is 30 seconds.
+    /// Sets the length of an epoch, which is the time between two sweeps by the janitor. An idle item lives for one to
+    /// two epochs. The minimum is 1 ms, and the default is 30 seconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -181,14 +181,15 @@ impl<E: Copy> Settings<E> {
     /// static LINES: Pool<String, fn() -> String> =
     ///     Pool::with_settings(String::new, Settings::new().every(Duration::from_secs(1)));
     ///
-    /// LINES.get().push('a'); // gone again in 1 to 2 seconds
+    /// LINES.get().push('a'); // dropped after 1 to 2 seconds
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
         self.with_epoch(Epoch::every(time))
     }
 
-    /// No janitor: epochs come when [`Pool::advance`](crate::Pool::advance) is called. Items need not be `'static` then.
+    /// Selects manual epochs, without the janitor: they end only when [`Pool::advance`](crate::Pool::advance) is
+    /// called. Items then need not be `'static`.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
@@ -205,8 +206,8 @@ impl<E: Copy> Settings<E> {
         self.with_epoch(self.epoch.of_kind())
     }
 
-    /// At most this many items lie in the shared queues; what is put beyond that is dropped. Each thread's private
-    /// slots come on top. The default is no limit.
+    /// Sets how many items may lie in the shared queues. Items that return beyond that are dropped. Each thread's
+    /// private slots come on top. The default is no limit.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
@@ -220,9 +221,9 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// Sweeps leave at least this many idle items, if there are as many; at most `max_idle`. The default is 0.
+    /// Sets how many idle items a sweep leaves, if there are as many: at most `max_idle`. The default is 0.
     ///
-    /// What threads at work have in their private slots comes on top. Nothing makes items up to this number; see
+    /// Items in the private slots of active threads come on top. No items are created to reach this number; use
     /// [`Pool::prefill`](crate::Pool::prefill) for that.
     ///
     /// ```
@@ -240,8 +241,9 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// Drops one put in four, at random from this seed, to flush out code that counts on getting back what it put. For
-    /// tests; Go's pool does the same under its race detector. All puts take the slow path then.
+    /// Drops one in four returned items, at random from this seed. In tests, this exposes code that expects to get back
+    /// the item it returned. All returns then take the slow path. Go's `sync.Pool` does the same under its race
+    /// detector.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};

@@ -1,10 +1,10 @@
-//! What is wrong with the settings of a pool, of any kind.
+//! The error of a bad setting, for all kinds of pools.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A setting that is out of its limits. Its text names the setting, the value and the limits.
+/// A setting that is out of its limits. Its message names the setting, the value and the limits.
 ///
 /// ```
 /// use ebbtide::{Pool, Settings};
@@ -24,7 +24,7 @@ pub struct SettingsError {
 enum Given {
     Number(usize),
     Time(Duration),
-    /// More than the value of the setting with which the rule ends.
+    /// The value, and the lower value of the setting with which the rule ends.
     Over(usize, usize),
 }
 
@@ -41,13 +41,13 @@ impl SettingsError {
         Self { rule, given: Given::Over(given, limit) }
     }
 
-    /// The name of the setting.
+    /// Returns the name of the setting.
     #[must_use]
     pub fn setting(&self) -> &'static str {
         self.rule.split(' ').next().unwrap_or_default()
     }
 
-    /// The same without the value, for a panic in a constant, which can't format one.
+    /// The message without the value. A panic in a constant cannot format one.
     pub(crate) const fn rule(&self) -> &'static str {
         self.rule
     }

@@ -1,12 +1,12 @@
-//! What a pool did, for its users.
+//! The counts of what a pool did.
 
 use crate::engine::store::Store;
 
-/// What a pool did since it was made; from [`Pool::stats`](crate::Pool::stats).
+/// What a pool did since it was created. [`Pool::stats`](crate::Pool::stats) returns it.
 ///
-/// The numbers are read one after the other while other threads go on, so they may be off by what happened meanwhile.
-/// When no other call is under way they are exact. Gets and puts that the private slots serve are not counted: that
-/// alone would make them a third slower. Counts wrap around at `usize::MAX`.
+/// The counts are exact while no other call runs. Otherwise they may be off by what happens meanwhile, since they are
+/// read one after the other. A `get` or return that the private slots serve is not counted: that alone would make it a
+/// third slower. Counts wrap around at `usize::MAX`.
 ///
 /// ```
 /// use ebbtide::Pool;
@@ -20,41 +20,42 @@ use crate::engine::store::Store;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Times a thread went to its own shard and found an item put in the current epoch; a whole batch comes along.
+    /// How often a thread found a batch of the current epoch in its own shard.
     pub refills: usize,
-    /// The same, but found in another shard.
+    /// How often a thread found a batch of the current epoch in another shard.
     pub steals: usize,
-    /// Items handed out from the victim generation, which the next sweep would have dropped.
+    /// Victims that were handed out: the next sweep would have dropped them.
     pub rescues: usize,
-    /// Items made because no idle one was found; those that `prefill` makes don't count. Much more than the largest number
-    /// in use at once means that the epochs are shorter than the pauses between bursts.
+    /// Items created because no idle one was found, not counting those of `prefill`. If this far exceeds the peak
+    /// number in use, the epochs are shorter than the pauses between bursts.
     pub created: usize,
-    /// Batches that went from full private slots to the shared queues.
+    /// Batches that moved from full private slots to the shared queues.
     pub spills: usize,
     /// Items that the recycler refused to keep.
     pub refused: usize,
-    /// Items dropped on their way in: over `max_idle`, or by `chaos`.
+    /// Items dropped as they returned, because of `max_idle` or `chaos`.
     pub rejected: usize,
     /// Sweeps that ran.
     pub sweeps: usize,
     /// Items that sweeps, `clear` and `close` dropped.
     pub dropped: usize,
-    /// Slot sets that a sweep left alone because their owner was inside an operation; the next sweep takes them.
+    /// Slot sets that a sweep left alone because their owner was inside an operation. The next sweep takes them.
     pub left_busy: usize,
-    /// Heavy barriers that the system refused; those sweeps left all private slots alone.
+    /// Heavy barriers that the system refused. Those sweeps left all private slots alone.
     pub failed_barriers: usize,
-    /// Sweeps by the janitor in which an item's `Drop` panicked, or whoever was told of the sweep. Nobody else sees that panic;
-    /// those in other sweeps go to the caller.
+    /// Sweeps by the janitor in which an item's `Drop` or a `tracing` subscriber panicked. Nobody else sees such a
+    /// panic. A panic in any other sweep goes to the caller.
     pub panics: usize,
-    /// Items idle now, as [`Pool::idle`](crate::Pool::idle) gives it.
+    /// Items that are idle now, as in [`Pool::idle`](crate::Pool::idle).
     pub idle: usize,
 }
 
 #[cfg(feature = "metrics")]
 impl Stats {
-    /// Hands these numbers to the recorder of the `metrics` crate, labelled with the pool's name: `ebbtide_idle` as a gauge, the
-    /// others as counters, `ebbtide_<field>_total`. To be called every so often; nothing is handed over by itself. Needs the
-    /// feature `metrics`.
+    /// Sends the counts to the recorder of the `metrics` crate, labelled with the pool's name. `ebbtide_idle` is a
+    /// gauge. The others are counters, named `ebbtide_<field>_total`.
+    ///
+    /// Nothing is sent automatically, so call this at regular intervals. Needs the feature `metrics`.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -65,7 +66,7 @@ impl Stats {
     /// BUFFERS.stats().publish("buffers"); // ebbtide_created_total{pool="buffers"} 1, and so on
     /// ```
     pub fn publish(&self, pool: impl Into<std::borrow::Cow<'static, str>>) {
-        // All by name, so that none can be forgotten.
+        // Every field by name, so that none can be forgotten.
         let Self {
             refills,
             steals,
@@ -103,7 +104,7 @@ impl Stats {
 }
 
 impl Stats {
-    /// The sum of all counts, modulo the size of a word, as the counts themselves are.
+    /// Sums the counts of all threads, modulo the size of a word.
     pub(crate) fn of<T>(store: &Store<T>) -> Self {
         let events = &store.events;
         let mut sum = Self {

@@ -29,7 +29,7 @@ impl<T: Send + 'static> Sweepable for Store<T> {
 
 struct StorePass<T: Send> {
     store: Arc<Store<T>>,
-    /// None if another sweep has the token.
+    /// `None` if another sweep has the token.
     sweep: Option<Sweep<T, Arc<Store<T>>>>,
 }
 
@@ -48,7 +48,7 @@ impl<T: Send + 'static> Pass for StorePass<T> {
         let Self { store, sweep } = *self;
         let pool = Arc::downgrade(&store);
         let condemned = sweep.map(Sweep::finish);
-        // The pool was dropped meanwhile if this is the last share of it, and leaves its items to this.
+        // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(store).map(Box::new);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
         let runs_user_code = TOLD || left.is_some() || drops;

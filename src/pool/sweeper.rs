@@ -1,4 +1,4 @@
-//! What the janitor does to a pool, for loom's models, which have no janitor.
+//! A stand-in for the janitor in loom's models, which have none.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
 use crate::sync::{Arc, fence};
 
-/// What the janitor has of a pool while it sweeps it: a share of its heap part, which may outlive the pool.
+/// A reference to a pool's heap part, as the janitor holds it during a sweep. It may outlive the pool.
 pub struct Sweeper<T>(Arc<Store<T>>);
 
-/// A share of the pool's heap part, if it has one.
+/// Returns a reference to the pool's heap part, if it has one.
 pub fn sweeper<T: Send, R>(pool: &Pool<T, R>) -> Option<Sweeper<T>> {
     pool.store.share().map(Sweeper)
 }
 
 impl<T: Send> Sweeper<T> {
-    /// Sweeps once, as the janitor does: gives up the share before any item is dropped.
+    /// Sweeps once, as the janitor does: releases the reference before it drops any item.
     pub fn sweep(self) {
         if let Some(mut sweep) = Sweep::begin(self.0, Purpose::Advance) {
             let passed = !sweep.close() || fence::heavy();

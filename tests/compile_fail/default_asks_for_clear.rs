@@ -1,4 +1,4 @@
-//~ E0277 note: `Pool::new` clears its items; `Pool::with` hands them on as they were left
+//~ E0277 note: `Pool::new` clears its items; `Pool::with` does not clear them
 #[derive(Default)]
 pub struct Item;
 
