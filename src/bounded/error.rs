@@ -1,10 +1,10 @@
-//! Why a get has nothing to give.
+//! `GetError`: why a `get` returns no item.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 
-/// Why a get from a [`BoundedPool`](super::BoundedPool) has no item to give. `E` is the error of the recycler's
+/// Why a `get` of a [`BoundedPool`](super::BoundedPool) returns no item. `E` is the error of the recycler's
 /// [`try_create`](super::TryRecycle::try_create).
 ///
 /// ```
@@ -24,31 +24,31 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GetError<E = Infallible> {
-    /// The time was up before the places were free.
+    /// The timeout or deadline passed before an item was free.
     Timeout,
-    /// The pool is closed, or was while this waited.
+    /// The pool is closed, or was closed during the wait.
     Closed,
-    /// More items were asked for than may exist, be it from the start or since a `resize`.
+    /// The request is for more items than may exist, from the start or since a `resize`.
     #[non_exhaustive]
     OverCapacity {
-        /// How many items were asked for.
+        /// The number of items requested.
         asked: usize,
-        /// The limit: the pool's capacity.
+        /// The pool's capacity.
         capacity: usize,
     },
-    /// There was a place but no idle item, and none could be made.
+    /// There was room but no idle item, and creating one failed.
     Create(E),
 }
 
 impl<E: fmt::Display> fmt::Display for GetError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout => f.write_str("the time was up before an item was free"),
+            Self::Timeout => f.write_str("timed out before an item was free"),
             Self::Closed => f.write_str("the pool is closed"),
             Self::OverCapacity { asked, capacity } => {
                 write!(f, "{asked} items were asked for, but the pool's capacity is {capacity}")
             }
-            Self::Create(error) => write!(f, "no item could be made: {error}"),
+            Self::Create(error) => write!(f, "no item could be created: {error}"),
         }
     }
 }
@@ -62,10 +62,10 @@ impl<E: Error + 'static> Error for GetError<E> {
     }
 }
 
-/// Why there are no places to be had.
+/// Why no places can be taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refused {
-    /// Too few are free, or others wait already.
+    /// Too few places are free, or others are waiting for them.
     Busy,
     Closed,
     OverCapacity {
@@ -77,7 +77,7 @@ pub(super) enum Refused {
 impl<E> From<Refused> for GetError<E> {
     fn from(refused: Refused) -> Self {
         match refused {
-            // Who doesn't wait has no time at all.
+            // Not waiting is a timeout of zero.
             Refused::Busy => Self::Timeout,
             Refused::Closed => Self::Closed,
             Refused::OverCapacity { asked, capacity } => Self::OverCapacity { asked, capacity },

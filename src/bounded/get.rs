@@ -1,4 +1,4 @@
-//! The ways to get: one item or several, at once or after a wait, on a thread or in a task.
+//! All forms of `get`: one item or several, with or without a wait, on a thread or in a task.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,8 +11,8 @@ use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
 use crate::engine::item::{Contained, Item};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// An idle item, or a new one where there is room; waits for as long as there is neither. It goes back when the
-    /// guard is dropped.
+    /// Hands out an idle item, or creates one if there is room. If there is neither, it waits. Dropping the guard
+    /// returns the item to the pool.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -26,18 +26,18 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if no item can be made.
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if creating an item fails.
     ///
     /// # Panics
     ///
-    /// If [`try_create`](TryRecycle::try_create) does; the place is free again.
+    /// Panics if [`try_create`](TryRecycle::try_create) panics. The item's place is then free again.
     #[inline]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         Ok(Pooled::new(self.one(|| None, || self.recycler.try_create())?, self))
     }
 
-    /// As [`get`](Self::get), but waits no longer than this. With zero it doesn't wait at all, and with a time that no
-    /// clock can tell it waits for as long as it takes.
+    /// Like [`get`](Self::get), but waits at most for `timeout`. With zero it does not wait. A timeout past the range
+    /// of [`Instant`] is no limit.
     ///
     /// ```
     /// use std::time::Duration;
@@ -52,7 +52,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Timeout`] if the time is up, and those of `get`.
+    /// [`GetError::Timeout`] if the timeout passes, and the errors of [`get`](Self::get).
     ///
     /// # Panics
     ///
@@ -62,7 +62,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(self.one(deadline, || self.recycler.try_create())?, self))
     }
 
-    /// As [`get`](Self::get), but waits no longer than until then.
+    /// Like [`get`](Self::get), but waits at most until `deadline`.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -87,8 +87,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(self.one(|| Some(deadline), || self.recycler.try_create())?, self))
     }
 
-    /// As [`get`](Self::get), for a task of any async runtime. It joins the line when it is first polled. Dropping it
-    /// gives up its place there, and loses neither an item nor a turn of anybody else's.
+    /// Like [`get`](Self::get), for a task of any async runtime.
+    ///
+    /// The first poll enters the queue of waiters. Dropping the future leaves it. No item is lost then, and no other
+    /// waiter loses its turn.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -114,7 +116,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(self.one_async().await?, self))
     }
 
-    /// As [`get`](Self::get), but a new item is made by `create`, which may need what is only at hand here.
+    /// Like [`get`](Self::get), but creates a new item with `create`, which can use what is known only here.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -132,15 +134,15 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// If `create` does; the place is free again.
+    /// Panics if `create` panics. The item's place is then free again.
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
         let mut create = Some(create);
         let item = self.one(|| None, || Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
         Ok(Pooled::new(item, self).outliving(create))
     }
 
-    /// As [`get_async`](Self::get_async), but a new item is made by a future, which may fail: a connection's, say.
-    /// Dropping it while the item is being made gives the place free.
+    /// Like [`get_async`](Self::get_async), but creates a new item with a future that may fail, such as one that
+    /// connects. Dropping it while it creates the item frees the item's place.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -156,11 +158,12 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if the future fails; the place is free again.
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if the future fails. The item's place is
+    /// then free again.
     ///
     /// # Panics
     ///
-    /// If `create` or its future does; the place is free again.
+    /// Panics if `create` or its future panics. The item's place is then free again.
     pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -168,7 +171,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(self.one_async_with(create).await?, self))
     }
 
-    /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
+    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -193,7 +196,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
-    /// As [`get_async`](Self::get_async), with a guard and a future that hold the pool instead of borrowing it.
+    /// Like [`get_async`](Self::get_async), but the future and the guard hold the pool instead of borrowing it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -227,7 +230,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// As [`get_async_with`](Self::get_async_with), with a guard and a future that hold the pool instead of borrowing it.
+    /// Like [`get_async_with`](Self::get_async_with), but the future and the guard hold the pool instead of borrowing
+    /// it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -263,9 +267,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// Takes `n` items at once, or waits until there are as many: it never holds a part of them.
+    /// Takes `n` items at once, or waits until it can. It never holds only some of them.
     ///
-    /// If one of them can't be made, those that were go back.
+    /// If creating one of them fails, the others return to the pool.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -279,8 +283,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::OverCapacity`] if `n` is more than the capacity, or comes to be by a [`resize`](Self::resize); and
-    /// those of [`get`](Self::get).
+    /// [`GetError::OverCapacity`] if `n` exceeds the capacity, from the start or after a [`resize`](Self::resize), and
+    /// the errors of [`get`](Self::get).
     ///
     /// # Panics
     ///
@@ -289,7 +293,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         self.fill_all(self.places().take_by(n, || None)?)
     }
 
-    /// As [`get_many`](Self::get_many), but waits no longer than this, as [`get_timeout`](Self::get_timeout) does.
+    /// Like [`get_many`](Self::get_many), with a timeout as in [`get_timeout`](Self::get_timeout).
     ///
     /// ```
     /// use std::time::Duration;
@@ -304,7 +308,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Timeout`] if the time is up, and those of `get_many`.
+    /// [`GetError::Timeout`] if the timeout passes, and the errors of [`get_many`](Self::get_many).
     ///
     /// # Panics
     ///
@@ -313,7 +317,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         self.fill_all(self.places().take_by(n, || Instant::now().checked_add(timeout))?)
     }
 
-    /// As [`get_many`](Self::get_many), but waits no longer than until then.
+    /// Like [`get_many`](Self::get_many), but waits at most until `deadline`.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -336,7 +340,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         self.fill_all(self.places().take_by(n, || Some(deadline))?)
     }
 
-    /// As [`get_many`](Self::get_many), for a task of any async runtime, as [`get_async`](Self::get_async) is.
+    /// Like [`get_many`](Self::get_many), for a task of any async runtime, as [`get_async`](Self::get_async) is.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -361,7 +365,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         self.fill_all(self.places().wait(n).await?)
     }
 
-    /// One item, after a wait if need be; `create` makes it if there is only a place.
+    /// Gets one item. If it only gets a place, `create` creates the item.
     #[inline]
     fn one<E>(
         &self,
@@ -389,7 +393,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         held.next(create).map_err(|error| GetError::Create(held.fail(error)))
     }
 
-    /// As `one`, for a task.
+    /// Like `one`, for a task.
     async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
         match self.item_or_place().await? {
             Ok(item) => Ok(item),
@@ -400,7 +404,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// The same, where a future makes the item.
+    /// Like `one_async`, with a future that creates the item.
     async fn one_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
@@ -415,7 +419,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// An idle item, or a place to make one on, after a wait if need be.
+    /// Gets an idle item, or a place on which to create one.
     #[inline]
     async fn item_or_place(&self) -> Result<Result<Item<T>, Held<'_, T>>, Refused> {
         let mut held = match self.places().take_one() {
@@ -426,7 +430,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(held.idle().ok_or(held))
     }
 
-    /// An item for each place.
+    /// Gets an item for each place.
     fn fill_all(&self, mut held: Held<'_, T>) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
@@ -443,12 +447,13 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-/// Creation can't fail here, so that there is nothing to tell but whether there was one.
+/// Where creation cannot fail, `None` is enough: there is no error to report.
 impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
-    /// As [`get`](Self::get), but doesn't wait: `None` if no place is free, if others wait for it already, or if the pool
-    /// is closed.
+    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, or if the
+    /// pool is closed.
     ///
-    /// Where creation may fail, [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`] says which it was.
+    /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the
+    /// error.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};

@@ -1,12 +1,12 @@
-//! The guards of a bounded pool: an item in use, which goes back and gives its place free when its guard is dropped.
+//! The guards of a bounded pool.
 
 use std::sync::Arc;
 
 use super::BoundedPool;
 use crate::pool::{DefaultRecycle, Guard};
 
-/// An item of a [`BoundedPool`] in use; from [`BoundedPool::get`]. When it is dropped, the item goes to whoever has waited
-/// longest, or back into the pool.
+/// An item of a [`BoundedPool`] in use. [`BoundedPool::get`] returns it. Dropping it hands the item to the first
+/// waiter, or returns it to the pool.
 ///
 /// ```
 /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -19,7 +19,8 @@ use crate::pool::{DefaultRecycle, Guard};
 /// # Ok::<(), GetError>(())
 /// ```
 ///
-/// Forgetting it leaks the item and its place: the pool has one less from then on. [`detach`](Guard::detach) frees the place:
+/// Forgetting it leaks the item and its place: from then on the pool can hand out one item less.
+/// [`detach`](Guard::detach) frees the place:
 ///
 /// ```
 /// use ebbtide::BoundedPool;
@@ -33,7 +34,7 @@ use crate::pool::{DefaultRecycle, Guard};
 /// ```
 pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool BoundedPool<T, R>>;
 
-/// As [`Pooled`], but holds the pool instead of borrowing it; from [`BoundedPool::get_owned`].
+/// A [`Pooled`] that holds the pool instead of borrowing it. [`BoundedPool::get_owned`] returns it.
 ///
 /// ```
 /// use std::sync::Arc;

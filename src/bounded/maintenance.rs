@@ -1,4 +1,4 @@
-//! What is done about a pool as a whole, and what can be known about it.
+//! Operations on the pool as a whole, and its counts.
 
 use super::{BoundedPool, TryRecycle};
 use crate::engine::item::{Item, raise};
@@ -7,7 +7,7 @@ use crate::engine::top::Purpose;
 use crate::pool::{SettingsError, Stats};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// Makes up to `n` idle items, as far as there is room and nobody waits. Returns how many it made.
+    /// Creates up to `n` idle items, while there is room and nobody waits. Returns how many it created.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -19,11 +19,11 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// The recycler's own, if an item can't be made; what was made before is kept.
+    /// The recycler's error, if creating an item fails. The pool keeps the items created before.
     ///
     /// # Panics
     ///
-    /// If [`try_create`](TryRecycle::try_create) does; what was made before is kept.
+    /// Panics if [`try_create`](TryRecycle::try_create) panics. The pool keeps the items created before.
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
@@ -37,8 +37,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 }
 
 impl<T, R> BoundedPool<T, R> {
-    /// Ends the epoch: drops what was put back in an earlier one and not used since, down to
-    /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call and not two.
+    /// Ends the epoch: drops the items that were returned before this epoch and not used since, but leaves at least
+    /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call, but not two.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -54,13 +54,13 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
-    /// is unwinding already.
+    /// If the `Drop` of an item panics, the other items are still dropped. If a waker panics, the others are still
+    /// woken. Then the first such panic continues here, unless the thread is already unwinding.
     pub fn advance(&self) -> Swept {
         self.sweep(Purpose::Advance)
     }
 
-    /// Drops every idle item, [`min_idle`](super::Settings::min_idle) or not. The epoch stays.
+    /// Drops every idle item, regardless of [`min_idle`](super::Settings::min_idle), and does not end the epoch.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -73,17 +73,16 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items panics, the first such panic is raised again here, after all were dropped, unless the thread
-    /// is unwinding already.
+    /// As [`advance`](Self::advance).
     pub fn clear(&self) -> Swept {
         self.sweep(Purpose::Clear)
     }
 
-    /// Closes the pool for good. Whoever waits or comes later gets [`GetError::Closed`](super::GetError::Closed); idle items
-    /// are dropped, and those in use are when they come back. One that is being made just now is still handed out.
+    /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
+    /// are dropped now, and items in use when they return. An item that is being created is still handed out.
     ///
-    /// It doesn't wait for items in use, nor for those that a sweep drops. From then on nothing is idle, and
-    /// [`in_use`](Self::in_use) is 0 once the pool's last item is gone. A forgotten guard counts for ever.
+    /// It does not wait for items in use, nor for those that a sweep is dropping. Afterwards nothing is idle, and
+    /// [`in_use`](Self::in_use) is 0 once no item exists. A forgotten guard counts forever.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -99,13 +98,12 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// If the `Drop` of items or the waker of one who waits panics, the first such panic is raised again here, after all
-    /// else was done, unless the thread is unwinding already.
+    /// As [`advance`](Self::advance).
     pub fn close(&self) {
         self.places().close();
     }
 
-    /// Whether the pool was closed.
+    /// Returns whether the pool was closed.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -117,8 +115,8 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().closed
     }
 
-    /// Sets the capacity. A larger one serves those who wait. With a smaller one idle items are dropped, the oldest
-    /// first, and if that isn't enough, items in use when they come back; and everybody who waits for more than it gets
+    /// Sets the capacity. A larger one serves waiters. A smaller one drops idle items, the oldest first. If that is not
+    /// enough, it drops items in use when they return. Waiters for more items than the new capacity get
     /// [`GetError::OverCapacity`](super::GetError::OverCapacity).
     ///
     /// ```
@@ -135,18 +133,19 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// If the capacity is out of its limits or less than [`min_idle`](super::Settings::min_idle); it stays what it was.
+    /// Fails if the capacity is out of its limits or less than [`min_idle`](super::Settings::min_idle). It is then
+    /// unchanged.
     ///
     /// # Panics
     ///
-    /// As [`close`](Self::close).
+    /// As [`advance`](Self::advance).
     pub fn resize(&self, capacity: usize) -> Result<(), SettingsError> {
         self.settings.with_capacity(capacity).check()?;
         self.places().resize(capacity);
         Ok(())
     }
 
-    /// How many items may exist.
+    /// Returns how many items may exist.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -158,7 +157,7 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().capacity
     }
 
-    /// How many items are idle.
+    /// Returns how many items are idle.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -172,8 +171,8 @@ impl<T, R> BoundedPool<T, R> {
         self.stats().idle
     }
 
-    /// How many items are in use, those included that are being made, on their way to one who waited for them, or being
-    /// dropped: when nothing is in use and nothing [idle](Self::idle), no item exists.
+    /// Returns how many items are in use. This includes items that are being created or dropped, or that are on their
+    /// way to a waiter. When nothing is in use and nothing is [idle](Self::idle), no item exists.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -188,7 +187,7 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().in_use
     }
 
-    /// How many threads and tasks wait.
+    /// Returns how many threads and tasks wait.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -200,8 +199,8 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().waiting
     }
 
-    /// What the pool did since it was made. As there are neither private slots nor shards, those counts stay 0; rejected
-    /// are items that came back when the pool was closed or its capacity had become smaller.
+    /// Returns what the pool did since it was created. It has neither private slots nor shards, so their counts stay 0.
+    /// `rejected` counts items for which a closed pool or a smaller capacity had no room.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};

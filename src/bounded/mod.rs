@@ -1,7 +1,7 @@
-//! A pool with a limit: at most so many items exist, and a get that finds none free waits for one.
+//! A pool with a limit: at most `capacity` items exist, and a `get` waits while all are in use.
 //!
-//! For what is scarce and not only expensive: connections, GPU contexts, buffers that must not take more than so much
-//! memory. See [`BoundedPool`]; [the guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
+//! Use it for resources with a fixed maximum: connections, GPU contexts, or buffers with limited memory. See
+//! [`BoundedPool`]. [The guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
 mod error;
 mod get;
@@ -29,58 +29,61 @@ use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
 use places::{Places, Snapshot};
 
-/// A pool of which at most `capacity` items exist, in use and idle together. A `get` for which there is none waits.
+/// A pool of at most `capacity` items, in use and idle together. While all are in use, a `get` waits.
 ///
-/// With the recyclers, guards, epochs and stats of [`Pool`](crate::Pool), so that changing from one to the other is
-/// changing a type; only that a `get` may fail here, and says why in a [`GetError`].
+/// It has the recyclers, guards, epochs and stats of [`Pool`](crate::Pool), so changing from one to the other only
+/// changes a type. The difference is that a `get` may fail here, with a [`GetError`].
 ///
 /// ```
 /// use ebbtide::BoundedPool;
 /// use ebbtide::bounded::GetError;
 ///
-/// static PAGES: BoundedPool<Vec<u8>> = BoundedPool::new(64); // const; cleared on their way back
+/// static PAGES: BoundedPool<Vec<u8>> = BoundedPool::new(64); // const; clears items that return
 ///
 /// fn handle(request: &[u8]) -> Result<usize, GetError> {
 ///     let mut page = PAGES.get()?; // waits while 64 are in use
 ///     page.extend_from_slice(request);
 ///     Ok(page.len())
-/// } // back into the pool here, and to whoever has waited longest
+/// } // returns to the pool here, or goes to the first waiter
 ///
 /// assert_eq!(handle(b"hello"), Ok(5));
 /// ```
 ///
 /// # Waiting
 ///
-/// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline), tasks
-/// of any async runtime in [`get_async`](Self::get_async), all in one line. They are served in the order in which they
-/// came, and nobody overtakes: while anybody waits, [`try_get`](Self::try_get) gets nothing. One who gives up, because
-/// the time is up or the future is dropped, leaves the line, and what was served to it already goes to the next. A future
-/// that was polled, and is neither polled again nor dropped, keeps its turn: those behind it wait, and what was served to it
-/// nobody has.
+/// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline).
+/// Tasks of any async runtime wait in [`get_async`](Self::get_async). All share one queue and are served first come,
+/// first served. While anybody waits, [`try_get`](Self::try_get) returns nothing.
 ///
-/// [`get_many`](Self::get_many) takes several at once or none. At the head of the line it holds up those behind it until
-/// its places are together; so two who each need several can't wait for each other with a part in their hands, as they
-/// may if each takes one after the other.
+/// A waiter leaves the queue at its deadline, or when its future is dropped. If it was already served, its item goes to
+/// the next waiter. A future that was polled, but is neither polled again nor dropped, keeps its turn. Until then,
+/// waiters behind it wait, and nobody can use an item that it was served.
 ///
-/// A `get` on a thread that holds items of the same pool may wait for itself.
+/// [`get_many`](Self::get_many) takes several items at once or none. As the first waiter, it blocks those behind it
+/// until all its items are free. So two callers that each need several items cannot deadlock with some of them in hand.
+/// They can if they take one item after the other.
+///
+/// A thread that already holds items of a pool can deadlock with itself if it calls `get` again.
 ///
 /// # Idle items
 ///
-/// The item put back last is the first to go out again, so that what isn't needed gets old: a sweep drops what was put
-/// back before the last one, down to [`min_idle`](Settings::min_idle). An item that a sweep, `clear` or `resize` drops, or
-/// the recycler refuses, keeps its place until its `Drop` has run, as it exists until then, and counts as in use. Those that
-/// one sweep drops go one after the other, and each place is free when its own item is gone.
+/// The item returned last is handed out first, so that surplus items age. A sweep drops items that were returned before
+/// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle).
+///
+/// An item that a sweep, `clear` or `resize` drops, or that the recycler refuses, exists until its `Drop` has run.
+/// Until then it keeps its place and counts as in use. A sweep drops its items one by one, and frees each place as soon
+/// as its item is dropped.
 ///
 /// # Costs
 ///
-/// A `get` and the guard's drop take the pool's one lock each, for a few instructions: no user code runs under it, but
-/// for a global allocator, which therefore can't use a bounded pool itself. A wait costs a few small allocations besides.
-/// Items are boxed, as in `Pool`. An unused pool has no heap; a used one keeps room for as many idle items as there ever
+/// A `get` and the guard's drop each take the pool's one lock for a few instructions. Under it runs no user code except
+/// the global allocator, which therefore cannot use a bounded pool itself. A wait costs a few small allocations. Items
+/// are boxed, as in `Pool`. An unused pool has no heap. A used one keeps room for as many idle items as there ever
 /// were.
 ///
 /// # Sharing
 ///
-/// A pool is `Sync` if `T: Send` and `R: Sync`; it never asks `T: Sync`, as no two threads see an item at once.
+/// The bounds are those of [`Pool`](crate::Pool#sharing): `T` need not be `Sync`.
 ///
 /// # Examples
 ///
@@ -88,7 +91,7 @@ use places::{Places, Snapshot};
 /// [several taken at once](crate::docs::guide#several-at-once).
 pub struct BoundedPool<T, R = DefaultRecycle> {
     places: OnceArc<Places<T>>,
-    /// Tells the janitor about the places once they are made; none with manual epochs.
+    /// Registers the places with the janitor once they exist; `None` with manual epochs.
     register: Option<Registrar<T>>,
     settings: Settings<()>,
     recycler: Contained<R>,
@@ -96,7 +99,7 @@ pub struct BoundedPool<T, R = DefaultRecycle> {
 
 impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
     const_unless_loom! {
-        /// A pool that makes items with `T::default()` and clears them on their way back.
+        /// Creates a pool that creates items with `T::default()` and clears them when they return.
         ///
         /// ```
         /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -110,8 +113,8 @@ impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
         ///
         /// # Panics
         ///
-        /// If the capacity is out of its limits, 1 to 2147483647; in a `static` that does not compile. Use
-        /// [`try_with_settings`](Self::try_with_settings) where it comes at run time.
+        /// Panics if the capacity is not from 1 to 2147483647. In a `static`, that is a compile error. For a capacity
+        /// known only at run time, use [`try_with_settings`](Self::try_with_settings).
         #[must_use]
         pub const fn new(capacity: usize) -> Self {
             Self::with_recycle(DefaultRecycle, capacity)
@@ -121,8 +124,8 @@ impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
 
 impl<T: Send + 'static, R: TryRecycle<T>> BoundedPool<T, R> {
     const_unless_loom! {
-        /// A pool that **hands items on as they were left**: the next user finds what the last one put in. It makes them
-        /// with `create`.
+        /// Creates a pool that **does not clear items**: the next user sees what the last one left. `create` creates
+        /// them.
         ///
         /// ```
         /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -149,7 +152,7 @@ impl<T: Send + 'static, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 
     const_unless_loom! {
-        /// A pool whose items are made and readied by `recycler`, with the default settings.
+        /// Creates a pool with a recycler and the default settings.
         ///
         /// ```
         /// use ebbtide::{BoundedPool, WithCapacity, bounded::GetError};
@@ -173,7 +176,8 @@ impl<T: Send + 'static, R: TryRecycle<T>> BoundedPool<T, R> {
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     const_unless_loom! {
-        /// A pool with settings of its own. With [manual](Settings::manual) epochs `T` need not be `'static`.
+        /// Creates a pool with a recycler and settings. With [manual](Settings::manual) epochs, `T` need not be
+        /// `'static`.
         ///
         /// ```
         /// use ebbtide::{BoundedPool, DefaultRecycle, bounded::Settings};
@@ -186,8 +190,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         ///
         /// # Panics
         ///
-        /// If a setting is out of its limits; in a `static` that does not compile. Use
-        /// [`try_with_settings`](Self::try_with_settings) where the values come at run time.
+        /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
+        /// run time, use [`try_with_settings`](Self::try_with_settings).
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
@@ -198,7 +202,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// As [`with_settings`](Self::with_settings), with a bad setting as an error.
+    /// Like [`with_settings`](Self::with_settings), but returns a bad setting as an error.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};
@@ -211,7 +215,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// If a setting is out of its limits; the error names the setting, the value and the limits.
+    /// Fails if a setting is out of its limits. The error names the setting, the value and the limits.
     pub fn try_with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self::with_settings(recycler, settings))
@@ -230,7 +234,7 @@ impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
 }
 
 impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
-    /// Readies an item and makes it idle, or drops it if the recycler refuses it; gives its place free.
+    /// Recycles an item and makes it idle, or drops it if the recycler refuses it. Then frees its place.
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
         match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
@@ -253,7 +257,7 @@ impl<T, R> BoundedPool<T, R> {
         }
     }
 
-    /// The heap part, made and registered by the first call.
+    /// Returns the heap part. The first call creates and registers it.
     #[inline]
     fn places(&self) -> &Places<T> {
         match self.places.get() {
@@ -277,8 +281,8 @@ impl<T, R> BoundedPool<T, R> {
 }
 
 impl<T, R> Drop for BoundedPool<T, R> {
-    /// Drops every idle item, but for those that a sweep on another thread, the janitor's or that of `advance_all`, has in its
-    /// hands: that drops them, soon after. A panic in an item's `Drop` is caught, and the other items are dropped all the same.
+    /// Drops every idle item. A sweep on another thread, by the janitor or by `advance_all`, drops those that it has
+    /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(places), Some(_)) = (self.places.get(), &self.register) {
             janitor::forget(places);

@@ -1,11 +1,12 @@
-//! The places of a bounded pool: who has them, what lies on them, and who waits for them. No user code runs under the
-//! lock here, but for the allocator.
+//! The places of a bounded pool: how many are taken, which items are idle, and who waits. Only the allocator runs user
+//! code under the lock here.
 //!
-//! A *place* is an item's right to exist, and there are `capacity` of them. A place is *taken* from the moment it is
-//! given to somebody until the item that was made on it is idle or gone; on the others lies an idle item each, or
-//! nothing. So `taken + idle <= capacity`, but for a while after `resize` made it smaller.
+//! A *place* is an item's right to exist, and there are `capacity` of them. A place is *taken* when somebody gets it,
+//! and stays so until its item is idle or dropped. Each of the other places has an idle item or none. So `taken + idle
+//! <= capacity`, except for a while after `resize` has lowered the capacity.
 //!
-//! An item that is to be dropped keeps its place until its `Drop` has run: else a new one could exist beside it.
+//! A *doomed* item is one that is being dropped. It keeps its place until its `Drop` has run: otherwise a new item
+//! could exist beside it.
 
 use std::any::type_name;
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use std::task::{Poll, Waker};
 use crossbeam_utils::Backoff;
 
 use super::error::Refused;
-use super::waiters::{Answer, Line, Ticket};
+use super::waiters::{Answer, Ticket, Waiters};
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
 use crate::engine::tally::Swept;
@@ -32,7 +33,7 @@ pub(super) struct Places<T> {
     state: Mutex<State<T>>,
     pub(super) created: Counter,
     pub(super) refused: Counter,
-    /// As in [`Stats`].
+    /// See [`Stats`].
     pub(super) panics: Counter,
 }
 
@@ -40,15 +41,15 @@ struct State<T> {
     capacity: usize,
     min_idle: usize,
     taken: usize,
-    /// Of those taken, the ones whose item is being dropped.
+    /// How many of the taken places have a doomed item.
     doomed: usize,
-    /// The one put last at the back, so that what isn't needed gets old at the front.
+    /// The item returned last is at the back, so that surplus items age at the front.
     idle: VecDeque<Idle<T>>,
-    line: Line<Lot<T>>,
-    /// [`FIRST_EPOCH`] and how many sweeps there were.
+    waiters: Waiters<Lot<T>>,
+    /// [`FIRST_EPOCH`] plus the number of epochs that ended.
     epoch: usize,
     closed: bool,
-    // A word of 32 bits is full after fifty days of epochs of 1 ms.
+    // With epochs of 1 ms, a 32-bit count wraps after fifty days.
     sweeps: Wrapping<usize>,
     dropped: Wrapping<usize>,
     rejected: Wrapping<usize>,
@@ -56,41 +57,41 @@ struct State<T> {
 
 struct Idle<T> {
     item: Item<T>,
-    /// The epoch in which it was put.
+    /// The epoch in which the item was returned.
     stamp: usize,
 }
 
-/// Places that were taken together, with the items that lay on them; the rest of the places are room for new ones.
+/// Places that were taken together, with their idle items. A place without an item has room for a new one.
 pub(super) struct Lot<T> {
     places: usize,
-    /// The item put last; apart, so that a lot of one allocates nothing.
+    /// The item returned last. It has its own field so that a lot of one item allocates nothing.
     newest: Option<Item<T>>,
     others: Vec<Item<T>>,
 }
 
 impl<T> Lot<T> {
-    /// One place, and the item that lies there, if one does.
+    /// One place, with its item if it has one.
     fn one(item: Option<Item<T>>) -> Self {
         Self { places: 1, newest: item, others: Vec::new() }
     }
 
-    /// The items, the one put last at the end.
+    /// The items, the one returned last at the end.
     fn into_items(self) -> impl Iterator<Item = Item<T>> {
         self.others.into_iter().chain(self.newest)
     }
 }
 
-/// What is left to do when the lock has been released.
+/// What is left to do after the lock is released.
 #[must_use]
 struct After<T> {
     wakers: Vec<Waker>,
-    /// To be dropped, each on a place of its own.
+    /// Items to drop, each of which keeps its place until then.
     doomed: Vec<Item<T>>,
 }
 
 impl<T> After<T> {
-    /// Wakes those who were served, and drops what was doomed; each item's place is free as soon as it is gone, unless the pool
-    /// was dropped meanwhile and there are no `places` any more. Returns the first panic.
+    /// Wakes the served waiters and drops the doomed items. Frees each place as soon as its item is dropped, unless the
+    /// pool is gone and `places` returns `None`. Returns the first panic.
     fn settle<P: Deref<Target = Places<T>>>(self, places: impl Fn() -> Option<P>) -> Option<Payload> {
         let mut first = wake_each(self.wakers);
         for item in self.doomed {
@@ -109,7 +110,7 @@ pub(super) struct Condemned<T> {
 }
 
 impl<T> Condemned<T> {
-    /// Drops it, as in [`After::settle`], and tells of the sweep; returns the first panic.
+    /// Drops it as [`After::settle`] does, then reports the sweep. Returns the first panic.
     pub(super) fn drop_items<P: Deref<Target = Places<T>>>(
         self,
         places: impl Fn() -> Option<P>,
@@ -122,7 +123,7 @@ impl<T> Condemned<T> {
     }
 }
 
-/// Numbers that are read by people.
+/// A pool's counts at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Snapshot {
     pub(super) capacity: usize,
@@ -139,7 +140,7 @@ impl Snapshot {
 }
 
 impl<T> State<T> {
-    /// Takes `n` places at once, if they are free and nobody waits for them.
+    /// Takes `n` places if they are free and nobody waits.
     fn take(&mut self, n: usize) -> Result<Lot<T>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
@@ -147,7 +148,7 @@ impl<T> State<T> {
         if n > self.capacity {
             return Err(Refused::OverCapacity { asked: n, capacity: self.capacity });
         }
-        if n > 0 && !(self.line.is_empty() && self.has_room(n)) {
+        if n > 0 && !(self.waiters.is_empty() && self.has_room(n)) {
             return Err(Refused::Busy);
         }
         Ok(self.hand_out(n))
@@ -164,7 +165,7 @@ impl<T> State<T> {
         Lot { places: n, newest: items.next_back(), others: items.collect() }
     }
 
-    /// Takes a lot back. Its items become idle, as far as they may stay.
+    /// Takes a lot back. Its items become idle as far as there is room, and the rest are doomed.
     fn put(&mut self, lot: Lot<T>) -> After<T> {
         let mut doomed = Vec::new();
         self.taken -= lot.places;
@@ -184,29 +185,29 @@ impl<T> State<T> {
         !self.closed && self.taken - self.doomed + self.idle.len() < self.capacity
     }
 
-    /// As `take`, for one place, with the item that lies there if one does.
+    /// Like `take`, for one place and its idle item, if it has one.
     #[inline]
     fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        let free = !self.closed && self.line.is_empty() && self.has_room(1);
+        let free = !self.closed && self.waiters.is_empty() && self.has_room(1);
         free.then(|| {
             self.taken += 1;
             self.idle.pop_back().map(|idle| idle.item)
         })
     }
 
-    /// As `put`, for one item, if it may stay: it becomes idle, or it goes to the first in line, who is to be woken, if that
-    /// one waits for no more.
+    /// Like `put`, for one item that may be kept. It becomes idle, or goes to the first waiter if that one waits for a
+    /// single place. Returns the waker of that waiter.
     #[inline]
     fn put_one(&mut self, item: Item<T>) -> Result<Option<Waker>, Item<T>> {
         self.taken -= 1;
-        match self.line.first() {
+        match self.waiters.first() {
             None if self.may_keep() => {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
                 Ok(None)
             }
             Some(1) if self.may_keep() && self.has_room(1) => {
                 self.taken += 1;
-                Ok(self.line.serve_first(Lot::one(Some(item))))
+                Ok(self.waiters.serve_first(Lot::one(Some(item))))
             }
             _ => {
                 self.taken += 1;
@@ -215,19 +216,19 @@ impl<T> State<T> {
         }
     }
 
-    /// Keeps the places of these items taken until they have been dropped.
+    /// Keeps the places of these items taken until the items are dropped.
     fn doom(&mut self, doomed: Vec<Item<T>>) -> After<T> {
         self.taken += doomed.len();
         self.doomed += doomed.len();
         After { wakers: self.serve(), doomed }
     }
 
-    /// Gives places to those who wait, in their order, as far as they go round.
+    /// Serves waiters in order, as long as there is room. Returns their wakers.
     fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some(n) = self.line.first().filter(|&n| self.has_room(n)) {
+        while let Some(n) = self.waiters.first().filter(|&n| self.has_room(n)) {
             let lot = self.hand_out(n);
-            wakers.extend(self.line.serve_first(lot));
+            wakers.extend(self.waiters.serve_first(lot));
         }
         wakers
     }
@@ -241,14 +242,14 @@ impl<T> State<T> {
         let n = match purpose {
             Purpose::Clear => self.idle.len(),
             Purpose::Advance => {
-                // Sorted by stamp, as items are put and taken at the back alone.
+                // Sorted by stamp, since items are added and taken only at the back.
                 let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
                 self.epoch = self.epoch.wrapping_add(1);
                 old.min(self.idle.len().saturating_sub(self.min_idle))
             }
         };
         let doomed = self.oldest(n);
-        self.line.shrink();
+        self.waiters.shrink();
         self.sweeps += 1;
         self.dropped += n;
         (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))
@@ -263,7 +264,7 @@ impl<T> Places<T> {
             taken: 0,
             doomed: 0,
             idle: VecDeque::new(),
-            line: Line::new(),
+            waiters: Waiters::new(),
             epoch: FIRST_EPOCH,
             closed: false,
             sweeps: Wrapping(0),
@@ -281,8 +282,8 @@ impl<T> Places<T> {
         self.lock_later()
     }
 
-    /// Looks away for longer and longer before it sleeps. Who holds the lock is done in nanoseconds, and if nobody pulls at its
-    /// cache line meanwhile, so are its next calls.
+    /// Spins with exponential backoff before it blocks. The lock is held for nanoseconds. While other threads stay away
+    /// from its cache line, the holder's next calls are fast too.
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, State<T>> {
         let backoff = Backoff::new();
@@ -292,18 +293,18 @@ impl<T> Places<T> {
                 return state;
             }
         }
-        // Nothing panics while it is held.
+        // Never poisoned: nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `n` places at once, if they are free and nobody waits for them.
+    /// Takes `n` places if they are free and nobody waits.
     pub(super) fn take(&self, n: usize) -> Result<Held<'_, T>, Refused> {
         let lot = self.lock().take(n)?;
         Ok(Held { places: self, lot })
     }
 
-    /// The idle item of one place, if there is one and nobody waits for it: what most gets find. A place without an item
-    /// comes as an error.
+    /// Takes the idle item of one place if nobody waits: the usual case. A place without an item is returned as an
+    /// error.
     #[inline]
     pub(super) fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
         let taken = self.lock().take_one();
@@ -314,7 +315,7 @@ impl<T> Places<T> {
         }
     }
 
-    /// As `take`, but joins the line if it must, or looks whether its turn has come.
+    /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.
     pub(super) fn poll(
         &self,
         ticket: &mut Option<Ticket>,
@@ -323,25 +324,26 @@ impl<T> Places<T> {
     ) -> Poll<Result<Held<'_, T>, Refused>> {
         if let Some(held) = *ticket {
             let mut state = self.lock();
-            let answer = state.line.fetch(held);
-            if answer.is_some() || state.line.wakes(held, waker) {
+            let answer = state.waiters.fetch(held);
+            if answer.is_some() || state.waiters.wakes(held, waker) {
                 drop(state);
                 return self.end(ticket, answer);
             }
         }
-        // A waker's clone and drop are user code: without the lock, and when what was answered is in good hands.
+        // Cloning and dropping a waker runs user code, so it happens outside the lock, and only when no answer can be
+        // lost.
         let waker = waker.clone();
         let mut state = self.lock();
         let (answer, unused) = match *ticket {
             None => match state.take(n) {
                 Err(Refused::Busy) => {
-                    *ticket = Some(state.line.join(n, waker));
+                    *ticket = Some(state.waiters.enqueue(n, waker));
                     (None, None)
                 }
                 answer => (Some(answer), Some(waker)),
             },
-            Some(held) => match state.line.fetch(held) {
-                None => (None, state.line.replace_waker(held, waker)),
+            Some(held) => match state.waiters.fetch(held) {
+                None => (None, state.waiters.replace_waker(held, waker)),
                 answer => (answer, Some(waker)),
             },
         };
@@ -351,24 +353,24 @@ impl<T> Places<T> {
         outcome
     }
 
-    /// An answer ends the wait.
+    /// Ends the wait if there is an answer.
     fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };
         *ticket = None;
         Poll::Ready(answer.map(|lot| Held { places: self, lot }))
     }
 
-    /// Gives up a place in the line, and what was served there already.
+    /// Leaves the queue. If the waiter was already served, its places are taken back.
     pub(super) fn leave(&self, ticket: Ticket) {
         let mut state = self.lock();
-        let (served, waker) = state.line.leave(ticket);
+        let (served, waker) = state.waiters.leave(ticket);
         let after = match served {
             Some(Ok(lot)) => state.put(lot),
             Some(Err(_)) | None => After { wakers: state.serve(), doomed: Vec::new() },
         };
         drop(state);
         let mut first = self.settle(after);
-        // Its drop is user code, like the wakers of the others.
+        // Dropping a waker runs user code, as waking does.
         if let Some(panic) = drop_each(waker) {
             keep_first(&mut first, panic);
         }
@@ -377,12 +379,12 @@ impl<T> Places<T> {
         }
     }
 
-    /// Takes a place on which to make an idle item, if one is free and nobody waits for it.
+    /// Takes a place for a new idle item, if one is free and nobody waits.
     pub(super) fn reserve(&self) -> Option<Held<'_, T>> {
         let mut state = self.lock();
-        let free = !state.closed && state.line.is_empty() && state.taken + state.idle.len() < state.capacity;
+        let free = !state.closed && state.waiters.is_empty() && state.taken + state.idle.len() < state.capacity;
         state.taken += usize::from(free);
-        // Lazily: what isn't free must not be given back.
+        // Lazily: dropping a `Held` frees its place, so none must exist unless the place was taken.
         free.then(|| Held { places: self, lot: Lot::one(None) })
     }
 
@@ -400,7 +402,7 @@ impl<T> Places<T> {
         }
     }
 
-    /// Drops an item that comes back and isn't wanted. Returns the first panic, which is that of the recycler if there was one.
+    /// Drops an item that the recycler refused. Returns the first panic, which is the recycler's if it panicked.
     pub(super) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) -> Option<Payload> {
         self.refused.add(1);
         self.lock().doomed += 1;
@@ -423,7 +425,7 @@ impl<T> Places<T> {
         self.settle_or_raise(after);
     }
 
-    /// Ages the idle items or takes them all, and decides which are to go. Runs no user code.
+    /// Begins a sweep: decides which idle items to drop. Runs no user code.
     pub(crate) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
         let trace = Trace::begin(purpose, state.epoch);
@@ -431,7 +433,7 @@ impl<T> Places<T> {
         Condemned { after, swept, trace }
     }
 
-    /// One whole sweep; returns the first panic.
+    /// Runs a whole sweep. Returns the first panic.
     pub(super) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
         self.condemn(purpose).drop_items(|| Some(self))
     }
@@ -441,7 +443,7 @@ impl<T> Places<T> {
         state.closed = true;
         let n = state.idle.len();
         let doomed = state.oldest(n);
-        let mut wakers = state.line.refuse(|_| Some(Refused::Closed));
+        let mut wakers = state.waiters.refuse(|_| Some(Refused::Closed));
         state.dropped += n;
         let mut after = state.doom(doomed);
         drop(state);
@@ -452,7 +454,8 @@ impl<T> Places<T> {
     pub(super) fn resize(&self, capacity: usize) {
         let mut state = self.lock();
         state.capacity = capacity;
-        let mut wakers = state.line.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
+        let mut wakers =
+            state.waiters.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
         let surplus = (state.taken - state.doomed + state.idle.len()).saturating_sub(capacity).min(state.idle.len());
         let doomed = state.oldest(surplus);
         state.rejected += surplus;
@@ -469,7 +472,7 @@ impl<T> Places<T> {
         let idle = state.idle.len();
         let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };
         let State { capacity, taken, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken, waiting: state.line.len(), closed, stats }
+        Snapshot { capacity, in_use: taken, waiting: state.waiters.len(), closed, stats }
     }
 
     fn settle(&self, after: After<T>) -> Option<Payload> {
@@ -482,7 +485,7 @@ impl<T> Places<T> {
         }
     }
 
-    /// Gives the place of a doomed item free, which is gone.
+    /// Frees the place of a doomed item that was dropped.
     fn gone(&self) -> Option<Payload> {
         let mut state = self.lock();
         state.taken -= 1;
@@ -493,7 +496,7 @@ impl<T> Places<T> {
     }
 }
 
-/// Wakes everybody, whatever the others' wakers do; returns the first panic.
+/// Wakes all of them, even if some wakers panic. Returns the first panic.
 fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
     let mut first = None;
     for waker in wakers {
@@ -505,17 +508,18 @@ fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
 }
 
 impl<T> Drop for Places<T> {
-    /// Drops every idle item, and what was served to waits that were forgotten, and their wakers: each caught.
+    /// Drops every idle item. Then drops what is left of forgotten waits: items that they were served, and their
+    /// wakers. Every panic is caught.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let idle = state.idle.drain(..).map(|idle| idle.item);
-        let (wakers, answers): (Vec<_>, Vec<_>) = state.line.drain().unzip();
+        let (wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
         [drop_each(idle.chain(served)), drop_each(wakers)].into_iter().flatten().for_each(discard);
     }
 }
 
-/// A lot in somebody's hands: what isn't used of it goes back when this is dropped.
+/// A lot whose unused places are returned when it is dropped.
 pub(super) struct Held<'a, T> {
     places: &'a Places<T>,
     lot: Lot<T>,
@@ -526,8 +530,8 @@ impl<T> Held<'_, T> {
         self.lot.places
     }
 
-    /// Parts with one place: with the item that lies there, or else with the one that `create` makes. If that fails or
-    /// panics the place stays in here.
+    /// Splits off one place, with its idle item or one that `create` creates. If that fails or panics, the place stays
+    /// here.
     pub(super) fn next<E>(&mut self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, E> {
         let item = match self.idle() {
             Some(item) => return Ok(item),
@@ -536,27 +540,27 @@ impl<T> Held<'_, T> {
         Ok(self.occupy(item))
     }
 
-    /// Parts with one place and the item that lies there, if there is any left.
+    /// Splits off one place that has an idle item, if any is left.
     pub(super) fn idle(&mut self) -> Option<Item<T>> {
         let item = self.lot.newest.take().or_else(|| self.lot.others.pop())?;
         self.lot.places -= 1;
         Some(item)
     }
 
-    /// Makes this new item idle, on one place.
+    /// Makes a new item idle, on one place.
     pub(super) fn fill(mut self, item: Item<T>) {
         self.lot.places -= 1;
         self.places.give_back(item);
     }
 
-    /// Gives the places free, as this error came in place of an item.
+    /// Frees the places, because creating an item failed with this error.
     pub(super) fn fail<E>(self, error: E) -> E {
         let error = Contained::new(error);
         drop(self);
         error.into_inner()
     }
 
-    /// Parts with one place, for this item, which was made for want of an idle one.
+    /// Splits off one place for an item that was created because none was idle.
     pub(super) fn occupy(&mut self, item: Item<T>) -> Item<T> {
         self.places.created.add(1);
         self.lot.places -= 1;

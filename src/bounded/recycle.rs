@@ -1,11 +1,11 @@
-//! How items are made that can't always be made.
+//! How items are created that cannot always be created.
 
 use std::convert::Infallible;
 
 use crate::pool::Recycle;
 
-/// As [`Recycle`], for items whose making may fail: connections, handles, anything that asks somebody else. Every
-/// `Recycle` is one that never fails.
+/// Like [`Recycle`], for items whose creation may fail, such as connections and handles. Every `Recycle` is a
+/// `TryRecycle` that never fails.
 ///
 /// ```
 /// use std::net::{SocketAddr, TcpStream};
@@ -22,7 +22,7 @@ use crate::pool::Recycle;
 ///     }
 ///
 ///     fn recycle(&self, stream: &mut TcpStream) -> bool {
-///         stream.take_error().is_ok_and(|error| error.is_none()) // a broken one isn't kept
+///         stream.take_error().is_ok_and(|error| error.is_none()) // drops a broken one
 ///     }
 /// }
 ///
@@ -35,11 +35,11 @@ use crate::pool::Recycle;
 /// assert!(matches!(pool.get(), Err(GetError::Create(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused));
 /// ```
 pub trait TryRecycle<T> {
-    /// What goes wrong.
+    /// The error of [`try_create`](Self::try_create).
     type Error;
 
-    /// Makes a new item. Its error goes to the caller of `get` as [`GetError::Create`](super::GetError::Create), and
-    /// the place is free again.
+    /// Creates an item. Its error goes to the caller of `get` as [`GetError::Create`](super::GetError::Create), and the
+    /// item's place is free again.
     ///
     /// ```
     /// use ebbtide::bounded::TryRecycle;
@@ -50,15 +50,15 @@ pub trait TryRecycle<T> {
     ///
     /// # Errors
     ///
-    /// Whenever it likes.
+    /// May fail for any reason.
     ///
     /// # Panics
     ///
-    /// May panic: the panic goes to the caller of `get`, and the place is free again.
+    /// May panic. The panic goes to the caller of `get`, and the item's place is free again.
     fn try_create(&self) -> Result<T, Self::Error>;
 
-    /// Readies an item for its next user, as [`Recycle::recycle`] does. With `false` the item is dropped and its place
-    /// is free.
+    /// Prepares an item for its next user, as [`Recycle::recycle`] does. With `false`, the item is dropped and its
+    /// place is free again.
     ///
     /// ```
     /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
@@ -70,8 +70,8 @@ pub trait TryRecycle<T> {
     ///
     /// # Panics
     ///
-    /// May panic: the item is dropped, its place is free, and the panic goes to whoever gave it back, unless that
-    /// thread is unwinding already.
+    /// May panic. The item is then dropped and its place is free again. The panic goes to the caller who returned the
+    /// item, unless that thread is already unwinding.
     fn recycle(&self, item: &mut T) -> bool;
 }
 

@@ -1,13 +1,13 @@
-//! What can be set about a bounded pool, and the limits of each setting.
+//! The settings of a bounded pool and their limits.
 
 use std::time::Duration;
 
 use crate::pool::{Epoch, Manual, SettingsError, Timed};
 
-/// What can be set about a [`BoundedPool`](super::BoundedPool). Passed to
-/// [`BoundedPool::with_settings`](super::BoundedPool::with_settings), which checks it.
+/// The settings of a [`BoundedPool`](super::BoundedPool), for
+/// [`BoundedPool::with_settings`](super::BoundedPool::with_settings), which checks them.
 ///
-/// A bad value in a `static` does not compile; at run time
+/// In a `static`, a bad value is a compile error. At run time,
 /// [`BoundedPool::try_with_settings`](super::BoundedPool::try_with_settings) returns it as an error.
 ///
 /// ```
@@ -23,7 +23,7 @@ use crate::pool::{Epoch, Manual, SettingsError, Timed};
 /// ```compile_fail
 /// use ebbtide::{BoundedPool, DefaultRecycle, bounded::Settings};
 ///
-/// // at least one item
+/// // the capacity must be at least 1
 /// static PAGES: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, Settings::new(0));
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +33,14 @@ pub struct Settings<E = Timed> {
     pub(super) epoch: Epoch<E>,
 }
 
-/// The largest capacity. Sums of two of them fit into a word on every platform.
+/// The largest capacity. On every platform, the sum of two capacities fits into a word.
 const MAX_CAPACITY: usize = i32::MAX as usize;
 
 impl Settings {
-    /// At most `capacity` items exist, in use and idle together: 1 to 2147483647. The other defaults: a sweep every 30
-    /// seconds, which may drop all that is idle.
+    /// Returns settings with this capacity, from 1 to 2147483647. It limits the number of items, in use and idle
+    /// together. The other defaults are a sweep every 30 seconds, and a `min_idle` of 0.
     ///
-    /// No memory is set aside for them: a large capacity costs nothing until there are as many items.
+    /// Nothing is allocated in advance: a large capacity costs nothing until as many items exist.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};
@@ -55,8 +55,8 @@ impl Settings {
 }
 
 impl<E: Copy> Settings<E> {
-    /// How long an epoch is: the janitor sweeps the pool this often, and an idle item lives for one to two of these.
-    /// At least 1 ms. The default is 30 seconds.
+    /// Sets the length of an epoch, which is the time between two sweeps by the janitor. An idle item lives for one to
+    /// two epochs. The minimum is 1 ms, and the default is 30 seconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,15 +65,15 @@ impl<E: Copy> Settings<E> {
     /// static LINES: BoundedPool<String, fn() -> String> =
     ///     BoundedPool::with_settings(String::new, Settings::new(8).every(Duration::from_secs(1)));
     ///
-    /// drop(LINES.get()); // gone again in 1 to 2 seconds
+    /// drop(LINES.get()); // dropped after 1 to 2 seconds
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
         self.with_epoch(Epoch::every(time))
     }
 
-    /// No janitor: epochs come when [`BoundedPool::advance`](super::BoundedPool::advance) is called. Items need not be
-    /// `'static` then.
+    /// Selects manual epochs, without the janitor: they end only when
+    /// [`BoundedPool::advance`](super::BoundedPool::advance) is called. Items then need not be `'static`.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::{GetError, Settings}};
@@ -88,9 +88,9 @@ impl<E: Copy> Settings<E> {
         self.with_epoch(self.epoch.of_kind())
     }
 
-    /// Sweeps leave at least this many idle items, if there are as many; at most the capacity. The default is 0.
+    /// Sets how many idle items a sweep leaves, if there are as many: at most the capacity. The default is 0.
     ///
-    /// Nothing makes items up to this number; see [`BoundedPool::prefill`](super::BoundedPool::prefill) for that.
+    /// No items are created to reach this number; use [`BoundedPool::prefill`](super::BoundedPool::prefill) for that.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};

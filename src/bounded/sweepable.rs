@@ -1,5 +1,5 @@
-//! How the janitor sweeps a bounded pool. That needs no barrier, and closes nothing before one: the sweep is one step, under the
-//! pool's lock.
+//! How the janitor sweeps a bounded pool: in one step, under the pool's lock. So it needs no barrier, and closes
+//! nothing before one.
 
 use super::places::Places;
 use crate::engine::item::{drop_each, keep_first};
@@ -37,12 +37,12 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
         let places = *self;
         let pool = Arc::downgrade(&places);
         let condemned = places.condemn(Purpose::Advance);
-        // The pool was dropped meanwhile if this is the last share of it, and leaves its items to this.
+        // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(places).map(Box::new);
         let runs_user_code = TOLD || left.is_some() || condemned.swept.dropped > 0;
         let places = pool.clone();
         let work = move || {
-            // Shared anew for each place, and only as long as it takes to give it free.
+            // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
             let (swept, mut first) = condemned.drop_items(|| places.upgrade());
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
             (swept, first)

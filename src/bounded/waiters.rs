@@ -1,42 +1,43 @@
-//! Those who wait for places, in the order in which they came.
+//! The queue of waiters for places, in order of arrival. A waiter is *served* when it is given its places.
 //!
-//! A wait has a number, its ticket, from when it joins the line until it has fetched its answer or has left; then the
-//! number is another's. What is known of it lies in a table by ticket, through which those who wait are linked. So each
-//! step takes as long however many wait, and allocates nothing unless more wait than ever since the last `shrink`.
+//! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
+//! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
+//! adding, serving and removing a waiter take constant time. They allocate only if there are more waiters than ever
+//! since the last `shrink`.
 
 use std::task::Waker;
 
 use super::error::Refused;
 
-/// The number of a wait.
+/// A waiter's index in the table.
 pub(super) type Ticket = usize;
 
-/// What became of a wait: what it was served, or why not.
+/// The result of a wait: what the waiter was served, or why not.
 pub(super) type Answer<L> = Result<L, Refused>;
 
-pub(super) struct Line<L> {
-    waits: Vec<Wait<L>>,
-    /// The tickets that nobody has.
+pub(super) struct Waiters<L> {
+    table: Vec<Waiter<L>>,
+    /// Unused tickets.
     free: Vec<Ticket>,
     first: Option<Ticket>,
     last: Option<Ticket>,
     len: usize,
 }
 
-struct Wait<L> {
+struct Waiter<L> {
     /// How many places it waits for.
     n: usize,
-    /// Until it is answered.
+    /// Set until it is answered.
     waker: Option<Waker>,
-    /// From then on, until it is fetched.
+    /// Set from then on, until it is fetched.
     answer: Option<Answer<L>>,
     previous: Option<Ticket>,
     next: Option<Ticket>,
 }
 
-impl<L> Line<L> {
+impl<L> Waiters<L> {
     pub(super) fn new() -> Self {
-        Self { waits: Vec::new(), free: Vec::new(), first: None, last: None, len: 0 }
+        Self { table: Vec::new(), free: Vec::new(), first: None, last: None, len: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -47,100 +48,101 @@ impl<L> Line<L> {
         self.len
     }
 
-    /// How many places the first one waits for.
+    /// How many places the first waiter waits for.
     pub(super) fn first(&self) -> Option<usize> {
-        self.first.map(|ticket| self.waits[ticket].n)
+        self.first.map(|ticket| self.table[ticket].n)
     }
 
-    /// Waits at the end of the line for `n` places.
-    pub(super) fn join(&mut self, n: usize, waker: Waker) -> Ticket {
-        let wait = Wait { n, waker: Some(waker), answer: None, previous: self.last, next: None };
+    /// Adds a waiter for `n` places at the end of the queue.
+    pub(super) fn enqueue(&mut self, n: usize, waker: Waker) -> Ticket {
+        let waiter = Waiter { n, waker: Some(waker), answer: None, previous: self.last, next: None };
         let ticket = match self.free.pop() {
             Some(ticket) => {
-                self.waits[ticket] = wait;
+                self.table[ticket] = waiter;
                 ticket
             }
             None => {
-                self.waits.push(wait);
-                self.waits.len() - 1
+                self.table.push(waiter);
+                self.table.len() - 1
             }
         };
         match self.last.replace(ticket) {
-            Some(last) => self.waits[last].next = Some(ticket),
+            Some(last) => self.table[last].next = Some(ticket),
             None => self.first = Some(ticket),
         }
         self.len += 1;
         ticket
     }
 
-    /// The answer, if there is one, and with it the wait is over.
+    /// Takes the answer if there is one, which ends the wait.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
-        let answer = self.waits[ticket].answer.take()?;
+        let answer = self.table[ticket].answer.take()?;
         self.free.push(ticket);
         Some(answer)
     }
 
-    /// Whether an answer will wake the same as `waker` would.
+    /// Whether an answer wakes the same task as `waker`.
     pub(super) fn wakes(&self, ticket: Ticket, waker: &Waker) -> bool {
-        self.waits[ticket].waker.as_ref().is_some_and(|theirs| theirs.will_wake(waker))
+        self.table[ticket].waker.as_ref().is_some_and(|current| current.will_wake(waker))
     }
 
-    /// Another is to be woken when there is an answer; returns the one before.
+    /// Sets the waker for the answer, and returns the previous one.
     pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
-        self.waits[ticket].waker.replace(waker)
+        self.table[ticket].waker.replace(waker)
     }
 
-    /// Leaves the line; what comes back is an answer that wasn't fetched, or the waker of one who still waited.
+    /// Removes a waiter. Returns its answer if it was answered, or else its waker.
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
-        let waker = self.step_out(ticket);
+        let waker = self.unlink(ticket);
         self.free.push(ticket);
-        (self.waits[ticket].answer.take(), waker)
+        (self.table[ticket].answer.take(), waker)
     }
 
-    /// Answers the first one, who is to be woken.
+    /// Serves the first waiter, and returns its waker.
     pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
         let first = self.first?;
-        self.waits[first].answer = Some(Ok(lot));
-        self.step_out(first)
+        self.table[first].answer = Some(Ok(lot));
+        self.unlink(first)
     }
 
-    /// Answers everybody for whom `refusal` has one, given the places they wait for; they are to be woken.
+    /// Refuses every waiter for which `refusal` returns an error. Its argument is the number of places. Returns their
+    /// wakers.
     pub(super) fn refuse(&mut self, refusal: impl Fn(usize) -> Option<Refused>) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut at = self.first;
         while let Some(ticket) = at {
-            let wait = &mut self.waits[ticket];
-            at = wait.next;
-            if let Some(refused) = refusal(wait.n) {
-                wait.answer = Some(Err(refused));
-                wakers.extend(self.step_out(ticket));
+            let waiter = &mut self.table[ticket];
+            at = waiter.next;
+            if let Some(refused) = refusal(waiter.n) {
+                waiter.answer = Some(Err(refused));
+                wakers.extend(self.unlink(ticket));
             }
         }
         wakers
     }
 
-    /// Gives back the table's memory, if there is no wait in it.
+    /// Frees the table's memory if nobody uses it.
     pub(super) fn shrink(&mut self) {
-        if self.free.len() == self.waits.len() {
+        if self.free.len() == self.table.len() {
             *self = Self::new();
         }
     }
 
-    /// Takes out every wait that is left when nobody waits any more: those that were forgotten, served or not.
+    /// Removes all waiters when the pool is dropped. These are waits that were forgotten, whether answered or not.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Waker>, Option<Answer<L>>)> {
-        self.waits.drain(..).map(|wait| (wait.waker, wait.answer))
+        self.table.drain(..).map(|waiter| (waiter.waker, waiter.answer))
     }
 
-    /// Takes a wait out of those that are to be answered, unless it is out already.
-    fn step_out(&mut self, ticket: Ticket) -> Option<Waker> {
-        let Wait { ref mut waker, previous, next, .. } = self.waits[ticket];
+    /// Unlinks a waiter from the queue and takes its waker, unless it is unlinked already.
+    fn unlink(&mut self, ticket: Ticket) -> Option<Waker> {
+        let Waiter { ref mut waker, previous, next, .. } = self.table[ticket];
         let waker = waker.take()?;
         match previous {
-            Some(previous) => self.waits[previous].next = next,
+            Some(previous) => self.table[previous].next = next,
             None => self.first = next,
         }
         match next {
-            Some(next) => self.waits[next].previous = previous,
+            Some(next) => self.table[next].previous = previous,
             None => self.last = previous,
         }
         self.len -= 1;

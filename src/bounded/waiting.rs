@@ -1,4 +1,4 @@
-//! Waiting for places: as a future of any runtime's, and as a thread that sleeps until a deadline.
+//! Waiting for places: as a future for any runtime, or on a blocked thread with a deadline.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -11,8 +11,8 @@ use super::places::{Held, Places};
 use super::waiters::Ticket;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Waits for `n` places at once, from its first poll on. Dropping it gives up its place in the line, and if it was served
-/// already, what it was served.
+/// Waits for `n` places at once, from its first poll on. Dropping it leaves the queue. If it was already served, its
+/// places are returned.
 #[must_use]
 pub(super) struct Waiting<'a, T> {
     places: &'a Places<T>,
@@ -25,13 +25,13 @@ impl<T> Places<T> {
         Waiting { places: self, n, ticket: None }
     }
 
-    /// Sleeps until there are `n` places, or until the deadline that `deadline` gives, if it does; it is asked only if
-    /// there aren't enough at once.
+    /// Blocks until `n` places are free, or until the deadline that `deadline` returns, if any. Calls `deadline` only
+    /// if it must wait.
     #[inline]
     pub(super) fn take_by(&self, n: usize, deadline: impl FnOnce() -> Option<Instant>) -> Result<Held<'_, T>, Refused> {
         match self.take(n) {
             Err(Refused::Busy) => match deadline() {
-                // Not even for a moment in the line, where it would hold up others.
+                // Not even for a moment in the queue: there it would block the waiters behind it.
                 Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
                 deadline => block_on(pin!(self.wait(n)), deadline).unwrap_or(Err(Refused::Busy)),
             },
@@ -57,7 +57,7 @@ impl<T> Drop for Waiting<'_, T> {
     }
 }
 
-/// Runs a future on this thread, until the deadline if there is one; `None` if it wasn't ready by then.
+/// Runs a future on this thread. Returns `None` if it is not ready by the deadline.
 fn block_on<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
     let parker = Arc::new(Parker { woken: Mutex::new(false), signal: Condvar::new() });
     let waker = Waker::from(Arc::clone(&parker));
@@ -72,7 +72,7 @@ fn block_on<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Op
     }
 }
 
-/// What a thread sleeps on. Not `std::thread::park`, whose one token belongs to the thread's user.
+/// What a thread blocks on. `std::thread::park` would use up the thread's only token, which belongs to its user.
 struct Parker {
     woken: Mutex<bool>,
     signal: Condvar,
@@ -80,11 +80,12 @@ struct Parker {
 
 impl Parker {
     fn lock(&self) -> MutexGuard<'_, bool> {
-        // Nothing panics while it is held.
+        // Never poisoned: nothing panics while the lock is held.
         self.woken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until it is woken, or has been since the last time, and says whether it was; `false` means it is too late.
+    /// Blocks until woken, or returns at once if woken since the last call. Returns `false` if the deadline passes
+    /// first.
     fn park(&self, deadline: Option<Instant>) -> bool {
         let mut woken = self.lock();
         while !std::mem::take(&mut *woken) {
