@@ -1,4 +1,4 @@
-//! Buffers and the `bytes` crate: `Bytes` made of a buffer, and `BufMut` for one that is being filled.
+//! Integration with the `bytes` crate: `Bytes` from a buffer, and `BufMut` for one that is being filled.
 
 use std::ops::Deref;
 
@@ -7,10 +7,10 @@ use bytes::{Buf, BufMut, Bytes};
 
 use crate::pool::{Guard, Home};
 
-/// The buffer's bytes, not copied. The buffer goes back into its pool when the last `Bytes` that has a part of it is
-/// dropped, on whatever thread; until then all of it is in use, however small that part.
+/// Converts the buffer without a copy. Dropping the last `Bytes` that has a part of it returns the buffer to the pool,
+/// on any thread. Until then the whole buffer is in use, however small that part is.
 ///
-/// Costs one allocation, of the header with which `Bytes` counts its clones. For a pool that is not in a `static`, take the
+/// Costs one allocation, of the header in which `Bytes` counts its clones. If the pool is not in a `static`, take the
 /// buffer with [`get_owned`](crate::BufferPool::get_owned).
 ///
 /// ```
@@ -34,7 +34,7 @@ impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> From<Guard<Vec<u8>, P>> f
     }
 }
 
-/// Appends, as `Vec<u8>` does, and grows as that does.
+/// Appends and grows as `Vec<u8>` does.
 ///
 /// ```
 /// use bytes::BufMut;
@@ -46,8 +46,8 @@ impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> From<Guard<Vec<u8>, P>> f
 /// packet.put_slice(b"hello");
 /// assert_eq!(**packet, *b"\x01\xbbhello");
 /// ```
-// SAFETY: all of it is the `BufMut` of the `Vec` that the guard has; `chunk_mut` and `advance_mut` reach the same one, as
-// nothing but the guard's owner can swap it.
+// SAFETY: every method forwards to the `BufMut` of the guard's `Vec`. `chunk_mut` and `advance_mut` reach the same
+// `Vec`, since only the guard's owner can swap it.
 unsafe impl<P: Deref<Target: Home<Vec<u8>>>> BufMut for Guard<Vec<u8>, P> {
     #[inline]
     fn remaining_mut(&self) -> usize {
@@ -56,7 +56,7 @@ unsafe impl<P: Deref<Target: Home<Vec<u8>>>> BufMut for Guard<Vec<u8>, P> {
 
     #[inline]
     unsafe fn advance_mut(&mut self, count: usize) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller keeps the same contract.
         unsafe { (**self).advance_mut(count) };
     }
 

@@ -1,34 +1,35 @@
-//! The classes: a size for each power of two, and what happens to a buffer on its way into one.
+//! The size classes, one for each power of two, and their recycler.
 
 use crate::pool::Recycle;
 
 /// The size of the first class, as a power of two.
 const FIRST: u32 = 6;
 
-/// How many sizes there are: 64 bytes to 1 GiB.
+/// The number of classes: 64 bytes to 1 GiB.
 pub(super) const COUNT: usize = 25;
 
 pub(super) const MIN_SIZE: usize = size(0);
 pub(super) const MAX_SIZE: usize = size(COUNT - 1);
 
-/// The least capacity of a class's buffers.
+/// The smallest capacity of a class's buffers.
 #[inline]
 pub(super) const fn size(index: usize) -> usize {
     1 << (index + FIRST as usize)
 }
 
-/// The last class whose size is at most this capacity; the first for what is less than all, and one that doesn't exist
-/// for what is too large.
+/// The last class whose size is at most this capacity. A capacity below all classes gives the first class, and one that
+/// is too large an index past the last.
 #[inline]
 pub(super) const fn index(capacity: usize) -> usize {
     (capacity | MIN_SIZE).ilog2() as usize - FIRST as usize
 }
 
-/// The recycler of one class: its buffers come back empty and exactly as large as the class says.
+/// The recycler of one class. It empties its buffers and shrinks them to the size of the class.
 #[derive(Debug)]
 pub(super) struct Class {
     size: u32,
-    /// The largest capacity that is kept, though not all of it: up to the next class, or its own size in the last one.
+    /// The largest capacity that is accepted, and then shrunk: just below the next class, or the size itself in the
+    /// last class.
     most: u32,
 }
 

@@ -7,7 +7,7 @@ use crate::pool::Pooled;
 use crate::pool::WithCapacity;
 use crate::sync::static_per_execution;
 
-/// How much a copy reads at most at a time.
+/// How many bytes a copy reads at most at a time.
 const SIZE: usize = 32 << 10;
 
 static_per_execution! {
@@ -17,15 +17,15 @@ static_per_execution! {
 
 pub(super) type Buffer = Pooled<'static, Vec<u8>, WithCapacity>;
 
-/// An empty buffer with room for as much as one read takes.
+/// An empty buffer with room for one read.
 pub(super) fn buffer() -> Buffer {
     BUFFERS.get()
 }
 
-/// Copies everything from a reader to a writer, through a pooled buffer of 32 KiB. Returns how many bytes that was.
+/// Copies everything from a reader to a writer, through a pooled buffer of 32 KiB. Returns the number of bytes copied.
 ///
-/// It behaves as [`std::io::copy`] does: it ends when a read returns 0, reads and writes that were
-/// [interrupted](ErrorKind::Interrupted) are tried again, and it doesn't flush.
+/// It behaves like [`std::io::copy`]: it ends when a read returns 0, retries reads and writes that were
+/// [interrupted](ErrorKind::Interrupted), and does not flush.
 ///
 /// ```
 /// use ebbtide::buffers;
@@ -39,23 +39,23 @@ pub(super) fn buffer() -> Buffer {
 ///
 /// # What the reader sees
 ///
-/// Zeros, or what it wrote itself: never what an earlier copy left. So that not all 32 KiB are zeroed for a few bytes, the
-/// first read has 8 KiB, and each one that fills its part of the buffer makes it twice as large.
+/// The reader sees zeros or what it wrote itself, but never data of an earlier copy. To avoid zeroing 32 KiB for a few
+/// bytes, the first read gets 8 KiB. Each read that fills its part of the buffer doubles that part.
 ///
 /// # When `std::io::copy` is better
 ///
-/// On Linux it may have the kernel copy, if one side is a file or a pipe, and then needs no buffer at all. Otherwise it has
-/// one of 8 KiB on the stack. So there is no allocation to be saved: what this saves is three system calls in four, for
-/// streams that fill their reads, and for that it takes more memory while it waits.
+/// On Linux, `std::io::copy` may let the kernel copy if one side is a file or a pipe. It then needs no buffer.
+/// Otherwise it has a buffer of 8 KiB on the stack. So this function saves no allocation. It saves three of four system
+/// calls for streams that fill their reads, and uses more memory while it waits.
 ///
 /// # Errors
 ///
-/// The first error of a read or write that isn't `Interrupted`; [`ErrorKind::WriteZero`] if a write takes nothing. How much
-/// was copied before is not known then.
+/// The first error of a read or write other than `Interrupted`, or [`ErrorKind::WriteZero`] if a write accepts nothing.
+/// The number of bytes already copied is then unknown.
 ///
 /// # Panics
 ///
-/// If a reader says that it read more than it was given room for.
+/// Panics if a reader claims to have read more than it had room for.
 pub fn copy<R: Read + ?Sized, W: Write + ?Sized>(reader: &mut R, writer: &mut W) -> io::Result<u64> {
     let mut buffer = buffer();
     buffer.resize(SIZE / 4, 0);

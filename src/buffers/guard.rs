@@ -1,14 +1,14 @@
-//! The guard of a buffer pool: a buffer in use, which goes back when its guard is dropped.
+//! The guard of a buffer pool.
 
 use super::BufferPool;
 use crate::pool::Guard;
 
-/// A buffer of a [`BufferPool`] in use; from [`BufferPool::get`]. Derefs to `Vec<u8>`.
+/// A buffer of a [`BufferPool`] in use, which derefs to `Vec<u8>`. [`BufferPool::get`] returns it.
 ///
-/// `P` is how it holds its pool: `&BufferPool` from [`get`](BufferPool::get), or `Arc<BufferPool>` from
-/// [`get_owned`](BufferPool::get_owned). Without it, it is the guard of a pool in a `static`.
+/// `P` is how the guard holds the pool: `&BufferPool` from [`get`](BufferPool::get), or `Arc<BufferPool>` from
+/// [`get_owned`](BufferPool::get_owned). The default is a reference to a pool in a `static`.
 ///
-/// The `Vec` may be grown, shrunk or swapped for another: it goes to where its capacity fits when it comes back.
+/// The `Vec` may be grown, shrunk or swapped for another. It returns to the class that its capacity then fits.
 ///
 /// ```
 /// use std::io::Write;

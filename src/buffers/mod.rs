@@ -1,8 +1,8 @@
-//! Byte buffers by size: a pool that has one of at least the capacity that is asked for, and copying through pooled
-//! buffers.
+//! Byte buffers by size: a pool whose `get` takes a minimum capacity, and copying through pooled buffers.
 //!
-//! For programs whose buffers differ in size: with one [`Pool<Vec<u8>>`](crate::Pool) who needs 64 KiB may get a buffer
-//! of 100 bytes and grow it, and who needs 100 bytes one of 64 KiB. A [`BufferPool`] keeps them apart.
+//! Use it if your buffers differ in size. With one [`Pool<Vec<u8>>`](crate::Pool), a request for 64 KiB may get a
+//! buffer of 100 bytes and grow it. And a request for 100 bytes may get one of 64 KiB. A [`BufferPool`] separates them
+//! by size.
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@
 //!     frame.extend_from_slice(&(body.len() as u32).to_be_bytes());
 //!     frame.extend_from_slice(body);
 //!     to.write_all(&frame)
-//! } // back into the pool here
+//! } // returns to the pool here
 //!
 //! let mut sent = Vec::new();
 //! frame(b"hello", &mut sent)?;
@@ -30,10 +30,10 @@
 //! | you have | use |
 //! | --- | --- |
 //! | buffers of different sizes | [`BufferPool`] |
-//! | buffers of about one size | [`Pool<Vec<u8>, WithCapacity>`](crate::WithCapacity), which doesn't look at sizes |
-//! | a filled buffer that becomes [`bytes::Bytes`](https://docs.rs/bytes) without a copy | `Bytes::from(buffer)`, with the feature `bytes` |
+//! | buffers of about one size | [`Pool<Vec<u8>, WithCapacity>`](crate::WithCapacity), which does not look at sizes |
+//! | a filled buffer to convert to [`bytes::Bytes`](https://docs.rs/bytes) without a copy | `Bytes::from(buffer)`, with the feature `bytes` |
 //! | a reader and a writer | [`copy`](copy()) |
-//! | the same in tokio, or two streams to join | `buffers::tokio`, with the feature `tokio` |
+//! | the same in tokio, or two streams to connect | `buffers::tokio`, with the feature `tokio` |
 
 #[cfg(feature = "bytes")]
 mod bytes;
@@ -57,11 +57,11 @@ use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
 use crate::sync::const_unless_loom;
 use class::Class;
 
-/// In how many classes a `get` looks for a buffer to hand out. The last one's buffers are eight times as large as the first
-/// one's; with more classes, who keeps many small buffers might keep large ones instead.
+/// How many classes a `get` searches. The buffers of the last one are eight times as large as those of the first. With
+/// more classes, a user of many small buffers might hold large ones instead.
 const NEAR: usize = 4;
 
-/// A pool of byte buffers of different sizes: each goes to the *class* that its capacity fits, one for each power of two.
+/// A pool of byte buffers of different sizes. It keeps them in *classes* by capacity, one for each power of two.
 ///
 /// ```
 /// use ebbtide::BufferPool;
@@ -71,50 +71,53 @@ const NEAR: usize = 4;
 ///
 /// let mut buffer = BUFFERS.get(10_000);
 /// assert!(buffer.is_empty() && buffer.capacity() >= 10_000);
-/// buffer.extend_from_slice(&[1; 100_000]); // it may grow
-/// drop(buffer); // to the buffers of 64 KiB
+/// buffer.extend_from_slice(&[1; 100_000]); // a buffer may grow
+/// drop(buffer); // returns to the class of 64 KiB
 /// assert!(BUFFERS.get(65_536).is_empty());
 /// assert_eq!(BUFFERS.stats().map(|(_, stats)| stats.created).sum::<usize>(), 1);
 /// ```
 ///
 /// # Which buffer goes where
 ///
-/// A class's size is the least capacity of its buffers, so a `get` looks in the first class that is large enough first: it
-/// rounds up. On its way back a buffer is cleared, and its class is found anew from its capacity: it rounds down. What is
-/// over the class's size is given back to the allocator then, so an idle buffer is as large as its class says. Hence what
-/// was done to a buffer can't make a later `get` come short: grown, shrunk, swapped for another or
-/// [taken](std::mem::take).
+/// The size of a class is the smallest capacity of its buffers. A `get` rounds up: it first searches the first class
+/// that is large enough. A return rounds down: it clears the buffer and puts it into the class that its capacity fits.
+/// It frees the capacity that exceeds the class's size. So an idle buffer is as large as its class says. A user may
+/// grow, shrink, swap or [take](std::mem::take) a buffer: later `get`s still get the capacity that they ask for.
 ///
-/// A buffer under the [smallest](Settings::smallest) class or over the [largest](Settings::largest) is dropped when it
-/// comes back; a `get` over the largest makes one of just that capacity.
+/// A buffer smaller than the [smallest](Settings::smallest) class or larger than the [largest](Settings::largest) is
+/// dropped when it returns. A `get` above the largest class creates a buffer of exactly that capacity.
 ///
-/// If that class has none, a `get` looks in the next three, and hands out what it finds as it is: who asks for 1000 bytes and
-/// then fills 5000 finds that buffer again. It takes none there that the next sweep would drop, so that a small need keeps
-/// no large buffer for long. Otherwise it takes such a one of its own class, or makes one, and drops an idle buffer of another
-/// size, if there is one that the next sweep would not drop. So a thread leaves no more buffers idle than it had in use at
-/// once, in this epoch and in the last one, whatever it asks for and whatever they grow to.
+/// If its class has no buffer, a `get` searches the next three classes, and hands out what it finds as it is. A user
+/// that asks for 1000 bytes and then fills 5000 thus finds that buffer again. In this search it leaves victims alone,
+/// so that a small request does not keep a large buffer alive for long.
 ///
-/// A buffer that grows to more than eight times its class is not found again by who asks for as little, so ask for what will
-/// be needed.
+/// If that fails too, it takes a victim of its own class or creates a buffer. It then also drops an idle buffer of
+/// another size, if there is one that is not a victim. So a thread leaves at most as many buffers idle as it had in use
+/// at once, in this epoch and in the last one. This holds for every sequence of sizes, and however much the buffers
+/// grow.
+///
+/// A buffer that grows to more than eight times its class is not found again by requests for the original size. So ask
+/// for the capacity that you will need.
 ///
 /// # Costs
 ///
-/// Each class is a [`Pool`], with private slots, shards and epochs of its own, so what nobody has used for two epochs is
-/// dropped. A `get` and the guard's drop take 6 ns together, where those of a `Pool` take 2 to 3, and glibc's allocator 18
-/// for 4000 bytes (a 2-core AMD EPYC virtual machine, 2026-11-21). Rounding up takes up to twice the memory that was asked
-/// for. A buffer that grew to something between two sizes costs a reallocation on its way back. A `get` that finds none in
-/// its class's private slots looks into every other class of which a buffer was made.
+/// Each class is a [`Pool`] with its own private slots, shards and epochs. A `get` and the guard's drop together take 6
+/// ns. Those of a `Pool` take 2 to 3 ns, and glibc's allocator takes 18 ns for 4000 bytes (a 2-core AMD EPYC virtual
+/// machine, 2026-11-21).
 ///
-/// A buffer pool is 1.7 KiB itself, and has no heap for classes that nobody has used.
+/// Rounding up takes up to twice the requested memory. A buffer that grew to between two sizes costs a reallocation
+/// when it returns. A `get` that misses in its class's private slots searches every other class that ever had a buffer.
+///
+/// A buffer pool itself takes 1.7 KiB. Classes that nobody has used have no heap.
 ///
 /// # How many bytes it keeps
 ///
-/// Per thread and class: [`private_bytes`](Settings::private_bytes), and one batch of half of them on its way. In the
-/// shared queues of all classes together: [`max_idle_bytes`](Settings::max_idle_bytes), if that is set; without it, as many
-/// as were ever in use at once, until two sweeps have passed. Both count capacities. What else a class has on the heap is
-/// as with [`Pool`].
+/// Per thread and class, it keeps [`private_bytes`](Settings::private_bytes) and one travelling batch of half as many.
+/// In the shared queues of all classes together, it keeps [`max_idle_bytes`](Settings::max_idle_bytes) if that is set.
+/// If not, it keeps as many as were ever in use at once, until two sweeps have passed. Both settings count capacities.
+/// The other memory of a class is that of a [`Pool`](crate::Pool#how-many-items-it-keeps).
 pub struct BufferPool {
-    /// For every size that a class can have, from 64 bytes on; those from `smallest` to `largest` are used.
+    /// One for every possible class, from 64 bytes on. Only those from `smallest` to `largest` are used.
     classes: [Pool<Vec<u8>, Class>; class::COUNT],
     smallest: usize,
     largest: usize,
@@ -122,7 +125,7 @@ pub struct BufferPool {
 
 impl BufferPool {
     const_unless_loom! {
-        /// A pool with the default settings: buffers of 1 KiB to 1 MiB.
+        /// Creates a pool with the default settings: buffers of 1 KiB to 1 MiB.
         ///
         /// ```
         /// use ebbtide::BufferPool;
@@ -139,7 +142,7 @@ impl BufferPool {
     }
 
     const_unless_loom! {
-        /// A pool with settings of its own.
+        /// Creates a pool with settings.
         ///
         /// ```
         /// use ebbtide::BufferPool;
@@ -152,8 +155,8 @@ impl BufferPool {
         ///
         /// # Panics
         ///
-        /// If a setting is out of its limits; in a `static` that does not compile. Use
-        /// [`try_with_settings`](Self::try_with_settings) where the values come at run time.
+        /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
+        /// run time, use [`try_with_settings`](Self::try_with_settings).
         #[must_use]
         pub const fn with_settings<E: Epochs<Vec<u8>>>(settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
@@ -170,7 +173,7 @@ impl BufferPool {
         }
     }
 
-    /// As [`with_settings`](Self::with_settings), with a bad setting as an error.
+    /// Like [`with_settings`](Self::with_settings), but returns a bad setting as an error.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -184,14 +187,14 @@ impl BufferPool {
     ///
     /// # Errors
     ///
-    /// If a setting is out of its limits; the error names the setting, the value and the limits.
+    /// Fails if a setting is out of its limits. The error names the setting, the value and the limits.
     pub fn try_with_settings<E: Epochs<Vec<u8>>>(settings: Settings<E>) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self::with_settings(settings))
     }
 
-    /// An empty buffer with a capacity of at least `min_capacity` bytes; a new one if none is idle in its class or the next
-    /// three. It goes back when the guard is dropped.
+    /// Hands out an empty buffer with a capacity of at least `min_capacity` bytes. Creates one if none is idle in its
+    /// class or the next three. Dropping the guard returns the buffer to the pool.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -205,13 +208,13 @@ impl BufferPool {
     ///
     /// # Panics
     ///
-    /// If `min_capacity` is more than `isize::MAX`, as [`Vec::with_capacity`] does.
+    /// Panics if `min_capacity` exceeds `isize::MAX`, as [`Vec::with_capacity`] does.
     #[inline]
     pub fn get(&self, min_capacity: usize) -> PooledBuffer<&Self> {
         PooledBuffer::new(self.take(min_capacity), self)
     }
 
-    /// As [`get`](Self::get), with a guard that holds the pool instead of borrowing it. Costs a reference count more.
+    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -231,8 +234,8 @@ impl BufferPool {
         PooledBuffer::new(self.take(min_capacity), Arc::clone(self))
     }
 
-    /// Puts in a buffer that was made elsewhere, as a guard's drop would. Costs one allocation, for the box that the `Vec`
-    /// is moved into.
+    /// Adds a buffer that was created elsewhere, as if a guard were dropped. Costs one allocation, for the box of the
+    /// `Vec`.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -245,9 +248,11 @@ impl BufferPool {
         self.give_back(Item::new(buffer));
     }
 
-    /// Makes `n` buffers with a capacity of at least `min_capacity` and puts them where every thread finds them. Returns
-    /// how many of them were kept: fewer than `n` if [`max_idle_bytes`](Settings::max_idle_bytes) left no room, none if
-    /// they would be over the largest class. They make way for others as any that are idle.
+    /// Creates `n` buffers with a capacity of at least `min_capacity`, and puts them where every thread finds them.
+    /// Like other idle buffers, they may be dropped for buffers of another size.
+    ///
+    /// Returns how many the pool kept. That is fewer than `n` if [`max_idle_bytes`](Settings::max_idle_bytes) left no
+    /// room, and none if they exceed the largest class.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -260,10 +265,9 @@ impl BufferPool {
         self.class_for(min_capacity).map_or(0, |index| self.classes[index].prefill(n))
     }
 
-    /// Ends the epoch of every class: drops the buffers put in an earlier one and not used since, and makes the rest a
-    /// step older. So an idle buffer survives one call and not two.
+    /// Ends the epoch of every class, as [`Pool::advance`] does. So an idle buffer survives one call, but not two.
     ///
-    /// Returns what it did, in buffers of all classes. A class of which another sweep is running is left to that.
+    /// Returns what it did, in buffers of all classes. A class that another sweep is sweeping is left alone.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -277,9 +281,9 @@ impl BufferPool {
         self.sum_up(Pool::advance)
     }
 
-    /// Drops every idle buffer, but for those of threads that are inside an operation. The epochs stay.
+    /// Drops every idle buffer in every class, as [`Pool::clear`] does.
     ///
-    /// Returns what it did, in buffers of all classes. A class of which a sweep is running is left to that.
+    /// Returns what it did, as [`advance`](Self::advance) does.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -292,9 +296,10 @@ impl BufferPool {
         self.sum_up(Pool::clear)
     }
 
-    /// How many bytes lie idle, in capacity: exact when no other call is under way, else an estimate.
+    /// Returns the total capacity of the idle buffers, in bytes. This is exact while no other call runs, and otherwise
+    /// an estimate.
     ///
-    /// Costs a look at the slot set of every thread in every class that it used.
+    /// For each class, it reads the slot set of every thread that used the class.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -304,14 +309,16 @@ impl BufferPool {
     /// assert_eq!(pool.idle_bytes(), 1024 + 4096);
     /// ```
     pub fn idle_bytes(&self) -> usize {
-        // Estimates may come to more than there is of a word.
+        // Estimates may add up to more than a word holds.
         self.stats().fold(0, |sum: usize, (size, stats)| sum.saturating_add(size.saturating_mul(stats.idle)))
     }
 
-    /// What each class did since the pool was made, with the class's size in bytes; the smallest class first.
+    /// Returns what each class did since the pool was created, with the size of the class in bytes. The smallest class
+    /// comes first.
     ///
-    /// Buffers over the largest class count as created and refused there, those under the smallest as refused there. One that
-    /// is handed out for a smaller need counts in its own class, and one that makes way for another as refused in its own.
+    /// Buffers above the largest class count there as created and refused. Those below the smallest class count there
+    /// as refused. A buffer handed out for a smaller request counts in its own class. One dropped for a buffer of
+    /// another size counts as refused in its own class.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -334,7 +341,7 @@ impl BufferPool {
         }
     }
 
-    /// A buffer for a class of which the thread has none at hand.
+    /// Finds or creates a buffer for a class of which the thread has none in its private slots.
     #[cold]
     #[inline(never)]
     fn find(&self, index: usize) -> Item<Vec<u8>> {
@@ -342,8 +349,8 @@ impl BufferPool {
         if let Some(buffer) = self.classes[index..far].iter().find_map(Pool::take_young) {
             return buffer;
         }
-        // All that are young and of a fitting size are in use, so another one makes way. Else whoever lets buffers grow, or asks
-        // for one size after the other, would have more of them with each of these.
+        // All suitable buffers are in use or victims, so an idle buffer of another size is dropped. Otherwise a user
+        // whose buffers grow, or that asks for one size after the other, would collect more buffers each time.
         let smaller = self.classes[self.smallest..index].iter().rev();
         let larger = self.classes[far..=self.largest].iter();
         if let Some((class, buffer)) = smaller.chain(larger).find_map(|class| Some((class, class.take_young()?))) {
@@ -352,7 +359,7 @@ impl BufferPool {
         self.classes[index].take_or(|| Vec::with_capacity(class::size(index)))
     }
 
-    /// The first class whose buffers are large enough, if any is.
+    /// The first class whose buffers are large enough, if there is one.
     #[inline]
     fn class_for(&self, min_capacity: usize) -> Option<usize> {
         (min_capacity <= class::size(self.largest))
@@ -367,7 +374,8 @@ impl BufferPool {
 }
 
 impl Home<Vec<u8>> for BufferPool {
-    /// Puts a buffer into the last class that is not too large for it, which refuses it if it is out of all classes.
+    /// Puts a buffer into the last class that is not too large for it. If its capacity is outside all classes, that
+    /// class refuses it.
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
         let index = class::index(buffer.capacity()).clamp(self.smallest, self.largest);

@@ -1,14 +1,14 @@
-//! What can be set about a buffer pool, and the limits of each setting.
+//! The settings of a buffer pool and their limits.
 
 use std::time::Duration;
 
 use super::class::{self, Class, MAX_SIZE, MIN_SIZE};
 use crate::pool::{self, Manual, SettingsError, Timed};
 
-/// What can be set about a [`BufferPool`](super::BufferPool). Passed to
-/// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks it.
+/// The settings of a [`BufferPool`](super::BufferPool), for
+/// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks them.
 ///
-/// A bad value in a `static` does not compile; at run time
+/// In a `static`, a bad value is a compile error. At run time,
 /// [`BufferPool::try_with_settings`](super::BufferPool::try_with_settings) returns it as an error.
 ///
 /// ```
@@ -27,7 +27,7 @@ use crate::pool::{self, Manual, SettingsError, Timed};
 /// use ebbtide::BufferPool;
 /// use ebbtide::buffers::Settings;
 ///
-/// // a power of two
+/// // must be a power of two
 /// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().smallest(5000));
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +36,13 @@ pub struct Settings<E = Timed> {
     pub(super) largest: usize,
     max_idle_bytes: usize,
     private_bytes: usize,
-    /// What is the same for all classes.
+    /// The settings that are the same for all classes.
     every_class: pool::Settings<E>,
 }
 
 impl Settings {
-    /// The defaults: buffers of 1 KiB to 1 MiB, of which each thread keeps 2 MiB of each class for itself; a sweep every 30
-    /// seconds, no limit on idle bytes.
+    /// Returns the defaults: buffers of 1 KiB to 1 MiB, and 2 MiB of each class for each thread. Sweeps are every 30
+    /// seconds, and idle bytes have no limit.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -54,12 +54,12 @@ impl Settings {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            // Below that an allocator's own cache is as good, and above copying or filling a buffer takes so long that
-            // making one doesn't matter.
+            // Below `smallest`, an allocator's own cache is as good. Above `largest`, filling a buffer takes so long
+            // that the cost of creating it does not matter.
             smallest: 1 << 10,
             largest: 1 << 20,
             max_idle_bytes: usize::MAX,
-            // So that each of these classes has private slots.
+            // Enough for private slots in each of these classes.
             private_bytes: 2 << 20,
             every_class: pool::Settings::new(),
         }
@@ -73,8 +73,8 @@ impl Default for Settings {
 }
 
 impl<E: Copy> Settings<E> {
-    /// The size of the smallest class in bytes: a power of two from 64 to [`largest`](Self::largest). No buffer is made
-    /// smaller, and one that comes back smaller is dropped. The default is 1 KiB.
+    /// Sets the size of the smallest class in bytes: a power of two from 64 to [`largest`](Self::largest). No smaller
+    /// buffer is created, and a smaller one is dropped when it returns. The default is 1 KiB.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -89,15 +89,15 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// The size of the largest class in bytes: a power of two from [`smallest`](Self::smallest) to 1 GiB. A buffer that
-    /// comes back larger is dropped. The default is 1 MiB.
+    /// Sets the size of the largest class in bytes: a power of two from [`smallest`](Self::smallest) to 1 GiB. A larger
+    /// buffer is dropped when it returns. The default is 1 MiB.
     ///
     /// ```
     /// use ebbtide::BufferPool;
     /// use ebbtide::buffers::Settings;
     ///
     /// let pool = BufferPool::with_settings(Settings::new().largest(64 << 10));
-    /// assert_eq!(pool.get(65_537).capacity(), 65_537); // made, and not kept
+    /// assert_eq!(pool.get(65_537).capacity(), 65_537); // created, but not kept
     /// assert_eq!(pool.idle_bytes(), 0);
     /// ```
     #[must_use]
@@ -106,11 +106,11 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// At most this many bytes lie in the shared queues, counted in capacity. Each thread's
+    /// Sets how many bytes may lie in the shared queues, counted in capacity. Each thread's
     /// [`private_bytes`](Self::private_bytes) come on top. The default is no limit.
     ///
-    /// Each class has the same share of them, rounded down to whole buffers, and what is put beyond that is dropped. So
-    /// one of which not even a single buffer fits into its share keeps none there.
+    /// Each class has an equal share, rounded down to whole buffers. Buffers that return beyond that are dropped. A
+    /// class whose buffers exceed its share keeps none there.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -127,13 +127,13 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// How many bytes of each class a thread keeps for itself, counted in capacity: as many
-    /// [private slots](crate::Settings::private_slots) as fit, an even number up to 32. The default is 2 MiB, which is 32
-    /// buffers of up to 64 KiB and 2 of 1 MiB.
+    /// Sets how many bytes of each class a thread keeps for itself, counted in capacity. The class gets as many
+    /// [private slots](crate::Settings::private_slots) as fit, an even number up to 32. The default is 2 MiB, which is
+    /// 32 buffers of up to 64 KiB, or 2 of 1 MiB.
     ///
-    /// Buffers of more than half of it are never private: each goes through the shared queues on its own. That takes 0.1
-    /// to 0.2 µs, little beside what it takes to fill one that is so large, and an idle thread keeps none from others; but
-    /// it [may wait](crate#what-may-wait) for a thread that was stopped there.
+    /// Buffers of more than half of it are never private. Each goes through the shared queues on its own, where an idle
+    /// thread cannot keep it from others. That takes 0.1 to 0.2 µs, which is little compared with filling so large a
+    /// buffer. But it [may wait](crate#what-may-wait) for a thread that was stopped there.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -149,8 +149,8 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// How long an epoch is: the janitor sweeps the pool this often, and an idle buffer lives for one to two of these.
-    /// At least 1 ms. The default is 30 seconds.
+    /// Sets the length of an epoch, which is the time between two sweeps by the janitor. An idle buffer lives for one
+    /// to two epochs. The minimum is 1 ms, and the default is 30 seconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -159,14 +159,15 @@ impl<E: Copy> Settings<E> {
     ///
     /// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().every(Duration::from_secs(1)));
     ///
-    /// PAGES.get(4096).push(1); // gone again in 1 to 2 seconds
+    /// PAGES.get(4096).push(1); // dropped after 1 to 2 seconds
     /// ```
     #[must_use]
     pub const fn every(self, time: Duration) -> Settings<Timed> {
         self.with(self.every_class.every(time))
     }
 
-    /// No janitor: epochs come when [`BufferPool::advance`](super::BufferPool::advance) is called.
+    /// Selects manual epochs, without the janitor: they end only when
+    /// [`BufferPool::advance`](super::BufferPool::advance) is called.
     ///
     /// ```
     /// use ebbtide::BufferPool;
@@ -193,7 +194,7 @@ impl<E: Copy> Settings<E> {
         Class::new(index, class::size(index) == self.largest)
     }
 
-    /// What is set about one class: the byte counts come to counts of buffers.
+    /// The settings of one class, with bytes converted to numbers of buffers.
     pub(super) const fn of_class(&self, index: usize) -> pool::Settings<E> {
         let size = class::size(index);
         let slots = self.private_bytes / size;
@@ -221,7 +222,7 @@ impl<E: Copy> Settings<E> {
     }
 }
 
-/// Whether a class can be that large.
+/// Whether a class may have this size.
 const fn is_size(bytes: usize) -> bool {
     bytes.is_power_of_two() && bytes >= MIN_SIZE && bytes <= MAX_SIZE
 }

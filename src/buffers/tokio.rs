@@ -1,8 +1,8 @@
 //! [`tokio::io::copy`] and [`tokio::io::copy_bidirectional`] through pooled buffers.
 //!
-//! For proxies and tunnels: a connection over which nothing comes just now has no buffer, where tokio's own functions keep
-//! 8 KiB for each direction for as long as they run. So buffers take up what is on its way at the moment, not
-//! what connections there are.
+//! Use them for proxies and tunnels: a connection that is silent has no buffer. Tokio's own functions keep 8 KiB for
+//! each direction as long as they run. So here the memory for buffers follows the traffic, not the number of
+//! connections.
 //!
 //! ```
 //! use ebbtide::buffers;
@@ -17,10 +17,11 @@
 //! # }
 //! ```
 //!
-//! Buffers are 32 KiB. One is taken for each read and goes back when all of it is written, or at once when there is
-//! nothing to read: a few nanoseconds each time. The reader is handed memory that isn't initialized, so it can't see what an
-//! earlier copy left, and nothing is zeroed for those of tokio; one that asks for initialized memory has it zeroed each time,
-//! 0.3 µs.
+//! Buffers are 32 KiB. Each read takes one. It returns to the pool when all of it is written, or at once if there is
+//! nothing to read. Taking and returning one costs a few nanoseconds.
+//!
+//! The reader gets uninitialized memory, so it never sees data of an earlier copy. Tokio's readers need no zeroing. A
+//! reader that asks for initialized memory costs 0.3 µs each time.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -31,9 +32,9 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::copy::{Buffer, buffer};
 
-/// Copies everything from a reader to a writer and flushes it. Returns how many bytes that was.
+/// Copies everything from a reader to a writer and flushes it. Returns the number of bytes copied.
 ///
-/// As [`tokio::io::copy`]: it also flushes whenever there is nothing to read for the moment.
+/// Like [`tokio::io::copy`], it also flushes whenever there is nothing to read at the moment.
 ///
 /// ```
 /// use ebbtide::buffers;
@@ -49,11 +50,11 @@ use super::copy::{Buffer, buffer};
 ///
 /// # Cancellation
 ///
-/// If the future is dropped, its buffer goes back to the pool, and what was read but not yet written is lost.
+/// Dropping the future returns its buffer to the pool. Data that was read but not yet written is lost.
 ///
 /// # Errors
 ///
-/// The first error of a read, write or flush; [`ErrorKind::WriteZero`] if a write takes nothing.
+/// The first error of a read, write or flush, or [`ErrorKind::WriteZero`] if a write accepts nothing.
 pub async fn copy<R, W>(reader: &mut R, writer: &mut W) -> io::Result<u64>
 where
     R: AsyncRead + Unpin + ?Sized,
@@ -63,11 +64,11 @@ where
     poll_fn(|cx| direction.poll_copy(cx, reader, writer)).await
 }
 
-/// Copies from `a` to `b` and from `b` to `a` at the same time, until both have come to their end. Returns how many bytes
-/// that was in each direction, from `a` to `b` first.
+/// Copies from `a` to `b` and from `b` to `a` at the same time, until both have reached their end. Returns the numbers
+/// of bytes copied from `a` to `b` and from `b` to `a`.
 ///
-/// As [`tokio::io::copy_bidirectional`]: when one side's end is reached, the other one is shut down for writing, and the
-/// other direction goes on.
+/// Like [`tokio::io::copy_bidirectional`]: when one side ends, it shuts down the other side for writing and continues
+/// the other direction.
 ///
 /// ```
 /// use ebbtide::buffers;
@@ -82,7 +83,7 @@ where
 /// client.write_all(b"ping").await?;
 /// client.shutdown().await?;
 /// let mut request = String::new();
-/// server.read_to_string(&mut request).await?; // ends, as the proxy has shut down its side
+/// server.read_to_string(&mut request).await?; // ends because the proxy shuts down its side
 /// server.write_all(b"pong!").await?;
 /// drop(server);
 /// assert_eq!(request, "ping");
@@ -93,11 +94,11 @@ where
 ///
 /// # Cancellation
 ///
-/// If the future is dropped, its buffers go back to the pool, and what was read but not yet written is lost.
+/// Dropping the future returns its buffers to the pool. Data that was read but not yet written is lost.
 ///
 /// # Errors
 ///
-/// The first error of either side; the other direction is not gone on with then.
+/// The first error of either side, which also ends the other direction.
 pub async fn copy_bidirectional<A, B>(a: &mut A, b: &mut B) -> io::Result<(u64, u64)>
 where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
@@ -111,19 +112,19 @@ where
     .await
 }
 
-/// How often a copy reads and writes before it lets others run, if neither makes it wait.
+/// How often a copy that never waits reads and writes before it yields to other tasks.
 const ROUNDS: usize = 32;
 
-/// A copy from a reader to a writer under way.
+/// One direction of a copy in progress.
 struct Direction {
-    /// What was read and is not yet written; none if there is nothing.
+    /// What was read and is not yet written; `None` if there is nothing.
     buffer: Option<Buffer>,
-    /// How much of it is written.
+    /// How much of the buffer is written.
     written: usize,
     copied: u64,
-    /// Whether the reader has come to its end.
+    /// Whether the reader has reached its end.
     ended: bool,
-    /// Whether the writer may hold anything back, as it may from before.
+    /// Whether the writer may hold unflushed data. It may do so from the start.
     unflushed: bool,
     shut_down: bool,
 }
@@ -133,7 +134,7 @@ impl Direction {
         Self { buffer: None, written: 0, copied: 0, ended: false, unflushed: true, shut_down: false }
     }
 
-    /// Copies to the reader's end and flushes.
+    /// Copies until the reader ends, then flushes.
     fn poll_copy<R, W>(&mut self, cx: &mut Context<'_>, reader: &mut R, writer: &mut W) -> Poll<io::Result<u64>>
     where
         R: AsyncRead + Unpin + ?Sized,
@@ -184,7 +185,7 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 
-    /// Copies to the reader's end, flushes, and shuts the writer down.
+    /// Copies until the reader ends, then flushes and shuts down the writer.
     fn poll_to_end<R, W>(&mut self, cx: &mut Context<'_>, reader: &mut R, writer: &mut W) -> Poll<io::Result<u64>>
     where
         R: AsyncRead + Unpin + ?Sized,
