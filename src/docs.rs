@@ -1,10 +1,10 @@
-//! Guides: the pages of `docs/` that are for users.
+//! Guides for users, from `docs/`.
 
 #[cfg(feature = "bounded")]
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 
-// Its examples need the other pools, which `benches` has: they run as tests there.
+// The examples of this page need other pools, so they run as tests in `benches`, which has those.
 #[cfg(not(doctest))]
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
