@@ -1,7 +1,7 @@
-//! Room for the items of one batch, reached through a single pointer, so that moving it is moving one word.
+//! An array: room for the items of one batch, owned through one pointer.
 //!
-//! (A `Vec` is three words. Swapping those is not what it costs; that the compiler writes them one by one and then reads
-//! two at once is, since the CPU can't forward such a read from the writes that it waits for.)
+//! Moving an array moves one word. A `Vec` is three words, which the compiler writes one by one and then reads two at
+//! once. A CPU cannot forward such a read from the pending writes, so it waits for them.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -11,35 +11,37 @@ use std::ptr::{NonNull, addr_of_mut};
 
 use crate::engine::item::{Item, discard, drop_each};
 
-/// Owns an array on the heap and the items in it. Its capacity never changes.
+/// Owns an array on the heap and the items in it. The capacity never changes.
 pub(crate) struct Array<T> {
     header: NonNull<Header<T>>,
     _owns: PhantomData<Item<T>>,
 }
 
+/// The start of an array's memory. The places follow it.
 #[repr(C)]
 pub(crate) struct Header<T> {
     capacity: usize,
+    /// How many places hold items. Not kept up to date while the array is loaded in a slot set.
     len: usize,
-    /// The stamp of the batch that travels in it, while it lies in a rack.
+    /// The stamp of the batch in the array, while it lies in a rack or as victims in a slot set.
     stamp: usize,
-    /// The next one in a [`Stack`] of empty arrays.
+    /// The next array in a [`Stack`]. Only `Stack` writes it.
     next: Option<Array<T>>,
-    /// The first of `capacity` places, of which the first `len` hold items.
+    /// The first of `capacity` places. The first `len` of them hold items.
     places: [MaybeUninit<Item<T>>; 0],
 }
 
-// SAFETY: it owns its items and nothing else, as a `Vec<Item<T>>` does.
+// SAFETY: an array owns its items and nothing else, as a `Vec<Item<T>>` does.
 unsafe impl<T: Send> Send for Array<T> {}
 
 impl<T> Array<T> {
-    /// An empty array; costs one allocation of 8 bytes per item and 32 more.
+    /// Creates an empty array: one allocation, of 8 bytes per item and 32 for the header.
     pub(crate) fn new(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
-        // SAFETY: the layout has the size of a header at least.
+        // SAFETY: the layout is not empty, as it has a header.
         let memory = unsafe { alloc(layout) }.cast::<Header<T>>();
         let Some(header) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        // SAFETY: freshly allocated for a header and as many places, which need no value yet.
+        // SAFETY: the memory is newly allocated, with room for a header. The places need no value yet.
         unsafe { header.write(Header { capacity, len: 0, stamp: 0, next: None, places: [] }) };
         Self { header, _owns: PhantomData }
     }
@@ -50,27 +52,27 @@ impl<T> Array<T> {
     }
 
     fn header(&self) -> &Header<T> {
-        // SAFETY: valid from `new` until `self` is dropped; nothing else points to it.
+        // SAFETY: the header is valid from `new` until `self` is dropped, and nothing else points to it.
         unsafe { self.header.as_ref() }
     }
 
     fn header_mut(&mut self) -> &mut Header<T> {
-        // SAFETY: as above, and exclusive as `self` is.
+        // SAFETY: as above, and the borrow is exclusive, as that of `self` is.
         unsafe { self.header.as_mut() }
     }
 
-    /// Gives up the array as one pointer, for a place in a rack.
+    /// Turns the array into one pointer, for a place in a rack.
     pub(crate) fn into_raw(self) -> *mut Header<T> {
         ManuallyDrop::new(self).header.as_ptr()
     }
 
-    /// The array that `into_raw` gave up.
+    /// Turns the pointer back into the array.
     ///
     /// # Safety
     ///
-    /// It did, and nobody else takes it back.
+    /// The pointer is from `into_raw`, and nobody else turns it back.
     pub(crate) unsafe fn from_raw(header: *mut Header<T>) -> Self {
-        // SAFETY: `into_raw` never gives null.
+        // SAFETY: `into_raw` never returns null.
         Self { header: unsafe { NonNull::new_unchecked(header) }, _owns: PhantomData }
     }
 
@@ -94,16 +96,16 @@ impl<T> Array<T> {
         self.len() == 0
     }
 
-    /// Says that the first `len` places, and no others, hold items.
+    /// Sets the length.
     ///
     /// # Safety
     ///
-    /// They do.
+    /// The first `len` places, and no others, hold items.
     pub(crate) unsafe fn set_len(&mut self, len: usize) {
         self.header_mut().len = len;
     }
 
-    /// Where place `index` is; within the allocation for any index up to the capacity.
+    /// Returns the address of a place. It lies within the allocation for any index up to the capacity.
     #[inline(always)]
     fn place(&self, index: usize) -> *mut Item<T> {
         // SAFETY: the header is valid, and the places follow it in the same allocation.
@@ -111,14 +113,14 @@ impl<T> Array<T> {
         first.cast::<Item<T>>().wrapping_add(index)
     }
 
-    /// Takes the item out of a place. The array's length is left to the caller, here and in the next three.
+    /// Takes the item out of a place. This and the next three leave the array's length to the caller.
     ///
     /// # Safety
     ///
-    /// The place holds an item, which is the caller's from here on; no other thread touches the place meanwhile.
+    /// The place holds an item, which from now on is the caller's. No other thread touches the place meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn take_at(&self, index: usize) -> Item<T> {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller guarantees.
         unsafe { self.place(index).read() }
     }
 
@@ -126,10 +128,10 @@ impl<T> Array<T> {
     ///
     /// # Safety
     ///
-    /// The place is below the capacity and holds no item; no other thread touches it meanwhile.
+    /// The place is below the capacity and holds no item. No other thread touches it meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn fill_at(&self, index: usize, item: Item<T>) {
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller guarantees.
         unsafe { self.place(index).write(item) };
     }
 
@@ -137,9 +139,9 @@ impl<T> Array<T> {
     ///
     /// # Safety
     ///
-    /// They hold items, those below don't; no other thread touches either meanwhile.
+    /// These places hold items, and those below do not. No other thread touches either meanwhile.
     pub(crate) unsafe fn shift(&self, places: Range<usize>) {
-        // SAFETY: the caller's word; the two ranges may overlap.
+        // SAFETY: as the caller guarantees. The two ranges may overlap.
         unsafe { self.place(0).copy_from(self.place(places.start), places.len()) };
     }
 
@@ -147,24 +149,24 @@ impl<T> Array<T> {
     ///
     /// # Safety
     ///
-    /// They hold items, which are the other array's from here on; no other thread touches them meanwhile. The other array
-    /// has no items, and room for these.
+    /// These places hold items, which from now on are the other array's. No other thread touches them meanwhile. The
+    /// other array is empty and has room for the items.
     pub(crate) unsafe fn move_to(&self, places: Range<usize>, other: &mut Self) {
         debug_assert!(other.is_empty() && places.len() <= other.capacity());
-        // SAFETY: the caller's word.
+        // SAFETY: as the caller guarantees.
         unsafe {
             other.place(0).copy_from_nonoverlapping(self.place(places.start), places.len());
             other.set_len(places.len());
         }
     }
 
-    /// Adds an item; gives it back if there is no room.
+    /// Adds an item. Returns it if the array is full.
     pub(crate) fn push(&mut self, item: Item<T>) -> Result<(), Item<T>> {
         let len = self.len();
         if len == self.capacity() {
             return Err(item);
         }
-        // SAFETY: a place within the capacity that holds no item, and does from here on.
+        // SAFETY: the place is within the capacity and holds no item. From now on it does.
         unsafe {
             self.fill_at(len, item);
             self.set_len(len + 1);
@@ -174,7 +176,7 @@ impl<T> Array<T> {
 
     pub(crate) fn pop(&mut self) -> Option<Item<T>> {
         let last = self.len().checked_sub(1)?;
-        // SAFETY: the last place that holds an item, and doesn't from here on.
+        // SAFETY: the place is the last one that holds an item. From now on it does not.
         unsafe {
             self.set_len(last);
             Some(self.take_at(last))
@@ -200,12 +202,12 @@ impl<T> Drop for Array<T> {
             "only `Stack` links arrays, and unlinks them before it lets them go"
         );
         let layout = Self::layout(self.capacity());
-        // SAFETY: allocated with this layout in `new`; the items are gone, and the header needs no drop.
+        // SAFETY: `new` allocated with this layout. The items are gone, and the header needs no drop.
         unsafe { dealloc(self.header.as_ptr().cast(), layout) };
     }
 }
 
-/// Empty arrays, linked through their headers; so keeping one allocates nothing.
+/// Empty arrays, linked through their headers. Keeping one allocates nothing.
 pub(crate) struct Stack<T> {
     top: Option<Array<T>>,
     len: usize,
@@ -244,7 +246,8 @@ impl<T> Iterator for Stack<T> {
 }
 
 impl<T> Drop for Stack<T> {
-    /// One by one: dropping the top one with all that it links to would nest as deep as the stack is high.
+    /// Drops the arrays one by one. Dropping the top one with all that it links to would recurse as deep as the stack
+    /// is high.
     fn drop(&mut self) {
         while self.pop().is_some() {}
     }

@@ -1,21 +1,22 @@
-//! A batch: several items that travel as one, and the epoch that says how old they are.
+//! A batch: several items that travel as one, and the epoch that tells their age.
 
 use crate::engine::array::Array;
 use crate::engine::item::Item;
 
-/// The epoch in which every pool begins. Two later the epoch is 0: so they wrap around in most tests and models, as they do
-/// on 32-bit CPUs in fifty days of epochs of 1 ms.
+/// The epoch in which every pool begins. Two sweeps later the epoch is 0. So epochs wrap around in most tests and
+/// models, as they do on 32-bit CPUs after fifty days of epochs of 1 ms.
 pub(crate) const FIRST_EPOCH: usize = usize::MAX - 1;
 
-/// Items on their way between private slots and shared queues; never empty while it lies in a queue.
+/// Items on their way between private slots and shared queues. A batch in a queue is never empty.
 pub(crate) struct Batch<T> {
     items: Items<T>,
-    /// The epoch that the youngest item's put read, or in which a sweep found it in private slots.
+    /// The epoch that tells the age of the batch. It is no older than any item's put.
     pub(crate) stamp: usize,
 }
 
+/// What travels in a batch.
 enum Items<T> {
-    /// Needs no array, hence no allocation.
+    /// A single item, which needs no array. `None` once it is popped.
     One(Option<Item<T>>),
     Many(Array<T>),
 }
@@ -43,7 +44,7 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Splits off all but `keep` items; `None` if there are no more than that.
+    /// Splits off all but `keep` items. Returns `None` if there are no more than that.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         let rest = self.len().checked_sub(keep).filter(|rest| *rest > 0)?;
         let items = match &mut self.items {
@@ -60,7 +61,8 @@ impl<T> Batch<T> {
         Some(Self { items, stamp: self.stamp })
     }
 
-    /// The array that it travels in, with whatever items are left; a single item has none and comes back as it is.
+    /// Returns the array in which the batch travels, with the items left in it. A single item has no array and comes
+    /// back.
     pub(crate) fn into_array(self) -> Result<Array<T>, Self> {
         match self.items {
             Items::One(_) => Err(self),

@@ -1,5 +1,7 @@
-//! Operations inside a claim on a thread's private slots. None of them allocates, frees, drops an item or panics: an array that
-//! may be needed is passed in, and what is left over is passed out.
+//! The operations inside a claim on a thread's private slots.
+//!
+//! None of them allocates, frees, drops an item or panics. The caller passes in an array that may be needed, and gets
+//! back what is left over.
 
 use std::mem;
 
@@ -7,79 +9,82 @@ use crate::engine::array::{Array, Stack};
 use crate::engine::item::Item;
 use crate::sync::{AtomicIsize, Length, Ordering};
 
-/// How much lies in a slot set, as anybody may read it.
+/// How much lies in a slot set. Any thread may read it, as a hint.
 #[repr(C)]
 pub(super) struct Extent {
-    /// The owner's end: the first place above the items; for a moment in a pop, one too low. Written by the owner alone.
+    /// The owner's end: the first place above the items. Only the owner writes it. During a pop it is one too low for a
+    /// moment.
     pub(super) bottom: AtomicIsize,
-    /// What the spare array holds.
+    /// What the spare array holds. Written in claims.
     pub(super) spare: SpareLength,
-    /// How many empty arrays lie in the stash.
+    /// How many empty arrays lie in the stash. Written in claims.
     pub(super) stashed: Length,
 }
 
-/// The array that is pushed to and popped from, made when it is first needed and kept from then on.
+/// The array that the owner pushes to and pops from. It is created when it is first needed. A sweep takes only its
+/// items.
 pub(super) struct Loaded<T> {
-    /// Its own length isn't kept while it is here: the items are those from `top` to `bottom`.
+    /// Its own length is not kept up to date. Its items lie from `top` up to `bottom`.
     pub(super) array: Option<Array<T>>,
-    /// Pushes go below this place: the array's capacity, or 0 without one or with a detour.
+    /// Pushes go below this place: the array's capacity, or 0 without an array or with a detour.
     pub(super) end: isize,
 }
 
-/// What only claims touch.
+/// What is touched only in claims.
 pub(super) struct Rest<T> {
-    /// The other array, swapped whole with the loaded one. [`Extent::spare`] says what it holds.
+    /// The other array, swapped as a whole with the loaded one. [`Extent::spare`] says what it holds.
     spare: Option<Array<T>>,
-    /// Empty arrays that refills left over, for the next spills.
+    /// Empty arrays that refills left, for the next spills.
     pub(super) stash: Stack<T>,
 }
 
-/// What the spare array holds, and how many of it.
+/// What the spare array holds, and how many items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spare {
-    /// Nothing, if there is an array at all.
+    /// No items. There may be no array either.
     Empty,
-    /// Items that the owner put in or that a refill brought.
+    /// Items that the owner put or that a refill brought.
     Young(usize),
-    /// The rest of a victim batch. They are popped from where they are, and stay victims.
+    /// The rest of a victim batch. Its items are popped from the spare array and stay victims.
     Victims(usize),
 }
 
-/// A [`Spare`] in 32 bits: how many young items in the lower half, how many victims in the upper one. One of the two is 0.
+/// A [`Spare`] in 32 bits: the number of young items in the lower half, that of victims in the upper half. One of them is 0.
 pub(super) struct SpareLength(Length);
 
-/// The most empty arrays that a thread keeps for its own next spills: enough for a burst of 2048 items and back with the
-/// default of 16 in an array. Beyond that they go to the shard whose thread will need them.
+/// The most empty arrays that a thread keeps for its own next spills. They suffice for a burst of 2048 items and back,
+/// with the default of 16 items in an array.
 const MAX_STASH: usize = 128;
 
-/// What goes out of full private slots.
+/// What a spill takes out of the private slots: a full array, or an empty one that was not needed.
 pub(crate) struct Spilled<T> {
     pub(crate) items: Array<T>,
-    /// They are the rest of a victim batch, whose stamp the array still has.
+    /// The items are the rest of a victim batch. The array has its stamp.
     pub(crate) victims: bool,
 }
 
 /// All that is taken out of one slot set for a sweep.
 pub(crate) struct Taken<T> {
-    /// What was in the loaded array, and the spare one; either may be empty.
+    /// The items of the loaded array, and the spare array. Either may be empty.
     pub(crate) young: [Option<Array<T>>; 2],
+    /// The spare array, if it holds the rest of a victim batch.
     pub(crate) victims: Option<Array<T>>,
     pub(crate) stash: Stack<T>,
 }
 
 impl<T> Taken<T> {
-    /// The slots had been emptied before, and `empty` was not needed.
+    /// The owner has emptied the slots itself, so `empty` was not needed.
     pub(super) fn nothing(empty: Array<T>) -> Self {
         Self { young: [Some(empty), None], victims: None, stash: Stack::new() }
     }
 
-    /// How many items these are.
+    /// Returns the number of items.
     pub(crate) fn len(&self) -> usize {
         self.young.iter().chain([&self.victims]).flatten().map(Array::len).sum()
     }
 }
 
-/// The slots inside a claim by the owner, where `top` is 0.
+/// The private slots inside a claim by the owner. After `move_down`, the items lie from place 0 up to `bottom`.
 pub(super) struct Slots<'a, T> {
     pub(super) extent: &'a Extent,
     pub(super) loaded: &'a mut Loaded<T>,
@@ -98,16 +103,16 @@ impl<T> Slots<'_, T> {
         self.extent.bottom.store(bottom, Ordering::Relaxed);
     }
 
-    /// The loaded array's capacity; 0 without one.
+    /// Returns the loaded array's capacity, or 0 without one.
     fn room(&self) -> isize {
         self.loaded.array.as_ref().map_or(0, Array::capacity) as isize
     }
 
-    /// Moves the items down to the lowest place, after a sweep took what lay there.
+    /// Moves the items down to place 0, after a sweep took what lay there.
     pub(super) fn move_down(&mut self, top: isize) {
         if let (Some(array), 1..) = (&self.loaded.array, top) {
             let bottom = self.bottom();
-            // SAFETY: the places from `top` to `bottom` hold items; those below don't.
+            // SAFETY: the places from `top` to `bottom` hold items, and those below do not.
             unsafe { array.shift(top as usize..bottom as usize) };
             self.set_bottom(bottom - top);
         }
@@ -121,7 +126,7 @@ impl<T> Slots<'_, T> {
         let last = self.bottom() - 1;
         let array = self.loaded.array.as_ref().filter(|_| last >= 0)?;
         self.set_bottom(last);
-        // SAFETY: the highest place that holds an item, and doesn't from here on.
+        // SAFETY: the place is the highest one that holds an item. From now on it does not.
         Some(unsafe { array.take_at(last as usize) })
     }
 
@@ -139,7 +144,7 @@ impl<T> Slots<'_, T> {
         }
         let bottom = self.bottom();
         let Some(array) = self.loaded.array.as_ref().filter(|_| bottom < self.room()) else { return Err(item) };
-        // SAFETY: the lowest place that holds no item, and does from here on.
+        // SAFETY: the place is the lowest one that holds no item. From now on it does.
         unsafe { array.fill_at(bottom as usize, item) };
         self.set_bottom(bottom + 1);
         Ok(())
@@ -160,7 +165,8 @@ impl<T> Slots<'_, T> {
         }
     }
 
-    /// `empty` becomes the loaded array, the loaded one the spare, and the spare goes out. If none was loaded, the spare stays.
+    /// Puts the item into `empty` and loads that. The loaded array becomes the spare one, and the old spare array goes
+    /// out. If no array was loaded, the spare one stays.
     #[inline(always)]
     fn rotate(&mut self, item: Item<T>, mut empty: Array<T>) -> Option<Spilled<T>> {
         let victims = matches!(self.extent.spare.get(), Spare::Victims(_));
@@ -172,7 +178,7 @@ impl<T> Slots<'_, T> {
         out.map(|items| Spilled { items, victims })
     }
 
-    /// Takes in a batch if one of the arrays is empty. Calls `took` before the items become the owner's.
+    /// Takes in a batch if one of the two arrays is empty. Calls `took` before the items become the owner's.
     pub(super) fn refill(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         let none_loaded = self.bottom() == 0;
         if !none_loaded && !self.spare_is_empty() {
@@ -199,7 +205,7 @@ impl<T> Slots<'_, T> {
         self.rest.spare.as_ref().is_none_or(Array::is_empty)
     }
 
-    /// Keeps an empty array for the next spill; gives it back if there are enough.
+    /// Keeps an empty array for the next spill. Returns it if the stash is full.
     fn stash(&mut self, empty: Option<Array<T>>) -> Option<Array<T>> {
         if self.rest.stash.len() == MAX_STASH {
             return empty;
@@ -221,13 +227,13 @@ impl<T> Slots<'_, T> {
         let mut out = mem::replace(&mut self.loaded.array, array);
         self.loaded.end = if self.detour { 0 } else { self.room() };
         if let Some(out) = &mut out {
-            // SAFETY: the places below `bottom` hold items.
+            // SAFETY: the places below the old `bottom` hold items.
             unsafe { out.set_len(before as usize) };
         }
         out
     }
 
-    /// The new array holds young items, or none.
+    /// Replaces the spare array, and marks the items of the new one as young.
     pub(super) fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
         self.extent.spare.set_young(array.as_ref().map_or(0, Array::len));
         mem::replace(&mut self.rest.spare, array)
@@ -251,7 +257,7 @@ impl<T> Rest<T> {
         Self { spare: None, stash: Stack::new() }
     }
 
-    /// Takes everything out, beside `loaded`, the items of the loaded array.
+    /// Takes everything out. `loaded` has the items of the loaded array.
     pub(super) fn take(&mut self, extent: &Extent, loaded: Array<T>) -> Taken<T> {
         let Self { spare, stash } = mem::replace(self, Self::new());
         let (spare, victims) = match extent.spare.get() {

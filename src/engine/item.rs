@@ -1,4 +1,6 @@
-//! One pooled object: on the heap, owned, at an address that doesn't change while it belongs to the pool.
+//! An item: one pooled object, owned, at an address that does not change while it belongs to the pool.
+//!
+//! The functions below drop items and other values of user code, and deal with their panics.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -7,37 +9,37 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// A `Box<T>` that may be moved while something points into it: moving a real `Box` asserts that nothing does.
+/// A `Box<T>` that may move while something points into it. Moving a real `Box` asserts that nothing does.
 #[derive(Debug)]
 pub struct Item<T> {
     value: NonNull<T>,
     _owns: PhantomData<T>,
 }
 
-// SAFETY: it owns its value and nothing else, as a `Box<T>` does.
+// SAFETY: an item owns its value and nothing else, as a `Box<T>` does.
 unsafe impl<T: Send> Send for Item<T> {}
-// SAFETY: a shared reference to it gives a shared reference to the value and nothing else, as with a `Box<T>`.
+// SAFETY: a shared reference to an item gives a shared reference to its value and nothing else, as with a `Box<T>`.
 unsafe impl<T: Sync> Sync for Item<T> {}
 
-// As with a `Box<T>`: moving it doesn't move the value.
+// As with a `Box<T>`, moving the item does not move the value.
 impl<T> Unpin for Item<T> {}
 
 impl<T> Item<T> {
-    /// Costs one allocation, unless `T` is zero-sized.
+    /// Allocates, unless `T` is zero-sized.
     pub(crate) fn new(value: T) -> Self {
         let value = Box::into_raw(Box::new(value));
         // SAFETY: a box's pointer is never null.
         Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
     }
 
-    /// Costs one deallocation, unless `T` is zero-sized.
+    /// Returns the value and frees its memory.
     pub(crate) fn into_inner(self) -> T {
         let value = self.value.as_ptr();
         std::mem::forget(self);
-        // SAFETY: from `Box::into_raw` in `new`, and forgetting `self` made this the only owner.
+        // SAFETY: the pointer is from `Box::into_raw` in `new`. As `self` is forgotten, nobody else owns the value.
         *unsafe { Box::from_raw(value) }
     }
 }
@@ -47,7 +49,7 @@ impl<T> Deref for Item<T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: valid from `new` until `self` is dropped; shared for as long as `self` is.
+        // SAFETY: the value is valid from `new` until `self` is dropped, and shared for as long as `self` is.
         unsafe { self.value.as_ref() }
     }
 }
@@ -55,20 +57,20 @@ impl<T> Deref for Item<T> {
 impl<T> DerefMut for Item<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: valid from `new` until `self` is dropped; exclusive for as long as `self` is.
+        // SAFETY: the value is valid from `new` until `self` is dropped, and exclusive for as long as `self` is.
         unsafe { self.value.as_mut() }
     }
 }
 
 impl<T> Drop for Item<T> {
     fn drop(&mut self) {
-        // SAFETY: from `Box::into_raw` in `new`; `into_inner` forgets `self`, so this happens once.
+        // SAFETY: the pointer is from `Box::into_raw` in `new`. `into_inner` forgets `self`, so this happens once.
         drop(unsafe { Box::from_raw(self.value.as_ptr()) });
     }
 }
 
-/// Drops items, or other values of user code, one by one, so that a panic in one's `Drop` takes no other with it; returns the
-/// first such panic.
+/// Drops items, or other values of user code, one by one. If one `Drop` panics, the others are dropped all the same.
+/// Returns the first panic.
 pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payload> {
     let mut first = None;
     for value in values {
@@ -79,7 +81,7 @@ pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payloa
     first
 }
 
-/// Remembers the first of several panics and discards the others.
+/// Keeps the first of several panics and discards the others.
 pub(crate) fn keep_first(first: &mut Option<Payload>, panic: Payload) {
     match first {
         None => *first = Some(panic),
@@ -87,8 +89,10 @@ pub(crate) fn keep_first(first: &mut Option<Payload>, panic: Payload) {
     }
 }
 
-/// A value of user code that is in our hands while something else may panic. If it has to be dropped while this thread unwinds
-/// already, a panic in its `Drop` goes no further, as that would abort the process.
+/// A value of user code that is held while something else may panic.
+///
+/// If it is dropped while the thread already unwinds, a panic in its `Drop` goes no further, because it would abort the
+/// process.
 #[derive(Debug)]
 pub(crate) struct Contained<V>(ManuallyDrop<V>);
 
@@ -99,7 +103,7 @@ impl<V> Contained<V> {
 
     pub(crate) fn into_inner(self) -> V {
         let mut contained = ManuallyDrop::new(self);
-        // SAFETY: taken once, as `contained` is never dropped.
+        // SAFETY: the value is taken once, as `contained` is never dropped.
         unsafe { ManuallyDrop::take(&mut contained.0) }
     }
 }
@@ -115,7 +119,7 @@ impl<V> Deref for Contained<V> {
 
 impl<V> Drop for Contained<V> {
     fn drop(&mut self) {
-        // SAFETY: dropped once, here; `into_inner` never drops `self`.
+        // SAFETY: the value is dropped once, here. `into_inner` never drops `self`.
         let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.0) }));
         if let Err(panic) = dropped {
             raise(panic);
@@ -123,14 +127,14 @@ impl<V> Drop for Contained<V> {
     }
 }
 
-/// Drops a panic's payload, which is user code and may panic in its turn.
+/// Drops a panic's payload, which is user code and may panic too. The payload of that second panic is leaked.
 pub(crate) fn discard(payload: Payload) {
     if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
     }
 }
 
-/// Raises a panic of user code again, unless this thread is unwinding already: that would abort the process.
+/// Resumes a panic of user code. If this thread already unwinds, discards it, because resuming would abort the process.
 pub(crate) fn raise(panic: Payload) {
     if std::thread::panicking() {
         discard(panic);

@@ -1,5 +1,7 @@
-//! The algorithm: where items lie, who moves them, and what makes them old. No user code runs here, but for the global
-//! allocator.
+//! The algorithm: where items lie, who moves them, and what makes them old. `docs/design.md` explains it.
+//!
+//! User code runs here only where a sweep drops its items and emits its event, and where memory is allocated. It never
+//! runs inside a claim.
 
 pub(crate) mod array;
 pub(crate) mod batch;

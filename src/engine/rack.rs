@@ -1,7 +1,7 @@
-//! A rack: a fixed number of places for arrays full of items, each place one pointer.
+//! A rack: a fixed number of places for arrays full of items. Each place is one pointer.
 //!
-//! A push is one compare-exchange of null for the array, a pop is one swap of the array for null. So nobody ever waits for
-//! a thread that was stopped in the middle of either, and no address is compared that may have been freed and used again.
+//! A push is one compare-exchange of null for an array. A pop is one swap of the array for null. So nobody waits for a
+//! thread that is stopped in the middle of either. No address is compared that may have been freed and used again.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -10,19 +10,19 @@ use crate::engine::array::{Array, Header};
 use crate::engine::item::{discard, drop_each};
 use crate::sync::{AtomicPtr, Counter, Ordering};
 
-/// Enough for a thread that spills 2048 items with the default of 16 in an array.
+/// Enough for a thread that spills 2048 items, with the default of 16 in an array.
 const PLACES: usize = if cfg!(all(loom, feature = "loom")) { 2 } else { 128 };
 
-/// Last in, first out, as far as `level` is true.
+/// Last in, first out, as far as `level` is right.
 pub(crate) struct Rack<T> {
-    /// Null, or an array, which is owned here.
+    /// Null, or an array that the rack owns.
     places: [AtomicPtr<Header<T>>; PLACES],
-    /// About where the filled places end: a hint where to look first, and no more.
+    /// About where the filled places end. This is only a hint where to look first.
     level: Counter,
     owns: PhantomData<Array<T>>,
 }
 
-// SAFETY: it hands arrays from thread to thread and shares none of them.
+// SAFETY: a rack hands arrays from thread to thread and shares none of them.
 unsafe impl<T: Send> Sync for Rack<T> {}
 
 impl<T> Rack<T> {
@@ -34,20 +34,20 @@ impl<T> Rack<T> {
         }
     }
 
-    /// Puts an array into the first empty place from the level up, or else from the bottom up to the level; gives it back
-    /// if there is none.
+    /// Puts an array into the first empty place from the level up, or else from the bottom up to the level. Returns it
+    /// if no place is empty.
     #[inline]
     pub(crate) fn push(&self, array: Array<T>) -> Result<(), Array<T>> {
         let array = array.into_raw();
         let level = self.level.get();
-        // The level may be far too high: a push that is slow to raise it, while others empty the rack, leaves it so.
+        // The level may be far too high: a push may raise it late, while others empty the rack.
         let fill = |index| self.fill(index, array);
         let filled = (level..PLACES).any(fill) || (0..level).any(fill);
-        // SAFETY: from `into_raw` just now, and in no place.
+        // SAFETY: the pointer is from `into_raw` just now, and in no place.
         if filled { Ok(()) } else { Err(unsafe { Array::from_raw(array) }) }
     }
 
-    /// Takes the first array that is found, from the level down and then from the top.
+    /// Takes the first array that it finds, from the level down and then from the top.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Array<T>> {
         let level = self.level.get();
@@ -60,16 +60,17 @@ impl<T> Rack<T> {
         (0..PLACES).rev().filter_map(|index| self.take(index))
     }
 
-    /// Puts an array into a place; says whether it was empty.
+    /// Puts an array into a place if that is empty. Returns whether it was.
     #[inline]
     fn fill(&self, index: usize, array: *mut Header<T>) -> bool {
         let place = &self.places[index];
-        // ORDERING: Relaxed, no partner; only whether to try.
+        // ORDERING: Relaxed, no partner; this only decides whether to try.
         if !place.load(Ordering::Relaxed).is_null() {
             return false;
         }
-        // ORDERING: SeqCst on success; partner: the swap in `take`, so that the array is seen whole; and the load in
-        // `take`, if the caller goes on to read what another thread wrote before that. Relaxed on failure: tried elsewhere.
+        // ORDERING: SeqCst on success; partners: the swap in `take`, so that the array is seen whole; and the load in
+        // `take`, for a caller that goes on to read what another thread wrote before it. Relaxed on failure: tried
+        // elsewhere.
         if place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_err() {
             return false;
         }
@@ -79,17 +80,17 @@ impl<T> Rack<T> {
 
     #[inline]
     fn take(&self, index: usize) -> Option<Array<T>> {
-        // ORDERING: SeqCst; partner: the compare_exchange in `fill`, as said there.
+        // ORDERING: SeqCst; partner: the compare-exchange in `fill`, as explained there.
         if self.places[index].load(Ordering::SeqCst).is_null() {
             return None;
         }
-        // ORDERING: Acquire; partner: the compare_exchange in `fill`.
+        // ORDERING: Acquire; partner: the compare-exchange in `fill`.
         let array = self.places[index].swap(ptr::null_mut(), Ordering::Acquire);
         if array.is_null() {
             return None;
         }
         self.level.set(index);
-        // SAFETY: from `into_raw` in `push`; taking it out of its place made it ours alone.
+        // SAFETY: the pointer is from `into_raw` in `push`. The swap took it out of its place, so nobody else has it.
         Some(unsafe { Array::from_raw(array) })
     }
 }

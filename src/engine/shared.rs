@@ -1,8 +1,8 @@
-//! The shards: what lies idle outside the private slots, in two generations of batches.
+//! The shards: what is idle outside the private slots, in two generations of batches.
 //!
-//! A batch with stamp `s` always lies in the queues of generation `s & 1`. So in epoch `e` the queues of generation
-//! `e & 1` hold what was put in this epoch (the primaries) and the others what was put in the one before (the victims).
-//! An operation that read the epoch late may leave an older batch among the primaries; its stamp still tells its age.
+//! A batch with stamp `s` lies in generation `s & 1`. So in epoch `e`, generation `e & 1` holds the primaries and the
+//! other one the victims. An operation that read the epoch late may leave an older batch among the primaries. Its stamp
+//! still tells its age.
 
 use std::ops::Range;
 
@@ -14,29 +14,30 @@ use crate::engine::item::{discard, drop_each};
 use crate::engine::rack::Rack;
 use crate::sync::{AtomicUsize, Ordering, Queue, cpus, fence, seq_cst};
 
-/// One bit of a word per shard says whether it may hold anything, so there can't be more.
+/// Each shard has one bit in a word that says whether it may hold anything.
 const MAX_SHARDS: usize = usize::BITS as usize;
 
-/// Every shared queue of one pool.
+/// All shared queues of one pool.
 pub(crate) struct Shared<T> {
-    /// As many as there are CPUs, rounded up to a power of two.
+    /// As many as there are CPUs, rounded up to a power of two, and at most [`MAX_SHARDS`].
     shards: Box<[CachePadded<Shard<T>>]>,
-    /// For each generation, which shards may hold a batch: a bit is set after a push and cleared by a pop that found
-    /// nothing there. So that a miss need not touch every shard.
+    /// For each generation, which shards may hold a batch. A push sets the shard's bit. A pop that finds nothing clears
+    /// it. So a miss need not look into every shard. Sweeps do not use the bits.
     occupied: [CachePadded<AtomicUsize>; 2],
     room: Room,
 }
 
+/// The batches and empty arrays of the threads whose home this is.
 struct Shard<T> {
     generations: [Generation<T>; 2],
-    /// Arrays without items, to be used again: from threads that only take for one that only gives back.
+    /// Empty arrays for later spills. Threads that only take leave them here for one that only puts.
     empties: Rack<T>,
 }
 
 /// The batches of one generation in one shard.
 struct Generation<T> {
     rack: Rack<T>,
-    /// Batches for which the rack had no place, and single items, which travel without an array.
+    /// Batches for which the rack had no place; and single items, which travel without an array.
     overflow: Queue<Batch<T>>,
 }
 
@@ -47,19 +48,20 @@ pub(crate) struct Found<T> {
     pub(crate) source: Source,
 }
 
+/// Where a batch was, and whether it is old.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The own shard; put in the epoch that the caller sees, or later.
+    /// In the own shard, and not stamped before the caller's epoch.
     Own,
-    /// The same, from another shard.
+    /// The same, in another shard.
     Stolen,
-    /// Put in an earlier epoch, wherever it was found.
+    /// In any shard, and stamped before the caller's epoch.
     Victim,
 }
 
 impl<T> Shared<T> {
-    /// No queue holds anything yet; at most `max_idle` items will ever lie in all of them. How many do is known if that is a
-    /// limit, or if it is `wanted`.
+    /// Creates empty queues that together hold at most `max_idle` items. They count their items if that is a limit, or
+    /// if the count is `wanted`.
     pub(crate) fn new(max_idle: usize, wanted: bool) -> Self {
         let shards = cpus().next_power_of_two().min(MAX_SHARDS);
         Self {
@@ -73,7 +75,7 @@ impl<T> Shared<T> {
         home & (self.shards.len() - 1)
     }
 
-    /// Puts a batch into the queue of its generation; what there is no room for comes back.
+    /// Puts a batch into the queue of its generation. Returns what there is no room for.
     #[inline(always)]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
@@ -86,14 +88,14 @@ impl<T> Shared<T> {
         rejected
     }
 
-    /// Puts in what counts as held already, as it was taken from here or there was room reserved for it.
+    /// Puts in a batch that already counts as held: it was taken from here, or there was room reserved for it.
     #[inline(always)]
     pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
         let (shard, generation) = (self.index(home), batch.stamp & 1);
         let bit = 1 << shard;
         self.shards[shard].generations[generation].push(batch);
-        // If a pop's clearing of the bit comes first, the load below sees it and the bit is set again. If the push comes
-        // first, the pop finds the batch when it looks again after clearing. SeqCst on all four makes it one of the two.
+        // If a pop clears the bit first, the load below sees that, and the bit is set again. If the push comes first,
+        // the pop finds the batch when it looks again after clearing. SeqCst on all four makes it one of the two.
         // ORDERING: SeqCst; partner: the fetch_and in `pop_from`.
         if self.occupied[generation].load(Ordering::SeqCst) & bit == 0 {
             // ORDERING: Relaxed, no partner; the place itself orders what is in it.
@@ -101,15 +103,15 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Takes a batch: of the own shard, primaries and then victims, then of the others likewise.
+    /// Takes a batch from the own shard, primaries before victims, or else from the others likewise.
     ///
-    /// With `young_only` it doesn't look among the victims. Its items still count as held until `release` is called for those
-    /// that the caller keeps.
+    /// With `young_only` it does not look among the victims. The items count as held until the caller calls `release`
+    /// for those that it keeps.
     #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize, young_only: bool) -> Option<Found<T>> {
         let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
-        // ORDERING: Relaxed, no partner; a hint where to look. A batch whose bit isn't seen is still being put, or another
-        // pop is looking again.
+        // ORDERING: Relaxed, no partner; a hint where to look. If the bit of a batch is not seen, its push is still
+        // under way, or another pop is looking again.
         let occupied = |generation: usize| self.occupied[generation].load(Ordering::Relaxed);
         let look = |generation: usize, occupied: usize, steps: Range<usize>| {
             let mut shards = steps.map(|step| self.index(home + step)).filter(|shard| occupied & 1 << shard != 0);
@@ -135,7 +137,7 @@ impl<T> Shared<T> {
         Some(Found { batch, shard, source })
     }
 
-    /// Takes a batch from one shard, whose bit is set; clears the bit if there is none.
+    /// Takes a batch from one shard, whose bit is set. Clears the bit if there is none.
     #[inline]
     fn pop_from(&self, shard: usize, generation: usize) -> Option<Batch<T>> {
         let batches = &self.shards[shard].generations[generation];
@@ -151,34 +153,35 @@ impl<T> Shared<T> {
         Some(batch)
     }
 
-    /// Makes room for `items` that `put_back` will put here; or for none of them, and says so.
+    /// Reserves room for `items` that `put_back` will put here. Returns `false`, with nothing reserved, if not all of
+    /// them fit.
     pub(crate) fn reserve(&self, items: usize) -> bool {
         self.room.reserve(items, items) == items
     }
 
-    /// Whether there is room for `items`; a hint, as anybody may take it up.
+    /// Returns whether there is room for `items`. This is a hint, because anybody may take the room.
     pub(crate) fn has_room(&self, items: usize) -> bool {
         items <= self.room.free(self.held())
     }
 
-    /// How many items lie in the queues, are on their way there, or were taken and not released yet; so each of them is there,
-    /// and counted once. Only if it is counted.
+    /// Returns how many items are held: they lie in the queues, are on their way there, or were taken and not yet
+    /// released. So each counts once. The result means nothing unless items are `counted`.
     pub(crate) fn held(&self) -> usize {
-        // ORDERING: Relaxed, no partner; a true count at some time since whatever the caller knows of.
+        // ORDERING: Relaxed, no partner; the count was true at some time since whatever the caller knows of.
         self.room.held.load(Ordering::Relaxed)
     }
 
-    /// `items` that `pop` took are no longer held here.
+    /// Stops counting `items` that `pop` took as held.
     #[inline]
     pub(crate) fn release(&self, items: usize) {
         self.room.release(items);
     }
 
-    /// Takes every batch stamped before `epoch` out of both generations; `release` is for the caller to call. Only for the
-    /// holder of the sweep token.
+    /// Takes every batch stamped before `epoch` out of both generations. The caller calls `release`. Only the holder of
+    /// the sweep token may call this.
     ///
-    /// That is all of the victims. Among the primaries there may be the rest of a victim batch whose `get` was overtaken
-    /// by a sweep; so they are gone through one by one, each put back at once if it is young.
+    /// All victims are that old. Among the primaries there may be the rest of a victim batch whose `get` a sweep
+    /// overtook. So this goes through the primaries too, and puts each young batch back at once.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
         for (index, shard) in self.shards.iter().enumerate() {
             for batch in shard.generations.iter().flat_map(Generation::drain) {
@@ -191,29 +194,29 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Takes every batch. Only for the holder of the sweep token.
+    /// Takes every batch. The caller calls `release`. Only the holder of the sweep token may call this.
     pub(crate) fn take_all(&self, into: &mut Vec<Batch<T>>) {
         into.extend(self.shards.iter().flat_map(|shard| &shard.generations).flat_map(Generation::drain));
     }
 
-    /// An array without items, if one lies at the own shard.
+    /// Takes an empty array, if one lies at the own shard.
     pub(crate) fn take_empty(&self, home: usize) -> Option<Array<T>> {
         self.shards[self.index(home)].empties.pop()
     }
 
-    /// Keeps an array without items for the next spill, unless there are enough.
+    /// Keeps an empty array for the next spill. Frees it if there are enough.
     pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
         debug_assert!(empty.is_empty());
         drop(self.shards[self.index(home)].empties.push(empty));
     }
 
-    /// Takes all arrays without items.
+    /// Takes all empty arrays.
     pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
         self.shards.iter().flat_map(|shard| shard.empties.drain()).collect()
     }
 }
 
-/// Whether a batch with this stamp was put before `epoch`; epochs may wrap around.
+/// Returns whether a batch with this stamp was put before `epoch`. Epochs may wrap around.
 pub(crate) fn is_older(stamp: usize, epoch: usize) -> bool {
     (stamp.wrapping_sub(epoch) as isize) < 0
 }
@@ -255,14 +258,14 @@ impl<T> Generation<T> {
         }
     }
 
-    /// Takes what there is. No more than that, or a thread that keeps pushing could keep the caller here.
+    /// Takes what lies there now and no more. Otherwise a thread that keeps pushing could keep the caller here.
     fn drain(&self) -> impl Iterator<Item = Batch<T>> {
         let overflow = (0..self.overflow.len()).map_while(|_| self.overflow.pop());
         self.rack.drain().map(racked).chain(overflow)
     }
 }
 
-/// The batch that an array in a rack is.
+/// Turns an array from a rack into its batch.
 fn racked<T>(array: Array<T>) -> Batch<T> {
     let stamp = array.stamp();
     Batch::many(array, stamp)
@@ -281,21 +284,24 @@ impl<T> Drop for Shared<T> {
 /// Counts the items in the queues against `max_idle`.
 struct Room {
     max_idle: usize,
-    /// Otherwise nobody asks, and the threads need not all write to one word.
+    /// Whether items are counted. If nobody asks for the count, the threads need not all write to one word.
     counted: bool,
+    /// How many items are held. See [`Shared::held`].
     held: AtomicUsize,
 }
 
 impl Room {
-    /// Reserves room for `wanted` items, or for as many as there is room for; for none if those are fewer than `least`.
+    /// Reserves room for `wanted` items, or for as many as fit, or for none if fewer than `least` fit. Returns how
+    /// many.
     ///
-    /// It never holds more than it grants, not for a moment: another thread would find no room where there is some.
+    /// It never holds more than it grants, not even for a moment. Otherwise another thread would find no room where
+    /// there is some.
     fn reserve(&self, wanted: usize, least: usize) -> usize {
         if !self.counted {
             return wanted;
         }
         let grant = |held| Some(wanted.min(self.free(held))).filter(|granted| *granted >= least);
-        // ORDERING: Relaxed, no partner; only the sum matters, which every read-modify-write changes by what it adds.
+        // ORDERING: Relaxed, no partner; only the sum matters, and no read-modify-write is lost.
         let before = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(held + grant(held)?));
         before.ok().and_then(grant).unwrap_or(0)
     }
@@ -307,7 +313,7 @@ impl Room {
         }
     }
 
-    /// What is left of `max_idle`.
+    /// Returns what is left of `max_idle`.
     fn free(&self, held: usize) -> usize {
         self.max_idle.saturating_sub(held)
     }

@@ -1,8 +1,8 @@
 //! One thread's private slots: the owner's side and the sweep's side.
 //!
-//! The items lie in the places of an array, from `top` up to `bottom`. This is the work-stealing deque of Chase and Lev,
-//! "Dynamic Circular Work-Stealing Deque" (2005): the owner works at the bottom, all the time; the one kind of thief, a sweep,
-//! comes rarely and takes everything, from the top. So the owner's fence is one-sided, and a pop is one store:
+//! The slots are the work-stealing deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005). The items lie
+//! in an array, from `top` up to `bottom`. The owner pushes and pops at the bottom. The only thief is a sweep. It comes
+//! rarely and takes everything, from the top. So the owner needs no atomic read-modify-write:
 //!
 //! ```text
 //! owner, push                   owner, pop                          sweep (all slot sets together, holding the token)
@@ -14,20 +14,25 @@
 //!                                        slow path                    top = b
 //! ```
 //!
-//! A mark is higher than every place. The pair of barriers (`sync::fence`) makes the pop see a mark, or the sweep see the new
+//! A mark in `top` is higher than any place. So one comparison tells a pop that its slots are empty, or that a sweep is
+//! at work. The table of states is at the top of `top`.
+//!
+//! **A pop against a sweep.** The pair of barriers (`sync::fence`) makes the pop see the mark, or the sweep see the new
 //! `bottom`.
 //!
-//! - If the sweep comes first, the pop finds a mark and gives its place up again. The sweep may read `bottom` before or after
-//!   that: either value is right, as the item is still there.
-//! - If the owner comes first, the sweep takes only what lies below the new `bottom`.
+//! - If the sweep comes first, the pop finds a mark and gives its place up again. The sweep may read `bottom` before or
+//!   after that. Either value is right, because the item is still there.
+//! - If the owner comes first, the sweep sees the new `bottom` and takes only what lies below.
 //!
-//! A push needs no barrier: a sweep sees it, item and all, or it doesn't.
+//! **A push needs no barrier.** If the sweep sees the new `bottom`, it sees the item too, and takes it. If not, the
+//! item lies at or above the new `top` and stays the owner's.
 //!
-//! Everything else (which array is loaded, the spare one, the empty ones) changes only inside a *claim*: CLAIMED is set in `top`
-//! by a compare-exchange. So either the owner or a sweep has the slots to itself, and neither waits for the other.
+//! **All else changes only in a claim**: which array is loaded, the spare array and the stash. Either side claims the
+//! slots by a compare-exchange that sets CLAIMED in `top`. So one side has them to itself, and neither waits for the
+//! other.
 //!
-//! An owner that finds ASKED takes its items out itself, in a claim of its own, and goes on. So the barrier, which takes
-//! microseconds, keeps only idle threads from their slots.
+//! **An owner that finds ASKED answers.** In a claim of its own it takes its items out, and goes on. So the heavy
+//! barrier, which takes microseconds, keeps only idle threads from their slots.
 
 use crate::engine::array::Array;
 use crate::engine::batch::FIRST_EPOCH;
@@ -38,49 +43,48 @@ use crate::engine::top::{Purpose, Top};
 use crate::sync::fence::{self, Pair};
 use crate::sync::{AtomicIsize, Counter, Ordering, UnsafeCell};
 
-/// How often a sweep tries to close a claimed slot set before it leaves it alone. A claim takes some nanoseconds unless its
-/// owner was preempted, and then trying longer is of no use.
+/// How often a sweep tries to close a slot set that is in a claim. A claim takes some nanoseconds, unless its owner is
+/// preempted. Then more tries do not help.
 const TRIES: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 16 };
 
 /// The private slots of one thread in one pool.
 ///
-/// In the order of its fields, so that all that the fast paths touch is in the first half of a cache line.
+/// The order of the fields is fixed, so that all that the fast paths touch is in one cache line.
 #[repr(C)]
 pub(crate) struct SlotSet<T> {
-    /// Written by the owner, and by a sweep inside a claim; read by anybody.
+    /// Written by the owner, and by a sweep in its claim. Read by any thread.
     extent: Extent,
-    /// A [`Top`]: its module says who may write it.
+    /// A [`Top`]. Its module says who may write it.
     top: AtomicIsize,
-    /// Written in the owner's claims; read by the owner at any time, and in a sweep's claim.
+    /// Written in the owner's claims. Read by the owner at any time, and by a sweep in its claim.
     loaded: UnsafeCell<Loaded<T>>,
-    /// Touched in claims alone.
+    /// Touched only in claims.
     rest: UnsafeCell<Rest<T>>,
-    /// Which shard this thread spills to and refills from first.
+    /// The shard that this thread spills to, and refills from first.
     pub(crate) home: u16,
     /// Every push takes the slow path, where `chaos` is.
     detour: bool,
-    /// The light barrier alone is not enough in this process.
+    /// The light barrier is not enough in this process.
     fenced: bool,
-    /// The epoch that the owner is in, when that is ahead of the pool's, since it took out its items for a sweep that is
-    /// under way. Written and read by the owner alone, so there is nothing in it for loom to see.
+    /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
+    /// under way. Only the owner writes and reads it, so loom need not see it.
     pub(crate) ahead: Counter,
-    /// Written by the owner alone.
     pub(crate) tally: Tally,
 }
 
-/// Two slot sets never share a pair of cache lines, and one fills no more than that.
+/// Two slot sets never share a pair of cache lines, and one fits into a pair.
 #[cfg(all(not(all(loom, feature = "loom")), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
 
-/// What an owner that was kept out has in its hands still.
+/// What an owner still has in hand if a sweep keeps it out.
 pub(crate) type KeptOut<T> = (Item<T>, Array<T>);
 
-// SAFETY: items and arrays are reached only as the protocol above allows, by one thread at a time; so items move between
-// threads, which needs T: Send, and are never shared.
+// SAFETY: items and arrays are reached only as the protocol above allows, by one thread at a time. So items move
+// between threads, which needs `T: Send`, and are never shared.
 unsafe impl<T: Send> Sync for SlotSet<T> {}
 
 impl<T> SlotSet<T> {
-    /// An empty slot set of a thread whose own shard is `home`; with `detour` every push takes the slow path.
+    /// Creates an empty slot set for a thread whose own shard is `home`. With `detour`, every push takes the slow path.
     pub(crate) fn new(home: u16, detour: bool) -> Self {
         let fenced = fence::pair() == Pair::Symmetric;
         Self {
@@ -96,7 +100,7 @@ impl<T> SlotSet<T> {
         }
     }
 
-    /// How many items it holds; a hint, unless the caller is the owner.
+    /// Returns how many items the slot set holds. This is a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
         self.loaded_len() + self.extent.spare.young() + self.extent.spare.victims()
     }
@@ -107,7 +111,7 @@ impl<T> SlotSet<T> {
         usize::try_from(bottom - Top::from_bits(top).place()).unwrap_or(0)
     }
 
-    /// Whether a sweep has something to take here; a hint, as above.
+    /// Returns whether a sweep has nothing to take here. This is a hint, as above.
     pub(crate) fn looks_empty(&self) -> bool {
         self.len() + self.extent.stashed.get() == 0
     }
@@ -120,30 +124,30 @@ impl<T> SlotSet<T> {
     pub(crate) fn pop(&self) -> Option<Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let last = self.extent.bottom.load(Ordering::Relaxed) - 1;
-        // ORDERING: Release; partner: the load of `bottom` in `empty`, which by the barriers sees this, if the load of `top`
-        // below doesn't see a mark; and which sees the items below with it.
+        // ORDERING: Release; partner: the load of `bottom` in `empty`. If the load of `top` below finds no mark, the
+        // barriers make this store visible there, and with it the items below.
         self.extent.bottom.store(last, Ordering::Release);
         fence::light();
-        // ORDERING: Relaxed; the barriers make a mark visible, and what a sweep has done is not touched here: only a claim
-        // uses the places below `top` again.
+        // ORDERING: Relaxed; partner: the compare-exchange in `close`, whose mark the barriers make visible. What a
+        // sweep has done is not touched here: only a claim uses the places below `top` again.
         if Top::from_bits(self.top.load(Ordering::Relaxed)).is_above(last) {
             // ORDERING: Release; partner: the load of `bottom` in `empty`, as above.
             self.extent.bottom.store(last + 1, Ordering::Release);
             return None;
         }
-        // SAFETY: the array changes only in this thread's claims. The place is below the old `bottom` and not below `top`,
-        // so it holds an item; and since `top` had no mark after the barrier, a sweep sees the new `bottom` and takes only
-        // what is below.
+        // SAFETY: the array changes only in this thread's claims. The place is below the old `bottom` and not below
+        // `top`, so it holds an item. `top` had no mark after the barrier, so a sweep sees the new `bottom` and takes
+        // only what is below.
         self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(last as usize)) })
     }
 
-    /// The fast path of `put`: pushes to the loaded array; gives the item back if there is no room.
+    /// The fast path of `put`: pushes to the loaded array. Returns the item if there is no room.
     #[inline(always)]
     pub(crate) fn push(&self, item: Item<T>) -> Result<(), Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let bottom = self.extent.bottom.load(Ordering::Relaxed);
-        // SAFETY: the array changes only in this thread's claims; below `end` there is one, and from `bottom` up its places
-        // hold no items and no sweep looks at them.
+        // SAFETY: the array changes only in this thread's claims. If `bottom` is below `end`, there is one. Its places
+        // from `bottom` up hold no items, and no sweep looks at them.
         let pushed = self.loaded.with(|loaded| unsafe {
             if bottom >= (*loaded).end {
                 return Err(item);
@@ -166,7 +170,7 @@ impl<T> SlotSet<T> {
         self.claim((), |mut slots, ()| slots.pop_either()).ok()?
     }
 
-    /// Pops a victim, if some are kept here.
+    /// Pops a victim, if any are kept here.
     pub(crate) fn pop_victim(&self) -> Option<Item<T>> {
         if self.extent.spare.victims() == 0 {
             return None;
@@ -174,38 +178,41 @@ impl<T> SlotSet<T> {
         self.claim((), |mut slots, ()| slots.pop_victim()).ok()?
     }
 
-    /// Pushes to either array, or makes room with an empty one from the stash, if there is one. Returns the full batch
-    /// that had to go out for that, if any; the item comes back if there is no room or a sweep keeps the owner out.
+    /// Pushes to either array, or makes room with an empty array from the stash. Returns the full batch that went out
+    /// for that, if any. The item comes back if there is no room, or if a sweep keeps the owner out.
     #[inline]
     pub(crate) fn push_or_spill(&self, item: Item<T>) -> Result<Option<Spilled<T>>, Item<T>> {
         self.claim(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
-    /// The same with an empty array at hand. Returns what came out, if anything: a full batch, or an array that was not
-    /// needed. If a sweep keeps the owner out, both come back.
+    /// Does the same with `empty` at hand. Returns what came out, if anything: a full batch, or an array that was not
+    /// needed. If a sweep keeps the owner out, both arguments come back.
     pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Spilled<T>>, KeptOut<T>> {
         self.claim((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))
     }
 
-    /// Takes in a batch if one of the arrays is empty, and stashes that array or returns it if there are enough; else the
-    /// batch comes back. `took` is called before the claim ends, hence before a sweep can take the items from here; it counts
-    /// them, and does nothing else.
+    /// Takes in a batch if one of the two arrays is empty, and otherwise returns it. The empty array goes to the stash,
+    /// or comes back if that is full.
+    ///
+    /// `took` runs before the claim ends, so before a sweep can take the items from here. It counts them, and does
+    /// nothing else.
     pub(crate) fn refill(&self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         self.claim(batch, |mut slots, batch| slots.refill(batch, took)).unwrap_or_else(Err)
     }
 
-    /// The same with the rest of a victim batch, which stays apart from what is young.
+    /// Takes in the rest of a victim batch, apart from young items, if the spare array is empty. Otherwise like
+    /// `refill`.
     pub(crate) fn keep_victims(&self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         self.claim(batch, |mut slots, batch| slots.keep_victims(batch, took)).unwrap_or_else(Err)
     }
 
-    /// Runs `act` in a claim; gives the argument back if a sweep keeps the owner out.
+    /// Runs `act` in a claim. Returns the argument if a sweep keeps the owner out.
     #[inline]
     fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Relaxed, no partner; the compare-exchange decides.
         let top = Top::from_bits(self.top.load(Ordering::Relaxed));
-        // ORDERING: Acquire on success; partner: the Release store of `top` in `empty`, so that what a sweep did to the slots
-        // is seen. Relaxed on failure: nothing is done then.
+        // ORDERING: Acquire on success; partner: the Release store of `top` in `empty`, so that the owner sees what a
+        // sweep did to the slots. Relaxed on failure: nothing is done then.
         let claimed = top.is_open()
             && self
                 .top
@@ -216,8 +223,8 @@ impl<T> SlotSet<T> {
         }
         let outcome = self.loaded.with_mut(|loaded| {
             self.rest.with_mut(|rest| {
-                // SAFETY: claimed, so no sweep comes here until the store below; there is only one owner, and `act` is one
-                // of the methods of `Slots`, which call nothing that could come back here.
+                // SAFETY: the slots are claimed, so no sweep touches them until the store below. There is only one
+                // owner. `act` is a method of `Slots`, which calls nothing that could come back here.
                 let (loaded, rest) = unsafe { (&mut *loaded, &mut *rest) };
                 let mut slots = Slots { extent: &self.extent, loaded, rest, detour: self.detour };
                 slots.move_down(top.place());
@@ -229,42 +236,44 @@ impl<T> SlotSet<T> {
         Ok(outcome)
     }
 
-    /// Whether a sweep has asked for the items, and the owner may take them out.
+    /// Returns whether a sweep has asked for the items, so that the owner may take them out.
     pub(crate) fn asked(&self) -> bool {
-        // ORDERING: Acquire; partner: the compare-exchange in `close`, so that the owner sees the epoch that the sweep ends.
+        // ORDERING: Acquire; partner: the compare-exchange in `close`, so that the owner sees the epoch that the sweep
+        // ends.
         Top::from_bits(self.top.load(Ordering::Acquire)).is_asked()
     }
 
-    /// Takes out all items for a sweep that has asked for them, those in the loaded array into `into`. Gives `into` back if
-    /// the sweep came first, or if `reserve` finds no room for so many. That is called inside the claim; it counts, and does
+    /// Takes out all items for a sweep that has asked for them, those in the loaded array into `into`. Returns `into`
+    /// if the sweep came first, or if `reserve` finds no room. `reserve` runs inside the claim. It counts, and does
     /// nothing else.
     ///
     /// `into` is empty, and as large as every array of the pool.
     pub(crate) fn give(&self, into: Array<T>, reserve: impl FnOnce(usize) -> bool) -> Result<Taken<T>, Array<T>> {
         let Some(top) = self.claim_asked() else { return Err(into) };
         if !reserve(self.len()) {
-            // ORDERING: Release; partner: the compare-exchange in `close`, so that the next sweep sees what was done in the
-            // claims before.
+            // ORDERING: Release; partner: the compare-exchange in `close`, so that the next sweep sees what was done in
+            // earlier claims.
             self.top.store(Top::open(top.place(), self.fenced).bits(), Ordering::Release);
             return Err(into);
         }
-        // SAFETY: claimed just now; the caller is the owner, so it is not in a pop. `into` is as the caller says.
+        // SAFETY: the slots were claimed just now. The caller is the owner, so it is not in a pop. `into` is as the
+        // caller says.
         Ok(unsafe { self.empty(top, into) })
     }
 }
 
-/// A sweep's side; it holds the sweep token.
+/// The sweep's side. The caller holds the sweep token.
 impl<T> SlotSet<T> {
-    /// Keeps the owner from popping; `false` if it is inside a claim, and is to be left alone. The heavy barrier comes
-    /// next, once for all slot sets.
+    /// Keeps the owner from popping. Returns `false` if the owner is in a claim. Then the sweep leaves the slot set
+    /// alone. The heavy barrier comes next, once for all slot sets.
     pub(crate) fn close(&self, purpose: Purpose) -> bool {
         for _ in 0..TRIES {
             // ORDERING: Relaxed, no partner; the compare-exchange decides.
             let top = Top::from_bits(self.top.load(Ordering::Relaxed));
             let closed = top.closed(purpose).bits();
-            // ORDERING: AcqRel on success; partners: the Release store of `top` in `claim`, and the load in `asked`. The
-            // heavy barrier makes it visible to the owner's pops; partner: the load of `top` in `pop`. Relaxed on
-            // failure: tried again.
+            // ORDERING: AcqRel on success; partners: the Release store of `top` in `claim`, and the load in `asked`.
+            // The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top` in `pop`.
+            // Relaxed on failure: tried again.
             if !top.is_claimed()
                 && self.top.compare_exchange(top.bits(), closed, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             {
@@ -277,25 +286,26 @@ impl<T> SlotSet<T> {
 
     /// Undoes `close`, with nothing taken. If the owner has answered meanwhile, this changes nothing.
     pub(crate) fn reopen(&self, purpose: Purpose) {
-        // ORDERING: Release; partner: the compare-exchange in `claim`. What an earlier sweep did is handed on.
+        // ORDERING: Release; partner: the compare-exchange in `claim`. This hands on what an earlier sweep did.
         self.top.fetch_and(!purpose.mark(), Ordering::Release);
     }
 
-    /// Takes all items, those in the loaded array into `into`, and opens the slots; nothing if the owner has taken them out.
+    /// Takes all items, those in the loaded array into `into`, and opens the slots. Takes nothing if the owner has
+    /// taken them out.
     ///
     /// # Safety
     ///
-    /// The caller holds the sweep token, `close` with this purpose succeeded on this slot set, and a heavy barrier since. `into`
-    /// is empty, and as large as every array of the pool.
+    /// The caller holds the sweep token. It has closed this slot set with this purpose, and passed a heavy barrier
+    /// since. `into` is empty, and as large as every array of the pool.
     pub(crate) unsafe fn take(&self, purpose: Purpose, into: Array<T>) -> Taken<T> {
         let top = match purpose {
             Purpose::Advance => self.claim_asked(),
-            // Claimed by `close`.
+            // `close` has claimed the slots.
             // ORDERING: Relaxed, no partner; only this thread writes it meanwhile.
             Purpose::Clear => Some(Top::from_bits(self.top.load(Ordering::Relaxed))),
         };
         match top {
-            // SAFETY: claimed, and the heavy barrier came before. `into` is as the caller says.
+            // SAFETY: the slots are claimed, and the heavy barrier came before. `into` is as the caller guarantees.
             Some(top) => unsafe { self.empty(top, into) },
             None => Taken::nothing(into),
         }
@@ -304,14 +314,14 @@ impl<T> SlotSet<T> {
 
 /// What both sides do.
 impl<T> SlotSet<T> {
-    /// Turns a sweep's request into a claim; `None` if the other side came first. Returns what `top` was before.
+    /// Turns a sweep's request into a claim. Returns what `top` was before, or `None` if the other side came first.
     fn claim_asked(&self) -> Option<Top> {
-        // ORDERING: Acquire; partner: the success of the compare-exchange below on the other side, which read the epoch before,
-        // so that what this sweep does next with the epoch comes after that.
+        // ORDERING: Acquire; partner: the compare-exchange below, on the other side. That side read the epoch before
+        // it. So what this sweep does next with the epoch comes after that read.
         let top = Top::from_bits(self.top.load(Ordering::Acquire));
         let claimed = top.is_asked()
-            // ORDERING: AcqRel on success; partner: this same one on the other side, which thus sees all that came before.
-            // Acquire on failure, for what the load above is for.
+            // ORDERING: AcqRel on success; partner: the same one on the other side, which then sees all that came
+            // before. Acquire on failure, for the same reason as the load above.
             && self
                 .top
                 .compare_exchange(top.bits(), top.answered().bits(), Ordering::AcqRel, Ordering::Acquire)
@@ -323,23 +333,24 @@ impl<T> SlotSet<T> {
     ///
     /// # Safety
     ///
-    /// The caller has claimed the slots, where `top` was. It is the owner, and not in a pop; or a heavy barrier came between
-    /// `close` and this. `into` is empty and has room for as many items as the loaded array.
+    /// The caller has claimed the slots, and `top` is the value before. It is the owner, and not in a pop; or a heavy
+    /// barrier came between `close` and this. `into` is empty and has room for the items of the loaded array.
     unsafe fn empty(&self, top: Top, mut into: Array<T>) -> Taken<T> {
         let top = top.place();
-        // ORDERING: Acquire; partner: the Release stores of `bottom` in `pop` and `push`, so that the items below are seen.
-        // It is read once: below this the items are the caller's, from here on the owner's. One that tries to pop from
-        // nothing leaves it below `top` for a moment.
+        // ORDERING: Acquire; partner: the Release stores of `bottom` in `pop` and `push`, so that the items below are
+        // seen. It is read once. The items below this value are the caller's, and those from here on the owner's. A pop
+        // that finds nothing leaves `bottom` below `top` for a moment.
         let bottom = self.extent.bottom.load(Ordering::Acquire).max(top);
-        // SAFETY: an owner's pop that this load missed began after the heavy barrier and finds a mark; so the owner takes
-        // no item from below `bottom`, and writes to no place there, as its own `bottom` is no lower when its pop has given
-        // up. The places from `top` to `bottom` were filled before `bottom` was raised above them.
+        // SAFETY: if the load above missed an owner's pop, that pop began after the heavy barrier and finds a mark. So
+        // the owner takes no item from below `bottom`. Nor does it write to a place there, as its own `bottom` is no
+        // lower when the pop has given up. The places from `top` to `bottom` were filled before `bottom` was raised
+        // above them.
         self.loaded.with(|loaded| unsafe {
             if let Some(array) = &(*loaded).array {
                 array.move_to(top as usize..bottom as usize, &mut into);
             }
         });
-        // SAFETY: claimed, so the other side keeps out until the store below.
+        // SAFETY: the slots are claimed, so the other side keeps out until the store below.
         let taken = self.rest.with_mut(|rest| unsafe { (*rest).take(&self.extent, into) });
         // ORDERING: Release; partner: the compare-exchange in `claim`.
         self.top.store(Top::open(bottom, self.fenced).bits(), Ordering::Release);
@@ -349,7 +360,7 @@ impl<T> SlotSet<T> {
 
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
-        // The pool is gone, and with it every owner and sweep, so the claim succeeds.
+        // No owner and no sweep is left, so the claim succeeds.
         let arrays = self.claim((), |mut slots, ()| [slots.replace_loaded(None), slots.replace_spare(None)]);
         if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten().flatten()) {
             discard(panic);

@@ -1,8 +1,6 @@
-//! The algorithm: where an item comes from and where it goes. No user code runs here.
+//! The store: where an item comes from, and where it goes.
 //!
-//! `get`: private slots, and the victims that lie there; own shard, primaries, then victims; other shards likewise.
-//! `put`: private slots, and when they are full a batch of them goes to the own shard's primaries.
-//! What ages and drops items is in `sweep`.
+//! "The way of an item" in `docs/design.md` describes both ways. `sweep` ages and drops the items.
 
 use std::mem;
 
@@ -20,9 +18,11 @@ use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread
 /// What a pool's settings come to here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Items in one array; a thread's private slots are two arrays.
+    /// Items in one array. A thread's private slots are two arrays.
     pub(crate) array: usize,
+    /// The most items in the shared queues.
     pub(crate) max_idle: usize,
+    /// A sweep leaves this many items in the shared queues, if there are as many. A clear leaves none.
     pub(crate) min_idle: usize,
     /// Drop one put in four, at random from this seed.
     pub(crate) chaos: Option<u32>,
@@ -31,26 +31,26 @@ pub(crate) struct Limits {
 /// The heap part of a pool: everything but the recycler.
 pub(crate) struct Store<T> {
     pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
-    /// [`FIRST_EPOCH`] and how many sweeps have advanced it. Written by the holder of the token.
+    /// [`FIRST_EPOCH`] plus the number of sweeps that have advanced it. Written by the holder of the token.
     epoch: CachePadded<AtomicUsize>,
     /// True while a sweep holds the sweep token.
     token: AtomicBool,
     pub(crate) limits: Limits,
-    /// The shards, made on the first spill.
+    /// The shards, created at the first spill.
     shared: OnceArc<Shared<T>>,
-    /// Where the next batch goes that no thread calls its own.
+    /// The shard for the next batch that belongs to no thread.
     next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
-    /// What threads without a slot set did.
+    /// The counts of threads without a slot set.
     outside: CachePadded<Tally>,
     pub(crate) events: CachePadded<Events>,
 }
 
 impl<T> Store<T> {
     pub(crate) fn new(limits: Limits) -> Self {
-        // Chosen here, before the first pool has started the janitor: registering for the system call takes the kernel
-        // milliseconds once the process has a second thread, and a microsecond before.
+        // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
+        // microsecond while the process has one thread, and milliseconds from the second on.
         fence::pair();
         Self {
             sets: PerThread::new(),
@@ -65,17 +65,17 @@ impl<T> Store<T> {
         }
     }
 
-    /// An idle item, if any can be found.
+    /// Returns an idle item, if it finds one.
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<Item<T>> {
-        // As `pop`, through which the compiler leaves an instruction more in callers.
+        // The same as `pop`, but calling that here leaves an instruction more in callers.
         match self.sets.get().and_then(|set| set.pop()) {
             Some(item) => Some(item),
             None => self.get_slow(false),
         }
     }
 
-    /// The same, but leaves the victims to their end.
+    /// Does the same, but takes no victims from private slots or victim queues.
     #[inline]
     pub(crate) fn get_young(&self) -> Option<Item<T>> {
         match self.pop() {
@@ -84,22 +84,13 @@ impl<T> Store<T> {
         }
     }
 
-    /// An item that the calling thread's private slots have at hand.
+    /// Pops an item from the calling thread's loaded array.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Item<T>> {
         self.sets.get().and_then(|set| set.pop())
     }
 
-    /// Makes an item idle, if the calling thread's private slots have room; else `put_slow` is to be called.
-    #[inline(always)]
-    pub(crate) fn put(&self, item: Item<T>) -> Result<(), Item<T>> {
-        match self.sets.get() {
-            Some(set) => set.push(item),
-            None => Err(item),
-        }
-    }
-
-    /// Looks for an item beyond what is at hand; with `young_only` for none that is a victim.
+    /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
     #[cold]
     #[inline(never)]
     fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
@@ -124,12 +115,12 @@ impl<T> Store<T> {
         item
     }
 
-    /// Finds a place for the rest of a batch of which one item was taken. A young one becomes the thread's private
-    /// slots. Victims lie there apart, and stay victims: else the one item in use would make its idle neighbours young
-    /// again.
+    /// Finds a place for the rest of a batch, after one item was taken. A young rest becomes the thread's private
+    /// slots. The rest of a victim batch lies there apart and stays old. Otherwise the one item in use would make its
+    /// idle neighbours young again.
     ///
-    /// The item that was taken is shared no longer, nor is the rest if it stays here. That is said before anybody may find
-    /// the rest where it stays, or a sweep would count it twice, and find no room for it.
+    /// The item that was taken is no longer shared, nor is the rest if it stays here. `took` counts that before a sweep
+    /// can find the rest here. Otherwise the sweep would count it twice, and find no room for it.
     #[inline]
     fn settle(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
         let (items, stamp) = (batch.len(), batch.stamp);
@@ -154,7 +145,7 @@ impl<T> Store<T> {
         };
         match refilled {
             Ok(Some(empty)) => {
-                // To where the batch came from: the thread that filled it will need another.
+                // It goes to the shard that the batch came from: the thread that filled that will need another array.
                 shared.keep_empty(shard, empty);
             }
             Ok(None) => {}
@@ -165,7 +156,7 @@ impl<T> Store<T> {
         }
     }
 
-    /// If a sweep has asked for the private items, the thread itself makes them victims, and goes on in the next epoch.
+    /// If a sweep has asked for the private items, the thread makes them victims itself. It goes on in the next epoch.
     #[inline]
     fn answer_if_asked(&self, set: Option<&SlotSet<T>>) {
         if let Some(set) = set.filter(|set| set.asked()) {
@@ -173,23 +164,23 @@ impl<T> Store<T> {
         }
     }
 
-    /// Leaves it to the sweep if there is no room in the shared queues, as then something must be dropped; and to the next one
-    /// if others take the room up just then.
+    /// Takes out the private items and shares them. Leaves them to the sweep if the shared queues have no room, because
+    /// then something must be dropped. Leaves them to the next sweep if others take the room just then.
     #[cold]
     fn answer(&self, set: &SlotSet<T>) {
-        // Read between the sweep's asking and the answer, so this is the epoch that it ends; or an earlier one, if the thread
-        // sleeps here until another sweep asks.
+        // This is the epoch that the sweep ends, because it is read between the asking and the answer. It may be an
+        // earlier one, if the thread sleeps here until another sweep asks.
         let ending = self.epoch();
         let (shared, home) = (self.shared(), set.home.into());
         if !shared.has_room(set.len()) {
             return;
         }
         let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
-        // Inside the claim: the sweep reserves room for these items too, if they are still there for it to take.
+        // This runs inside the claim, because the sweep reserves room for these items too, if it still finds them.
         let reserve = |items| {
             let reserved = shared.reserve(items);
             if !reserved {
-                // The sweep won't find them marked.
+                // The sweep finds no mark here any more, so it does not count this slot set.
                 self.events.left_busy.add(1);
             }
             reserved
@@ -215,7 +206,17 @@ impl<T> Store<T> {
         }
     }
 
-    /// Makes an item idle. What comes back is to be dropped: there was no room for it.
+    /// Pushes an item to the calling thread's loaded array. Returns it if there is no room. Then the caller calls
+    /// `put_slow`.
+    #[inline(always)]
+    pub(crate) fn put(&self, item: Item<T>) -> Result<(), Item<T>> {
+        match self.sets.get() {
+            Some(set) => set.push(item),
+            None => Err(item),
+        }
+    }
+
+    /// Makes an item idle. Returns what the caller is to drop, because there was no room for it or `chaos` struck.
     #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
@@ -244,8 +245,8 @@ impl<T> Store<T> {
             }
             Ok(Some(full)) => self.share(set, full),
             Err((item, mut array)) => {
-                // A sweep keeps this thread out. In the array at hand the item finds a place in a rack, where by itself it
-                // would go to the queue behind it.
+                // A sweep keeps this thread out. In an array, the item finds a place in a rack. By itself it would go
+                // to the queue behind it.
                 let pushed = array.push(item);
                 debug_assert!(pushed.is_ok(), "an empty array has room");
                 mem::forget(pushed);
@@ -268,7 +269,7 @@ impl<T> Store<T> {
         self.offer(set, home(set), Batch::one(item, self.epoch_of(set)))
     }
 
-    /// Puts a new batch into the shared queues, where any thread finds it. What there is no room for comes back.
+    /// Puts a new batch into the shared queues, where any thread finds it. Returns what there is no room for.
     pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
         if items.is_empty() {
             return None;
@@ -276,7 +277,7 @@ impl<T> Store<T> {
         self.offer(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
     }
 
-    /// Puts a batch into the shared queues; counts what there is no room for.
+    /// Puts a batch into the shared queues. Counts and returns what there is no room for.
     #[inline(always)]
     fn offer(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let rejected = self.push(set, home, batch)?;
@@ -284,7 +285,7 @@ impl<T> Store<T> {
         Some(rejected)
     }
 
-    /// Every batch that becomes shared goes through here. What there is no room for comes back.
+    /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
     #[inline(always)]
     pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
@@ -294,7 +295,7 @@ impl<T> Store<T> {
         rejected
     }
 
-    /// These items were shared and no longer are.
+    /// Counts items as no longer shared.
     #[inline]
     pub(crate) fn took(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, items: usize) {
         shared.release(items);
@@ -307,7 +308,7 @@ impl<T> Store<T> {
         }
     }
 
-    /// The calling thread's slot set, made if need be; `None` while the thread is ending.
+    /// Returns the calling thread's slot set, and creates it if need be. Returns `None` if the thread has no number.
     fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
@@ -321,14 +322,15 @@ impl<T> Store<T> {
         }
     }
 
-    /// The shards, if anything was ever spilled.
+    /// Returns the shards, if they were created.
     pub(crate) fn shared_if_made(&self) -> Option<&Shared<T>> {
         self.shared.get()
     }
 
     fn chaos_strikes(&self) -> bool {
         let Some(seed) = self.limits.chaos else { return false };
-        // The output function of splitmix64 over a count: even, cheap, and the same for the same seed and order.
+        // The output function of splitmix64 over a count. It is even and cheap, and the same for the same seed and
+        // order.
         let mut bits = (u64::from(seed) << 32 ^ self.draws.add(1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -339,12 +341,13 @@ impl<T> Store<T> {
 
     #[inline]
     pub(crate) fn epoch(&self) -> usize {
-        // ORDERING: Relaxed, no partner; what a batch is stamped with is all that a sweep goes by, and the holder of the
-        // token sees its own epoch by the token's ordering.
+        // ORDERING: Relaxed, no partner; a sweep goes only by the stamp of a batch. The holder of the token sees its
+        // own epoch, because the token orders it.
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// The epoch that the calling thread is in: the next one already, if it has answered a sweep that isn't done yet.
+    /// Returns the epoch that the calling thread is in. If it has answered a sweep that is still under way, that is the
+    /// next one.
     #[inline]
     fn epoch_of(&self, set: Option<&SlotSet<T>>) -> usize {
         let epoch = self.epoch();
@@ -352,27 +355,27 @@ impl<T> Store<T> {
         if set.is_some_and(|set| set.ahead.get() == next) { next } else { epoch }
     }
 
-    /// Only for the holder of the token.
+    /// Only the holder of the token may call this.
     pub(crate) fn set_epoch(&self, epoch: usize) {
-        // ORDERING: Relaxed, as above.
+        // ORDERING: Relaxed, no partner; as above.
         self.epoch.store(epoch, Ordering::Relaxed);
     }
 
-    /// Takes the sweep token, if nobody has it.
+    /// Takes the sweep token. Returns `false` if another sweep has it.
     pub(crate) fn take_token(&self) -> bool {
-        // ORDERING: Acquire on success; partner: the Release store in `return_token`, so that a sweep sees what the last
-        // one did. Relaxed on failure: nothing is done then.
+        // ORDERING: Acquire on success; partner: the Release store in `return_token`, so that a sweep sees what the
+        // last one did. Relaxed on failure: nothing is done then.
         self.token.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn return_token(&self) {
-        // ORDERING: Release; partner: the Acquire in `take_token`.
+        // ORDERING: Release; partner: the compare-exchange in `take_token`.
         self.token.store(false, Ordering::Release);
     }
 
     // ---- counting ----
 
-    /// Adds to a count of the calling thread's, whose slot set is `set`, or of all that have none.
+    /// Adds to a count of the calling thread, whose slot set is `set`. Threads without one share their counts.
     #[inline]
     fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
         match set {
@@ -387,16 +390,16 @@ impl<T> Store<T> {
         self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
     }
 
-    /// The counts of every thread, those without a slot set together.
+    /// Returns the counts of every slot set, and those of threads without one.
     pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
         self.sets.iter().map(|set| &set.tally).chain([&*self.outside])
     }
 
-    /// How many items are idle; an estimate while other threads go on.
+    /// Returns how many items are idle. This is an estimate while other threads go on.
     pub(crate) fn idle(&self) -> usize {
         let private = self.sets.iter().fold(0_usize, |sum, set| sum.wrapping_add(set.len()));
         let idle = self.tallies().fold(private, |sum, tally| sum.wrapping_add(tally.shared.get()));
-        // Batches that travelled meanwhile may have been counted on neither side, even below zero.
+        // A batch that travels meanwhile may be counted on neither side, so the sum may be below zero.
         if (idle as isize) < 0 { 0 } else { idle }
     }
 }

@@ -1,16 +1,15 @@
-//! What makes items old and drops them.
+//! A sweep: what makes items old and drops them.
 //!
-//! One sweep, which holds the pool's sweep token from the first step to the fourth:
+//! It holds the pool's sweep token from step 1 to step 4:
 //!
-//! 1. `close` every slot set that doesn't look empty and whose owner isn't inside a claim, pass one heavy barrier, and
-//!    `collect` the items of those whose owners haven't taken them out themselves meanwhile;
-//! 2. `finish`: take every batch that was put before this epoch, the victims, into a list to be dropped;
-//! 3. advance the epoch: the emptied queues are the new primaries, the old primaries the new victims;
-//! 4. push what was collected to the new victims and return the token;
+//! 1. `close` every slot set that does not look empty and whose owner is not in a claim. Pass one heavy barrier.
+//!    `collect` the items of those whose owners have not answered meanwhile.
+//! 2. `finish`: take every batch stamped before this epoch, the victims, into a list.
+//! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
+//! 4. Push what was collected to the new victims, and return the token.
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
 //!
-//! What a sweep from epoch `e` to `e + 1` drops is stamped `e - 1` or earlier, so it was put before the last sweep. What it
-//! collects from private slots was put before it advances the epoch, and is stamped `e`: the next sweep may drop it.
+//! "A sweep" in `docs/design.md` says how this keeps the promises on retention.
 
 use std::any::type_name;
 use std::iter;
@@ -33,27 +32,29 @@ use crate::sync::fence;
 pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
-    /// The slot sets to be closed, then those that are. They neither move nor go before `store` does.
+    /// The slot sets to close, then those that are closed. They neither move nor go away before `store` does.
     sets: Vec<NonNull<SlotSet<T>>>,
-    /// An empty array for each of them, and room for what is taken: made beforehand, as nothing may be allocated while a
-    /// slot set is closed.
+    /// An empty array for each of them. This and `collected` are allocated beforehand, because nothing may be allocated
+    /// while a slot set is closed.
     fresh: Vec<Array<T>>,
-    /// What was taken, with the home of its slot set.
+    /// What was taken, with the home shard of its slot set.
     collected: Vec<(u16, Taken<T>)>,
+    /// How many slot sets were left alone because their owner was in a claim.
     left_busy: usize,
     trace: Trace,
 }
 
-/// What a sweep decided to drop.
+/// What a sweep has decided to drop.
 pub(crate) struct Condemned<T> {
     batches: Vec<Batch<T>>,
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
+    /// What the sweep did. Items count as dropped already.
     pub(crate) swept: Swept,
     trace: Trace,
 }
 
-/// One whole sweep; `None` if another one has the token.
+/// Runs a whole sweep. Returns `None` if another one has the token.
 pub(crate) fn sweep<T>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
     let mut sweep = Sweep::begin(store, purpose)?;
     let passed = !sweep.close() || fence::heavy();
@@ -62,6 +63,7 @@ pub(crate) fn sweep<T>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Opt
 }
 
 impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
+    /// Takes the token, and allocates what `collect` needs. Returns `None` if another sweep has the token.
     pub(crate) fn begin(store: S, purpose: Purpose) -> Option<Self> {
         if !store.take_token() {
             return None;
@@ -74,16 +76,17 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, trace })
     }
 
-    /// Closes what doesn't look empty; says whether there was any, so that a heavy barrier is needed.
+    /// Closes the slot sets. Returns whether any is closed, so that a heavy barrier is needed.
     pub(crate) fn close(&mut self) -> bool {
         let all = self.sets.len();
-        // SAFETY: each points to a slot set in `store`, which this sweep borrows or holds.
+        // SAFETY: each points to a slot set in `store`, which this sweep borrows or shares.
         self.sets.retain(|set| unsafe { set.as_ref() }.close(self.purpose));
         self.left_busy = all - self.sets.len();
         !self.sets.is_empty()
     }
 
-    /// Takes what lies in the closed slot sets and opens them; `passed` says whether the heavy barrier succeeded.
+    /// Takes what lies in the closed slot sets and opens them. `passed` says whether the heavy barrier succeeded. If
+    /// not, this takes nothing.
     pub(crate) fn collect(&mut self, passed: bool) {
         // SAFETY: as in `close`.
         let sets = self.sets.iter().map(|set| unsafe { set.as_ref() });
@@ -92,15 +95,16 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
             self.store.events.failed_barriers.add(1);
             return;
         }
-        // One by one, as what is left over must not be freed while slot sets, of this pool or of others, are closed.
+        // Popped one by one: `drain` would free what is left over while slot sets, of this pool or of others, are
+        // closed.
         for (set, into) in sets.zip(iter::from_fn(|| self.fresh.pop())) {
-            // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array has
-            // more room than a fresh one.
+            // SAFETY: this sweep holds the token and closed this slot set, and the heavy barrier came since. No array
+            // has more room than a fresh one.
             self.collected.push((set.home, unsafe { set.take(self.purpose, into) }));
         }
     }
 
-    /// Takes out the victims, advances the epoch, makes what was collected victims, and returns the token.
+    /// Does steps 2 to 4. A clear takes all batches in step 2, leaves out step 3, and condemns what was collected.
     pub(crate) fn finish(self) -> Condemned<T> {
         let store = &*self.store;
         let epoch = store.epoch();
@@ -118,7 +122,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         let mut stashes = Vec::new();
         for (home, Taken { young, victims, stash }) in self.collected {
             stashes.push(stash);
-            // Victims that an owner kept: the epoch in which it found them to be that has come to its end.
+            // Victims that an owner kept in private slots. They were old before this sweep.
             condemned.extend(victims.map(|victims| Batch::many(victims, epoch)));
             for array in young.into_iter().flatten() {
                 if array.is_empty() {
@@ -134,7 +138,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
         let mut kept = store.idle();
         if self.purpose == Purpose::Advance {
-            kept += spare(store, &mut condemned, epoch);
+            kept += keep_min_idle(store, &mut condemned, epoch);
         }
         let dropped = condemned.iter().map(Batch::len).sum();
         if let Some(shared) = store.shared_if_made() {
@@ -149,12 +153,11 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
     }
 }
 
-/// Puts condemned items back among the victims, as many as there are fewer than `min_idle` in the shared queues; returns how
-/// many.
+/// Puts condemned items back among the victims until the shared queues hold `min_idle`. Returns how many.
 ///
-/// Items in private slots don't count. After a sweep those are what threads that are at work took or put meanwhile; while
-/// items move, no number that is read in several places says how many there are without counting some twice.
-fn spare<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
+/// Items in private slots do not count. After a sweep, those are what threads at work took or put meanwhile. While
+/// items move, a number that is read in several places counts some of them twice.
+fn keep_min_idle<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
     let wanted = store.limits.min_idle.saturating_sub(store.shared_if_made().map_or(0, Shared::held));
     let mut spared = 0;
     while spared < wanted {
@@ -164,6 +167,7 @@ fn spare<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> us
         }
         spared += batch.len();
         batch.stamp = epoch;
+        // Any number will do for the shard. This one spreads the batches.
         if let Some(rejected) = store.push(None, spared, batch) {
             spared -= rejected.len();
             condemned.push(rejected);
@@ -174,7 +178,7 @@ fn spare<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> us
 }
 
 impl<T> Condemned<T> {
-    /// Drops every item and tells of it; returns the first panic, of an item's `Drop` or of who was told.
+    /// Drops every item and emits the event. Returns the first panic, of an item's `Drop` or of the event's subscriber.
     pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
         let mut first = None;
         for mut batch in self.batches {

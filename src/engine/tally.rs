@@ -1,11 +1,11 @@
-//! Counts of what happened: one thread's, which only it writes; the whole pool's; and one sweep's.
+//! Counts of what happened: one thread's, the whole pool's, and one sweep's.
 
 use std::ops::AddAssign;
 
 use crate::sync::Counter;
 
-/// One thread's counts, in its slot set. Only the thread that owns the slot set writes them, with plain loads and
-/// stores; so they cost no shared cache line.
+/// One thread's counts, in its slot set. Only the owner writes them, with plain loads and stores. So they cost no
+/// shared cache line. Threads without a slot set share one tally.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) refills: Counter,
@@ -13,11 +13,11 @@ pub(crate) struct Tally {
     pub(crate) rescues: Counter,
     pub(crate) created: Counter,
     pub(crate) spills: Counter,
-    /// Items that this thread put into the shared queues, less those that it took out, modulo the size of a word.
+    /// Items that this thread put into the shared queues, minus those that it took out. It wraps around.
     pub(crate) shared: Counter,
 }
 
-/// What is not any one thread's: sweeps, refusals and rejections.
+/// The pool's counts that belong to no thread: sweeps, refusals and rejections.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     pub(crate) refused: Counter,
@@ -29,7 +29,7 @@ pub(crate) struct Events {
     pub(crate) panics: Counter,
 }
 
-/// What a sweep did; from [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear).
+/// What a sweep did. [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear) return it.
 ///
 /// ```
 /// use ebbtide::{Pool, Settings};
@@ -46,9 +46,9 @@ pub(crate) struct Events {
 pub struct Swept {
     /// Items that it dropped.
     pub dropped: usize,
-    /// Items idle when it was done, an estimate while other threads go on.
+    /// Items that were idle afterwards. This is an estimate while other threads go on.
     pub kept: usize,
-    /// Slot sets that it left alone because their owner was inside an operation; the next sweep takes them.
+    /// Slot sets that it left alone because their owner was inside an operation. The next sweep takes them.
     pub left_busy: usize,
 }
 

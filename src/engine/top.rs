@@ -1,33 +1,34 @@
-//! The thieves' end of a thread's private slots: a place, and marks that say who may move it.
+//! The top of a thread's private slots: a place, and marks that say who may move it.
 //!
-//! A slot set is in one of four states, told by `top`:
+//! `top` tells which state a slot set is in:
 //!
 //! | state | marks | who may change it, to what |
 //! | --- | --- | --- |
-//! | open | none | the owner to *claimed* (`claim`); a sweep to *asked* or, to clear, to *claimed* (`close`) |
+//! | open | none | the owner to *claimed* (`claim`); a sweep to *asked*, or to *claimed* if it clears (`close`) |
 //! | asked | `ASKED` | the owner (`give`) or the sweep (`take`) to *claimed*; the sweep to *open* (`reopen`) |
 //! | claimed by the owner | `CLAIMED` | the owner to *open* |
 //! | claimed by a sweep | `CLAIMED` | that sweep to *open* |
 //!
-//! Where the asymmetric barrier is not to be had, every value also has the mark `FENCED`.
+//! Where the asymmetric barrier is not available, every value also has the mark `FENCED`.
 
-/// The lowest place that holds an item, with marks. Each mark is higher than every place.
+/// The lowest place that holds an item, with marks. Each mark is higher than any place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Top(isize);
 
 /// Whether a sweep ages the items or drops them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// An owner may take out its items itself, as they stay in the pool.
+    /// Age the items. An owner may take its items out itself, because they stay in the pool.
     Advance,
+    /// Drop the items.
     Clear,
 }
 
-/// The owner or a sweep is inside a claim.
+/// The owner or a sweep is in a claim.
 const CLAIMED: isize = 1 << 30;
-/// A sweep takes the items after its heavy barrier, unless the owner takes them out before.
+/// A sweep takes the items after its heavy barrier, unless the owner takes them out first.
 const ASKED: isize = 1 << 29;
-/// Set for good if the light barrier is not enough in this process: every pop is a claim.
+/// The light barrier is not enough in this process, so every pop is a claim. Set for good.
 const FENCED: isize = 1 << 28;
 
 impl Top {
@@ -45,13 +46,13 @@ impl Top {
         self.0
     }
 
-    /// The place without the marks.
+    /// Returns the place without the marks.
     #[inline(always)]
     pub(super) fn place(self) -> isize {
         self.0 & (FENCED - 1)
     }
 
-    /// Whether a pop must give up `place`: a mark is set, or a sweep took the item.
+    /// Returns whether a pop must give up `place`: a mark is set, or there is no item.
     #[inline(always)]
     pub(super) fn is_above(self, place: isize) -> bool {
         self.0 > place
@@ -69,24 +70,24 @@ impl Top {
         self.0 & (ASKED | CLAIMED) == 0
     }
 
-    /// Open to claimed.
+    /// From open to claimed.
     pub(super) fn claimed(self) -> Self {
         Self(self.0 | CLAIMED)
     }
 
-    /// Open to what a sweep with this purpose closes slot sets with.
+    /// From open to what a sweep with this purpose closes slot sets with.
     pub(super) fn closed(self, purpose: Purpose) -> Self {
         Self(self.0 | purpose.mark())
     }
 
-    /// Asked to claimed.
+    /// From asked to claimed.
     pub(super) fn answered(self) -> Self {
         Self(self.0 ^ (ASKED | CLAIMED))
     }
 }
 
 impl Purpose {
-    /// What a sweep closes slot sets with.
+    /// Returns the mark that closes slot sets.
     pub(super) fn mark(self) -> isize {
         match self {
             Self::Advance => ASKED,

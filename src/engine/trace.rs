@@ -1,11 +1,12 @@
-//! What a sweep tells to `tracing`. Without the feature, and under loom, nothing: the type is empty then.
+//! The event of a sweep, for `tracing`. Without the feature, and under loom, the type is empty and emits nothing.
 
 use crate::engine::item::Payload;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 
-/// A sweep that is being watched, since it began.
+/// A sweep under way, and what its event will tell.
 pub(crate) struct Trace {
+    /// What the sweep is for, the epoch that it ends, counted from 0, and when it began.
     #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
     begun: (Purpose, usize, std::time::Instant),
 }
@@ -17,8 +18,9 @@ impl Trace {
         Self { begun: (purpose, since_the_first, std::time::Instant::now()) }
     }
 
-    /// Tells of the sweep of a pool whose items have this type. To be called when the items are dropped and nothing is held,
-    /// as a subscriber is user code and may use the pool. Returns its panic.
+    /// Emits the event of a sweep of a pool whose items have this type. Returns the subscriber's panic.
+    ///
+    /// The caller has dropped the items and holds nothing, because a subscriber is user code and may use the pool.
     pub(crate) fn end(self, item: &'static str, swept: Swept) -> Option<Payload> {
         let (purpose, epoch, since) = self.begun;
         let Swept { dropped, kept, left_busy } = swept;
