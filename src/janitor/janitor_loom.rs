@@ -1,11 +1,12 @@
-//! No janitor under loom, which would explore every schedule of a thread that never ends: models call `advance`.
+//! The janitor under loom: none. Loom would explore every schedule of a thread that never ends, so models call
+//! `advance`.
 
 use std::marker::PhantomData;
 
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
 
-/// Tells nobody about a pool.
+/// Registers no pool.
 #[derive(Debug)]
 pub struct Registrar<T>(PhantomData<fn(T)>);
 
@@ -19,7 +20,7 @@ impl<T> Registrar<T> {
 
 pub(crate) fn forget<H>(_: *const H) {}
 
-/// Sweeps no pool: under loom none is registered.
+/// Sweeps no pool, because under loom none is registered.
 pub fn advance_all() -> Swept {
     Swept::default()
 }

@@ -1,8 +1,8 @@
-//! The process-wide threads that sweep every pool whose epochs come by time.
+//! The process-wide threads that sweep the timed pools.
 //!
-//! An item's `Drop` may take as long as it likes, and must not keep other pools from being swept. So the janitor only sweeps,
-//! and leaves what there is to drop to a second thread, the dropper. Both are started at once, so that a program which enters a
-//! sandbox later starts none. While the dropper is inside a `Drop` and jobs wait behind it, the janitor starts another.
+//! An item's `Drop` may take long, and must not delay the sweeps of other pools. So the janitor only sweeps. It leaves
+//! what there is to drop to a second thread, the dropper. If that is inside a `Drop` while jobs wait, the janitor
+//! starts another. The first two start together, so that a program that enters a sandbox later has both.
 
 mod registry;
 mod round;
@@ -20,7 +20,8 @@ use registry::{collect, now, registry};
 use round::round;
 pub(crate) use round::{Heap, Job, Pass, Sweepable, TOLD};
 
-/// Tells the janitor about a pool that is to be swept every so many nanoseconds.
+/// Registers a pool with the janitor, which then sweeps it every so many nanoseconds. Exists only for items that are
+/// `Send + 'static`.
 #[derive(Debug)]
 pub struct Registrar<T>(for<'a> fn(Arc<dyn Heap<T> + 'a>, u64));
 
@@ -35,7 +36,7 @@ impl<T> Registrar<T> {
 }
 
 static_per_execution! {
-    /// Signalled when a pool was added, which may be due earlier than those before.
+    /// Signalled when a pool is added, because it may be due before the others.
     static ADDED: Condvar = Condvar::new();
 }
 
@@ -44,11 +45,11 @@ static_per_execution! {
     static JOBS: Condvar = Condvar::new();
 }
 
-/// How long jobs wait for a dropper that is inside another one.
+/// How long jobs wait for a dropper that is inside another one, before a further dropper starts.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Adds a pool, and starts the threads if they don't run. If the janitor can't be started, the next pool tries again; until then
-/// nothing is swept but by `advance`.
+/// Adds a pool, and starts the threads if they do not run. If the janitor cannot be started, the next pool tries again.
+/// Until then only `advance` and `advance_all` sweep.
 fn add(pool: Arc<dyn Sweepable>, every: u64) {
     let start = registry::add(pool, every);
     ADDED.notify_one();
@@ -61,7 +62,7 @@ fn add(pool: Arc<dyn Sweepable>, every: u64) {
     }
 }
 
-/// Whether the system has a thread for it.
+/// Starts a dropper. Returns `false` if the system has no thread for it.
 fn start_dropper() -> bool {
     registry().waiting += 1;
     let started = spawn_quiet("ebbtide-dropper", drop_items).is_ok();
@@ -71,19 +72,19 @@ fn start_dropper() -> bool {
     started
 }
 
-/// Removes the pool whose heap part is at this address, if it is there. What a round left to do for it, if nobody has begun, is
-/// done here.
+/// Removes the pool whose heap part is at this address, if it is registered. Runs the job that a round left for it, if
+/// no other thread has begun it.
 pub(crate) fn forget<H>(heap: *const H) {
     for (_, panic) in registry::remove(heap.addr()).into_iter().map(Job::run) {
         panic.into_iter().for_each(discard);
     }
 }
 
-/// Sweeps every pool in the process whose epochs come by time and that has been used, all at once, as a garbage
-/// collection does in Go. Returns the sum of what the sweeps did.
+/// Sweeps every pool in the process that has timed epochs and has been used, all at once, as a garbage collection does
+/// in Go. Returns the sum of what the sweeps did.
 ///
-/// A pool that is being swept at the moment is left out. The items are dropped on this thread, one pool after the other, so a
-/// `Drop` that takes long holds up those that come after it.
+/// A pool that is being swept at the moment is left out. The items are dropped on this thread, one pool after the
+/// other. So a slow `Drop` delays those that come after it.
 ///
 /// ```
 /// use ebbtide::{Pool, advance_all};
@@ -98,8 +99,8 @@ pub(crate) fn forget<H>(heap: *const H) {
 ///
 /// # Panics
 ///
-/// If the `Drop` of items panics, the first such panic is raised again here, after all pools were swept, unless the
-/// thread is unwinding already.
+/// If the `Drop` of items panics, the first such panic resumes here, after all pools were swept. If the thread already
+/// unwinds, it does not resume.
 pub fn advance_all() -> Swept {
     let (mut sum, mut first) = (Swept::default(), None);
     for (swept, panic) in round(collect(true).unwrap_or_default()).into_iter().map(Job::run) {
@@ -112,20 +113,22 @@ pub fn advance_all() -> Swept {
     sum
 }
 
-/// The janitor's body. `starters` is the signal mask of the thread that used a pool first, for what runs user code.
+/// The janitor's body. `starters` is the signal mask of the thread that used a pool first. User code runs with it.
 fn run(starters: Mask) {
     Mask::quiet().set();
     loop {
-        // Nothing here runs user code. If it panics all the same, there must be a janitor.
+        // Jobs catch the panics of user code, and nothing else runs any. If this panics all the same, the janitor goes
+        // on.
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(round(wait_for_due(starters))))) {
             discard(panic);
         }
     }
 }
 
-/// A dropper's body: does jobs, and waits for more unless another one does. User code runs with the signal mask of the thread
-/// that used a pool first, and so does what it starts, to the last destructor of this thread; while it waits, the thread takes
-/// no signals.
+/// A dropper's body: runs jobs, and waits for more unless another dropper does.
+///
+/// User code runs with the signal mask of the thread that used a pool first. So does what it starts, to the last
+/// destructor of this thread. While the thread waits, it takes no signals from elsewhere.
 fn drop_items(starters: Mask) {
     loop {
         Mask::quiet().set();
@@ -146,7 +149,7 @@ fn drop_items(starters: Mask) {
     }
 }
 
-/// Leaves to the droppers what a round left to do.
+/// Queues the jobs of a round for the droppers.
 fn enlist(jobs: Vec<Job>) {
     let mut jobs: LinkedList<_> = jobs.into_iter().filter(|job| job.runs_user_code).collect();
     let mut registry = registry();
@@ -160,7 +163,7 @@ fn enlist(jobs: Vec<Job>) {
     JOBS.notify_one();
 }
 
-/// Does the oldest job, if there is one.
+/// Runs the oldest job. Returns `false` if there is none.
 fn do_next_job() -> bool {
     let mut registry = registry();
     let mut job = registry.take_job(0);
@@ -181,15 +184,16 @@ fn do_next_job() -> bool {
     true
 }
 
-/// Sleeps until some pools are due, for ever if there are none, and returns those of them that can be swept. Sees to it
-/// meanwhile that no job waits behind one that takes long.
+/// Sleeps until some pools are due, or forever if there are none. Returns those that can be swept. Meanwhile, if jobs
+/// wait behind a slow one, it starts another dropper.
 fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
     loop {
         if let Some(due) = collect(false) {
             return due;
         }
         let registry = registry();
-        // An entry that came since has signalled before this wait; so look again under the lock that we wait with.
+        // A pool that was added since then has signalled already. So the due times are read again, under the lock of
+        // the wait.
         let soonest = registry.entries.iter().map(|entry| entry.due).min();
         let until_due = soonest.map(|due| Duration::from_nanos(due.saturating_sub(now())));
         let behind = !registry.jobs.is_empty() && registry.waiting == 0;
@@ -204,7 +208,7 @@ fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
         if stuck {
             starters.set();
             if !start_dropper() {
-                // The system has no other thread, so the next round waits for this.
+                // The system has no other thread, so the next round waits for this job.
                 do_next_job();
             }
             Mask::quiet().set();

@@ -1,7 +1,7 @@
-//! The registry: every pool that the janitor is to sweep, and what rounds left to do.
+//! The registry: the pools that the janitor sweeps, and the jobs that rounds left.
 //!
-//! It holds pools weakly and is behind a lock. Nothing is allocated, freed or dropped while that is held, since an allocator or
-//! an item's `Drop` may use a pool for the first time, which comes here.
+//! It holds pools weakly, and is behind a lock. Nothing is allocated, freed or dropped under that lock. An allocator or
+//! an item's `Drop` may use a pool for the first time, and then comes here.
 
 use std::collections::LinkedList;
 use std::mem;
@@ -12,30 +12,32 @@ use super::round::{Job, Sweepable};
 use crate::sync::thread::{Mutex, MutexGuard, PoisonError, Weak};
 use crate::sync::{Arc, static_per_execution};
 
+/// Everything that the lock guards.
 pub(super) struct Registry {
-    /// In the order of `place`.
+    /// The registered pools, in the order of `place`.
     pub(super) entries: Vec<Entry>,
-    /// There is a janitor, or it is being started.
+    /// Whether there is a janitor, or one is being started.
     pub(super) running: bool,
-    /// What rounds left to do and nobody has begun, the oldest first. Moving a job in or out allocates and frees nothing.
+    /// Jobs that nobody has begun, the oldest first. Moving one in or out allocates and frees nothing.
     pub(super) jobs: LinkedList<Job>,
-    /// How many jobs were begun.
+    /// How many jobs were begun so far.
     pub(super) begun: usize,
     /// How many droppers wait for jobs, or are being started.
     pub(super) waiting: usize,
 }
 
 impl Registry {
-    /// Where the entry with this key is, or where it is to be inserted.
+    /// Returns where the entry with this key is, or where to insert it.
     fn place(&self, key: usize) -> Result<usize, usize> {
         if cfg!(loom_is_shuttle) {
-            // In the order in which they came: that of addresses isn't the same when a schedule is run again.
+            // In the order in which they came. The order of addresses differs when a schedule is run again.
             return self.entries.iter().position(|entry| entry.key == key).ok_or(self.entries.len());
         }
         self.entries.binary_search_by_key(&key, |entry| entry.key)
     }
 
-    /// The nth job on the list, if there are so many. It comes in a list of its own, which is to be emptied without the lock.
+    /// Takes the nth job, if there are so many. It comes in a list of its own, which the caller empties without the
+    /// lock.
     pub(super) fn take_job(&mut self, n: usize) -> LinkedList<Job> {
         let mut job = self.jobs.split_off(n.min(self.jobs.len()));
         let mut rest = job.split_off(job.len().min(1));
@@ -43,22 +45,24 @@ impl Registry {
         job
     }
 
-    /// The entry of a pool, unless that was dropped.
+    /// Returns the entry of a pool, unless the pool was dropped.
     pub(super) fn entry_of(&mut self, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
         let place = self.place(pool.as_ptr().addr()).ok()?;
         Some(&mut self.entries[place])
     }
 }
 
+/// A registered pool.
 pub(super) struct Entry {
     /// The address of the pool's heap part.
     key: usize,
     pool: Weak<dyn Sweepable>,
-    /// The length of an epoch, and the time of the next sweep, in nanoseconds since `now` was first called.
+    /// The length of an epoch, in nanoseconds.
     every: u64,
+    /// The time of the next sweep, in nanoseconds since `now` was first called.
     pub(super) due: u64,
-    /// Items that an earlier round condemned are still to be dropped. Rounds leave the pool out until they are, so that it keeps
-    /// one dropper at most.
+    /// Items that an earlier round condemned are still to be dropped. Until then rounds leave the pool out, so that it
+    /// occupies one dropper at most.
     pub(super) busy: bool,
 }
 
@@ -73,11 +77,11 @@ static_per_execution! {
 }
 
 pub(super) fn registry() -> MutexGuard<'static, Registry> {
-    // Nothing panics while it is held, and if it did every field would still be whole.
+    // Nothing panics while the lock is held. If it did, every field would still be whole.
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds a pool, to be swept every so many nanoseconds. Says whether the caller is to start the janitor.
+/// Adds a pool that is swept every so many nanoseconds. Returns whether the caller is to start the janitor.
 pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
     let key = Arc::as_ptr(&pool).addr();
     let entry = Entry { key, pool: Arc::downgrade(&pool), every, due: next(now(), every), busy: false };
@@ -100,7 +104,8 @@ pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
     !mem::replace(&mut registry.running, true)
 }
 
-/// Removes the pool at this address, if it is there. Returns what a round left to do for it, if nobody has begun.
+/// Removes the pool at this address, if it is registered. Returns the job that a round left for it, if nobody has begun
+/// it.
 pub(super) fn remove(key: usize) -> LinkedList<Job> {
     let mut registry = registry();
     let entry = registry.place(key).ok().map(|place| registry.entries.remove(place));
@@ -112,8 +117,8 @@ pub(super) fn remove(key: usize) -> LinkedList<Job> {
     job.unwrap_or_default()
 }
 
-/// All pools, or those that are due and not busy; they are due one epoch later then. `None` if there are none,
-/// or none is due.
+/// Returns all pools, or those that are due and not busy, and sets when they are due next. Returns `None` if there are
+/// none, or none is due.
 pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
     let wanted = |entry: &Entry| all || entry.due <= now();
     let mut pools = Vec::new();
@@ -139,15 +144,17 @@ pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
     }
 }
 
+/// Returns the nanoseconds since the first call.
 pub(super) fn now() -> u64 {
     if cfg!(all(target_family = "wasm", target_os = "unknown")) {
-        return 0; // No clock, and no thread either that would wait for a time.
+        return 0; // There is no clock, and no thread that would wait for a time.
     }
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// The next multiple of `every`, so that pools with the same epoch are due at the same time, for one barrier together.
+/// Returns the next multiple of `every`. So pools with the same epoch are due at the same time, for one barrier
+/// together.
 fn next(now: u64, every: u64) -> u64 {
     (now / every + 1).saturating_mul(every)
 }
