@@ -13,13 +13,13 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
-    /// Hands out the pointer for reading; what may be done with it is for the caller's SAFETY comment to say.
+    /// Hands out the pointer for reading. The caller's SAFETY comment says what may be done with it.
     #[inline(always)]
     pub(crate) fn with<O>(&self, act: impl FnOnce(*const T) -> O) -> O {
         act(self.0.get())
     }
 
-    /// Hands out the pointer; what may be done with it is for the caller's SAFETY comment to say.
+    /// Hands out the pointer. The caller's SAFETY comment says what may be done with it.
     #[inline(always)]
     pub(crate) fn with_mut<O>(&self, act: impl FnOnce(*mut T) -> O) -> O {
         act(self.0.get())

@@ -1,35 +1,36 @@
-//! A pair of barriers for two sides that meet unequally often: `light` for the side that comes all the time and
-//! `heavy` for the side that comes once in a while.
+//! A pair of barriers for two sides that meet unequally often: `light` for the frequent side, the owner, and `heavy`
+//! for the rare one, the sweep.
 //!
-//! One side stores A, passes its barrier and loads B; the other stores B, passes its barrier and loads A. At least
-//! one of them then sees the other's store, *as if* both barriers were `fence(SeqCst)`. What makes `light` cheaper
-//! than that is that `heavy` has the operating system run a full barrier on every CPU on which a thread of this
-//! process is running: the owner's side is then left with only the compiler to hold back.
+//! One side stores A, passes its barrier and loads B. The other stores B, passes its barrier and loads A. At least one
+//! of them then sees the other's store, *as if* both barriers were `fence(SeqCst)`. `light` is cheaper than that,
+//! because `heavy` makes the operating system run a full barrier on every CPU that runs a thread of this process. So
+//! `light` only has to hold back the compiler.
 //!
 //! - If the heavy barrier interrupts the owner's CPU before the owner's store of A, the owner's load comes after the
 //!   interrupt and sees B.
-//! - If it interrupts after the store of A, that store is flushed by the interrupt, and the load of A that follows
-//!   the heavy barrier sees it.
+//! - If it interrupts after the store of A, the interrupt flushes that store. The load of A that follows the heavy
+//!   barrier sees it.
 //!
-//! Where no such system call exists, where it is forbidden or not to be trusted, and with `--cfg ebbtide_no_membarrier`,
-//! both sides use `fence(SeqCst)`. Which of the two it is gets chosen once for the process and is never mixed. Who guarantees
-//! that the call does what is said above is in `docs/correctness.md`. Source of the idea: the "asymmetric Dekker" technique,
-//! as in folly's `AsymmetricThreadFence` and Linux's `membarrier(2)`.
+//! Where no such system call exists, where it is forbidden or not to be trusted, and with `--cfg
+//! ebbtide_no_membarrier`, both sides use `fence(SeqCst)`. The process chooses one pair for good, and never mixes them.
+//! `docs/correctness.md` says who guarantees that the call does this.
+//!
+//! The idea is the "asymmetric Dekker" technique, as in folly's `AsymmetricThreadFence` and Linux's `membarrier(2)`.
 
 /// Which pair of barriers this process uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pair {
-    /// `light` holds back only the compiler, `heavy` is a system call.
+    /// `light` holds back only the compiler, and `heavy` is a system call.
     Asymmetric = 1,
     /// Both are `fence(SeqCst)`.
     Symmetric = 2,
 }
 
-/// The owner's barrier of the asymmetric pair; costs no instruction.
+/// The owner's barrier of the asymmetric pair. It costs no instruction.
 #[inline(always)]
 pub(crate) fn light() {
     #[cfg(not(all(loom, feature = "loom")))]
-    // ORDERING: compiler only; partner: `heavy` in a sweep, which makes it a full barrier when it matters.
+    // ORDERING: compiler only; partner: `heavy` in a sweep, which makes this a full barrier when it matters.
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
     // Loom knows no interrupts, so there the model is the symmetric pair.
     #[cfg(all(loom, feature = "loom"))]
@@ -48,7 +49,7 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// The sweep's barrier; `false` if the system refused, and then nothing may be concluded from it.
+/// The sweep's barrier. Returns `false` if the system refused. Then nothing may be concluded from it.
 #[must_use]
 pub(crate) fn heavy() -> bool {
     match pair() {
@@ -60,18 +61,18 @@ pub(crate) fn heavy() -> bool {
     }
 }
 
-/// The pair in use; the first call chooses it.
+/// Returns the pair in use. The first call chooses it.
 pub(crate) fn pair() -> Pair {
     use std::sync::atomic::{AtomicU8, Ordering};
     static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
-    // ORDERING: Relaxed, no partner; the value is all there is, and registering for the system call is a matter
-    // between this thread and the kernel that takes effect for the whole process before the call returns.
+    // ORDERING: Relaxed, no partner; the value is all there is. Registering for the system call concerns only this
+    // thread and the kernel. It takes effect for the whole process before that call returns.
     let mut chosen = CHOSEN.load(Ordering::Relaxed);
     if chosen == 0 {
         let mine = if system::register() { Pair::Asymmetric } else { Pair::Symmetric };
-        // Two threads may get here at once and differ; all then use what the first one stored.
-        // ORDERING: Relaxed, as above.
+        // Two threads may get here at once and differ. All then use what the first one stored.
+        // ORDERING: Relaxed, no partner; as above.
         chosen = match CHOSEN.compare_exchange(0, mine as u8, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => mine as u8,
             Err(other) => other,
@@ -92,7 +93,7 @@ mod system {
     use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleA, GetProcAddress};
     use windows_sys::Win32::System::Threading::FlushProcessWriteBuffers;
 
-    /// Whether this is Windows: under Wine the call may do nothing, and nothing tells.
+    /// Returns whether this is Windows itself. Under Wine the call may do nothing, and nothing tells.
     pub(super) fn register() -> bool {
         // SAFETY: both names end with a zero, and every process has this library for as long as it lives.
         unsafe {
@@ -102,7 +103,7 @@ mod system {
     }
 
     pub(super) fn heavy() -> bool {
-        // SAFETY: takes nothing, returns nothing, can't fail, and is there since Windows Vista.
+        // SAFETY: the call takes nothing, returns nothing, cannot fail, and exists since Windows Vista.
         unsafe { FlushProcessWriteBuffers() };
         true
     }
@@ -123,7 +124,7 @@ mod system {
     }
 }
 
-/// Under loom `light` is a full fence, and so is this; the owner's fast path is then explored as it is.
+/// Under loom `light` is a full fence, and so is this. So loom explores the owner's fast path as it is.
 #[cfg(all(loom, feature = "loom"))]
 mod system {
     pub(super) fn register() -> bool {

@@ -1,9 +1,11 @@
 //! The heavy barrier of Linux and Android, `membarrier(2)`, and whether this process may use it.
 //!
-//! A sandbox may answer a system call that is not on its list with an error, with SIGSYS, or by ending the process. An
-//! error is an answer. SIGSYS ends a program that has no handler for it, so the first calls are made under a handler that
-//! takes it for an answer too. Nothing helps against the third, but to build without the call
-//! (`--cfg ebbtide_no_membarrier`).
+//! A sandbox may answer a forbidden system call in three ways:
+//!
+//! - by an error, which is an answer;
+//! - by SIGSYS, which ends a program that has no handler for it. So the first calls are made under a handler that takes
+//!   it for an answer too;
+//! - by ending the process. Nothing helps against that, but to build without the call (`--cfg ebbtide_no_membarrier`).
 
 use std::mem;
 use std::ptr;
@@ -12,11 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use libc::{c_int, c_void, sigaction, siginfo_t};
 
-/// Tells the kernel that this process will use the barrier; `false` where it doesn't have it (before Linux 4.14), or where
-/// a sandbox forbids it by an error or by SIGSYS.
+/// Tells the kernel that this process will use the barrier. Returns `false` where the kernel does not have it (before
+/// Linux 4.14), or where a sandbox forbids it by an error or by SIGSYS.
 pub(super) fn register() -> bool {
-    // One thread at a time, as the handler of a signal is the whole process's. The others wait for some system calls. The
-    // thread that makes them calls nothing that could come back here: no allocator, and no handler of an asynchronous signal.
+    // One thread at a time, because the handler of a signal is the whole process's. The others wait for some system
+    // calls. The thread that makes them calls nothing that could come back here: no allocator, and no handler of an
+    // asynchronous signal.
     static USABLE: OnceLock<bool> = OnceLock::new();
     *USABLE.get_or_init(|| has_the_call() && untrapped(probe))
 }
@@ -25,7 +28,7 @@ pub(super) fn heavy() -> bool {
     membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0
 }
 
-/// Whether the barrier is offered, can be registered for, and works.
+/// Returns whether the barrier is offered, can be registered for, and works.
 fn probe() -> bool {
     let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
     commands > 0
@@ -35,7 +38,7 @@ fn probe() -> bool {
 }
 
 fn membarrier(command: c_int) -> libc::c_long {
-    // SAFETY: `membarrier` takes three integers and touches no memory of ours; an unknown command is an error.
+    // SAFETY: `membarrier` takes three integers and touches no memory of ours. An unknown command is an error.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
 }
 
@@ -56,25 +59,25 @@ fn has_the_call() -> bool {
     level.to_str().ok().and_then(|level| level.parse::<u32>().ok()).is_some_and(|level| level >= 29)
 }
 
-/// Signals that the thread's own instructions raise. Blocked ones would end the process.
+/// Signals that the thread's own instructions raise. If they are blocked, they end the process.
 const SYNCHRONOUS: [c_int; 6] = [libc::SIGSYS, libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
 
 /// The `si_code` of a SIGSYS that a filter of system calls raises.
 const SYS_SECCOMP: c_int = 1;
 
-/// The thread inside `untrapped`, by its `pthread_self`, which is never 0.
+/// The thread inside `untrapped`, by its `pthread_self`; 0 if there is none.
 static PROBER: AtomicUsize = AtomicUsize::new(0);
 /// One of its system calls was trapped.
 static TRAPPED: AtomicBool = AtomicBool::new(false);
 /// What the process did on SIGSYS before. Set once, and kept for handlers that still run on other threads.
 static BEFORE: OnceLock<sigaction> = OnceLock::new();
 
-/// Runs `act`, once in a process, and returns what it does; or `false` if one of its system calls was trapped. What the
-/// process does on SIGSYS otherwise, and what this thread blocks, is as before then. Neither allocates nor locks.
+/// Runs `act`, once in a process, and returns its result; or `false` if one of its system calls was trapped. Afterwards
+/// the process's action on SIGSYS and this thread's signal mask are as before. Neither allocates nor locks.
 fn untrapped(act: fn() -> bool) -> bool {
     let handler = (on_sigsys as extern "C" fn(_, _, _) as *const ()).expose_provenance();
-    // SAFETY: every pointer is null or to a local that is there to be read, or written, for the call; all zeros is a valid
-    // signal set and a valid `sigaction`. No call fails: each has a signal that exists and may be caught.
+    // SAFETY: every pointer is null, or to a local that is there to be read, or written, for the call. All zeros are a
+    // valid signal set and a valid `sigaction`. No call fails, because each has a signal that exists and may be caught.
     unsafe {
         let (mut mask, mut mask_before) = (mem::zeroed(), mem::zeroed());
         libc::sigfillset(&mut mask);
@@ -86,19 +89,21 @@ fn untrapped(act: fn() -> bool) -> bool {
         let mut before: sigaction = mem::zeroed();
         libc::sigaction(libc::SIGSYS, ptr::null(), &mut before);
         let before = *BEFORE.get_or_init(|| before);
-        // ORDERING: Relaxed; partner: the load in `on_sigsys`. On this thread it sees the value; on any other, either value.
+        // ORDERING: Relaxed; partner: the load in `on_sigsys`. On this thread it sees the value; on any other, either
+        // value.
         PROBER.store(libc::pthread_self() as usize, Ordering::Relaxed);
-        // With the flags and the mask of the handler before it, which it may have to call.
+        // Has the flags and the mask of the handler before it, which it may have to call.
         let mut ours = before;
         ours.sa_sigaction = handler;
-        // On the thread's signal stack, if it has one: its own may be small.
+        // Runs on the thread's signal stack, if there is one, because the thread's own stack may be small.
         ours.sa_flags = before.sa_flags & !libc::SA_RESETHAND | libc::SA_SIGINFO | libc::SA_ONSTACK;
         let mut replaced = mem::zeroed();
         libc::sigaction(libc::SIGSYS, &ours, &mut replaced);
 
         let worked = act();
         // Whoever has installed a handler meanwhile may go on to call ours.
-        // ORDERING: Relaxed; partner: the load in `on_sigsys`. On this thread it sees the value; on any other, either value.
+        // ORDERING: Relaxed; partner: the load in `on_sigsys`. On this thread it sees the value; on any other, either
+        // value.
         PROBER.store(0, Ordering::Relaxed);
 
         let mut found: sigaction = mem::zeroed();
@@ -113,12 +118,13 @@ fn untrapped(act: fn() -> bool) -> bool {
     }
 }
 
-/// Takes note if the prober was trapped, and else does what would have been done without it. On any thread, at any time after
-/// it was installed: it touches nothing but the statics above.
+/// Takes note if the prober was trapped. Otherwise does what would have been done without this handler.
+///
+/// It may run on any thread, at any time after it was installed. So it touches nothing but the statics above.
 extern "C" fn on_sigsys(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a valid `siginfo_t`, and `pthread_self` only reads a register.
     let (code, thread) = unsafe { ((*info).si_code, libc::pthread_self() as usize) };
-    // ORDERING: Relaxed; partner: the store in `untrapped`, before this was installed.
+    // ORDERING: Relaxed; partner: the store in `untrapped`, before this handler was installed.
     if code == SYS_SECCOMP && thread == PROBER.load(Ordering::Relaxed) {
         // ORDERING: Relaxed; partner: the load in `untrapped`, later on this thread.
         TRAPPED.store(true, Ordering::Relaxed);
@@ -128,7 +134,8 @@ extern "C" fn on_sigsys(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     match before.sa_sigaction {
         // Only what a process sends can be ignored.
         libc::SIG_IGN if code <= 0 => {}
-        // SAFETY: as for the calls in `untrapped`. The signal is blocked here, so it ends the process on return, or at once.
+        // SAFETY: as for the calls in `untrapped`. The signal is blocked here, so it ends the process on return, or at
+        // once.
         libc::SIG_DFL | libc::SIG_IGN => unsafe {
             let default: sigaction = mem::zeroed();
             libc::sigaction(signal, &default, ptr::null_mut());
@@ -136,8 +143,8 @@ extern "C" fn on_sigsys(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
         },
         handler => {
             let handler = ptr::with_exposed_provenance::<()>(handler);
-            // SAFETY: a handler of the process for this signal, of the type that its flag says, called with what the kernel
-            // would have passed and with the signals blocked that it would have blocked.
+            // SAFETY: this is a handler of the process for this signal, of the type that its flag says. It gets what
+            // the kernel would have passed, with the signals blocked that the kernel would have blocked.
             unsafe {
                 if before.sa_flags & libc::SA_SIGINFO != 0 {
                     mem::transmute::<*const (), extern "C" fn(c_int, *mut siginfo_t, *mut c_void)>(handler)(

@@ -1,12 +1,12 @@
 //! The only place that names atomics, locks, cells, threads, libc or loom.
 //!
-//! Everything above imports those from here, so that one switch puts the whole algorithm under the model checker:
-//! `cfg(loom)` with the feature `loom`. Only what is none of a model's business it takes from std itself: the `Arc` that users
+//! Everything above imports those from here. So one switch puts the whole algorithm under the model checker:
+//! `cfg(loom)` with the feature `loom`. A few things concern no model and come from std itself: the `Arc` that users
 //! and wakers hold, whether this thread is panicking, and when the janitor's clock began.
 //!
-//! What loom cannot run (crossbeam's queues, std's thread locals, the asymmetric barrier) has a stand-in in the file that
-//! wraps the real thing. `shuttle-tests` has shuttle in loom's place, and `cfg(loom_is_shuttle)` says where that makes a
-//! difference.
+//! Loom cannot run crossbeam's queues, std's thread-locals and the asymmetric barrier. Each has a stand-in, in the file
+//! that wraps the real thing. `shuttle-tests` has shuttle in loom's place. `cfg(loom_is_shuttle)` marks where that
+//! makes a difference.
 
 mod cell;
 pub(crate) mod fence;
@@ -38,14 +38,14 @@ pub(crate) use loom::sync::{
 
 pub(crate) use std::sync::atomic::Ordering;
 
-/// What a SeqCst operation before it is anyway for SeqCst operations after it; for loom, which takes those for AcqRel.
+/// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
 #[inline(always)]
 pub(crate) fn seq_cst() {
     #[cfg(all(loom, feature = "loom"))]
     fence::full();
 }
 
-/// Defines a `const fn`, or under loom, whose atomics can't be made in a constant, a plain `fn`.
+/// Defines a `const fn`, or a plain `fn` under loom, whose atomics cannot be created in a constant.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
         #[cfg(not(all(loom, feature = "loom")))]
@@ -77,7 +77,7 @@ pub(crate) use static_per_execution;
 
 /// A number that orders nothing: a count, a hint where to look first, or what only its thread reads and writes.
 ///
-/// No access is made safe by it, so loom need not see it: it is std's atomic there too.
+/// No access becomes safe by it. So loom need not see it, and there too it is std's atomic.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(std::sync::atomic::AtomicUsize);
 
@@ -90,22 +90,22 @@ impl Counter {
         Self(std::sync::atomic::AtomicUsize::new(count))
     }
 
-    /// Sets a counter that only one thread writes at a time, or a hint: a plain store.
+    /// Sets the number by a plain store. Only one thread at a time may write it, unless it is a hint.
     #[inline(always)]
     pub(crate) fn set(&self, to: usize) {
         // ORDERING: Relaxed, no partner; a writer finds its own value, and anybody else any recent one.
         self.0.store(to, Ordering::Relaxed);
     }
 
-    /// Adds to a counter that only one thread writes at a time: a plain load, add and store.
+    /// Adds by a plain load and store. Only one thread at a time may write the number.
     #[inline]
     pub(crate) fn bump(&self, by: usize) {
         self.set(self.get().wrapping_add(by));
     }
 
-    /// Adds to a counter that many threads write; returns what it was before.
+    /// Adds to a number that many threads write. Returns what it was before.
     pub(crate) fn add(&self, by: usize) -> usize {
-        // ORDERING: Relaxed, no partner; only the sum matters, to which every call adds once.
+        // ORDERING: Relaxed, no partner; only the sum matters, and no addition is lost.
         self.0.fetch_add(by, Ordering::Relaxed)
     }
 
@@ -116,9 +116,9 @@ impl Counter {
     }
 }
 
-/// How much lies somewhere: exact for whoever may touch it, a hint for anybody else. Half a word.
+/// How much lies somewhere, in half a word. It is exact for whoever may touch it, and a hint for anybody else.
 ///
-/// Unlike a [`Counter`] it is seen by loom: a sweep decides by it what to close.
+/// Unlike a [`Counter`] it is seen by loom, because a sweep decides by it what to close.
 #[derive(Debug)]
 pub(crate) struct Length(AtomicU32);
 
@@ -129,7 +129,7 @@ impl Length {
 
     #[inline(always)]
     pub(crate) fn set(&self, to: usize) {
-        // ORDERING: Relaxed, no partner; whoever may write next is ordered by what lets it.
+        // ORDERING: Relaxed, no partner; what lets the next writer write also orders it.
         self.0.store(to as u32, Ordering::Relaxed);
     }
 

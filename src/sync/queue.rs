@@ -1,4 +1,4 @@
-//! The queue behind a rack: crossbeam's, and under loom a rack of pointers that orders no more than they do.
+//! The queue behind a rack: crossbeam's, or under loom a stand-in that orders no more than crossbeam's does.
 
 #[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use crossbeam_queue::SegQueue as Queue;
@@ -14,18 +14,18 @@ mod model {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// As many values as one queue holds in a model; more is the model's mistake. Shuttle doesn't mind the steps that it
+    /// As many values as one queue holds in a model. More is the model's mistake. Shuttle can afford the steps that it
     /// takes to look at a few more.
     const PLACES: usize = if cfg!(loom_is_shuttle) { 32 } else { 3 };
 
-    /// The stand-in: a push releases and the pop that finds its value acquires, nothing more. A pop that finds
-    /// nothing orders nothing, and may overlook a value that is pushed meanwhile.
+    /// The stand-in. A push releases, and the pop that finds its value acquires. A pop that finds nothing orders
+    /// nothing, and may overlook a value that is pushed meanwhile.
     pub(crate) struct Queue<T> {
         places: [AtomicPtr<T>; PLACES],
-        /// The boxes of popped values. They are kept so that no two pushes use the same address: which ones the allocator
-        /// hands out again differs from run to run, and so would what a compare-exchange of addresses does.
+        /// The boxes of popped values. They are kept so that no two pushes use the same address. Which addresses the
+        /// allocator reuses differs from run to run, and so would the result of a compare-exchange of addresses.
         emptied: Mutex<Vec<Box<MaybeUninit<T>>>>,
-        /// Whether a push ever began. Loom doesn't see it.
+        /// Whether a push ever began. Loom does not see it.
         used: AtomicBool,
     }
 
@@ -43,7 +43,8 @@ mod model {
             self.used.store(true, Ordering::Relaxed);
             let value = Box::into_raw(Box::new(value));
             for place in &self.places {
-                // ORDERING: Release on success; partner: the compare_exchange in `pop`.
+                // ORDERING: Release on success; partner: the compare-exchange in `pop`. Relaxed on failure: tried
+                // elsewhere.
                 if place.compare_exchange(ptr::null_mut(), value, Ordering::Release, Ordering::Relaxed).is_ok() {
                     return;
                 }
@@ -51,13 +52,13 @@ mod model {
             panic!("the model's queue holds {PLACES} values at most");
         }
 
-        /// Whether a pop is of no use: sure only where nothing was ever pushed.
+        /// Returns whether nothing was ever pushed. Only then a pop surely finds nothing.
         pub(crate) fn is_empty(&self) -> bool {
             // ORDERING: Relaxed, no partner; as in `push`.
             !self.used.load(Ordering::Relaxed)
         }
 
-        /// How many pops may be needed to empty it: a bound, where the real one counts.
+        /// Returns how many pops may be needed to empty it. This is a bound, where the real queue counts.
         pub(crate) fn len(&self) -> usize {
             PLACES
         }
@@ -69,11 +70,13 @@ mod model {
                 if value.is_null() {
                     continue;
                 }
-                // ORDERING: Acquire on success; partner: the Release in `push`.
+                // ORDERING: Acquire on success; partner: the compare-exchange in `push`. Relaxed on failure: tried
+                // elsewhere.
                 if place.compare_exchange(value, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                    // SAFETY: from `Box::into_raw` in `push`; taking it out of its place made it ours alone.
+                    // SAFETY: the pointer is from `Box::into_raw` in `push`. It was just taken out of its place, so
+                    // nobody else has it.
                     let boxed = unsafe { Box::from_raw(value.cast::<MaybeUninit<T>>()) };
-                    // SAFETY: it holds a value until here.
+                    // SAFETY: the box holds a value until here.
                     let value = unsafe { boxed.assume_init_read() };
                     self.emptied.lock().unwrap().push(boxed);
                     return Some(value);

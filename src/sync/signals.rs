@@ -19,20 +19,20 @@ pub(crate) use system::Mask;
 mod system {
     use std::mem::MaybeUninit;
 
-    /// What a thread raises by its own fault, or by `abort`. Blocked, a fault ends the process, though the program may have
-    /// a handler that repairs or reports it.
+    /// Signals that a thread raises by its own fault, or by `abort`. If it blocks them, a fault ends the process, even
+    /// if the program has a handler that repairs or reports it.
     const OWN: [libc::c_int; 7] =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
-    /// The signals that a thread doesn't take.
+    /// The signals that a thread does not take.
     #[derive(Clone, Copy)]
     pub(crate) struct Mask(libc::sigset_t);
 
     impl Mask {
-        /// Takes nothing that comes from elsewhere.
+        /// Takes no signals from elsewhere.
         pub(crate) fn quiet() -> Self {
             let mut set = MaybeUninit::uninit();
-            // SAFETY: `set` is room for a signal set, which the first call fills; the others change it.
+            // SAFETY: `set` is room for a signal set. The first call fills it, and the others change it.
             unsafe {
                 libc::sigfillset(set.as_mut_ptr());
                 for signal in OWN {
@@ -42,11 +42,11 @@ mod system {
             }
         }
 
-        /// Makes this the calling thread's; returns the one before.
+        /// Makes this the calling thread's mask. Returns the one before.
         pub(crate) fn set(self) -> Self {
             let mut before = MaybeUninit::uninit();
-            // SAFETY: both point to a signal set, and `before` is one before it is read. The last call fails only if its first
-            // argument is unknown.
+            // SAFETY: both pointers are to a signal set, and `before` is filled before it is read. The last call fails
+            // only if its first argument is unknown.
             unsafe {
                 libc::sigemptyset(before.as_mut_ptr());
                 libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, before.as_mut_ptr());

@@ -15,7 +15,7 @@ pub(crate) use {
     std::sync::PoisonError,
 };
 
-/// How many threads can run at once; asked of the system once.
+/// Returns how many threads can run at once. Asks the system once.
 pub(crate) fn cpus() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static CPUS: AtomicUsize = AtomicUsize::new(0);
@@ -27,7 +27,7 @@ pub(crate) fn cpus() -> usize {
     match CPUS.load(Ordering::Relaxed) {
         0 => {
             let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-            // ORDERING: Relaxed, as above.
+            // ORDERING: Relaxed, no partner; as above.
             CPUS.store(cpus, Ordering::Relaxed);
             cpus
         }
@@ -35,18 +35,18 @@ pub(crate) fn cpus() -> usize {
     }
 }
 
-/// Starts a named thread that takes no signals from elsewhere: a program's handlers run on the program's own threads. `body`
-/// is given the mask of the thread that calls this, for what the new one does on its behalf.
+/// Starts a named thread that takes no signals from elsewhere. So a program's handlers run on the program's own
+/// threads. `body` gets the mask of the calling thread, for what the new one does on its behalf.
 #[cfg(not(all(loom, feature = "loom")))]
 pub(crate) fn spawn_quiet(name: &str, body: fn(Mask)) -> std::io::Result<()> {
-    // The new thread inherits the mask, so there is no moment at which it could take a signal.
+    // The new thread inherits the mask, so at no moment can it take a signal.
     let starters = Mask::quiet().set();
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || body(starters));
     starters.set();
     started.map(drop)
 }
 
-/// No thread: shuttle's scenarios do its work themselves.
+/// Starts no thread: shuttle's scenarios do its work themselves.
 #[cfg(loom_is_shuttle)]
 pub(crate) fn spawn_quiet(_name: &str, _body: fn(Mask)) -> std::io::Result<()> {
     Ok(())

@@ -1,17 +1,17 @@
 //! A small number for every running thread, used again when the thread is gone.
 //!
-//! A thread gets its number on its first call of [`enroll`] and gives it back in a thread-local destructor. The next
-//! thread to get it inherits what is kept under it. From then on, in later destructors of the same thread, there is no
-//! number, and there is no new one.
+//! A thread gets its number on its first call of [`enroll`], and gives it back in a thread-local destructor. The next
+//! thread to get it inherits what is kept under it. In later destructors, the first thread has no number and gets no
+//! new one.
 //!
-//! So it is where std has the system's thread-locals. Elsewhere (Android, OpenBSD, illumos, Windows with the gnu toolchain
-//! and others) it makes each of a key with a destructor. Such a thread-local is new again when it is used after its
-//! destructor, and destructors run in a few rounds, for as long as there are new ones. There a thread that is ending may take
-//! another number, and gives it back in the same round or the next; what it takes in the last round is lost. It never uses a
-//! number that isn't its own just then.
+//! That holds where std has the system's thread-locals. Elsewhere (Android, OpenBSD, illumos, Windows with the gnu
+//! toolchain and others) std makes each of a key with a destructor. Such a thread-local is new again when it is used
+//! after its destructor. Destructors run in a few rounds, for as long as there are new ones. There a thread that is
+//! ending may take another number, and gives it back in the same round or the next. What it takes in the last round is
+//! lost. It never uses a number that is not its own just then.
 
-/// A thread's number in the form in which tables are indexed by it: entry `offset` of bucket `bucket`, where bucket `b`
-/// has `2^b` entries. Packed into one word, so that reading it is one load.
+/// A thread's number, in the form in which tables are indexed by it: entry `offset` of bucket `bucket`. Bucket `b` has
+/// `2^b` entries. Packed into one word, so that reading it is one load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(usize);
 
@@ -21,14 +21,14 @@ const BUCKET_BITS: u32 = if cfg!(all(loom, feature = "loom")) { 2 } else { 5 };
 /// How many buckets a table has.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
 
-/// The last bucket, which is never made, so that a look-up of what would lie there finds nothing.
+/// The last bucket. It is never created, so a look-up in it finds nothing.
 const LAST: usize = BUCKETS - 1;
 
 impl Slot {
     /// No number yet.
     #[cfg(not(all(loom, feature = "loom")))]
     const NONE: Self = Self::at(LAST, 0);
-    /// Inside `enroll`: an allocator that uses a pool may be called from there, and is to do without.
+    /// Inside `enroll`. An allocator that uses a pool may be called there, and does without a number.
     #[cfg(not(all(loom, feature = "loom")))]
     const COMING: Self = Self::at(LAST, 1);
     /// Given back: the thread is ending.
@@ -66,12 +66,12 @@ impl Number {
     }
 }
 
-/// The numbers that are not in use. Nothing is allocated or freed here, under the lock: an allocator may have a lock of its
-/// own and use a pool under it.
+/// The numbers that are not in use. Nothing is allocated or freed here, under the lock, because an allocator may use a
+/// pool under a lock of its own.
 struct Ids {
     /// Every number from here on was never used, and has no box yet.
     fresh: usize,
-    /// The others; the last one given back is the first one used again.
+    /// The others. The last one given back is the first one used again.
     free: Option<Box<Number>>,
 }
 
@@ -80,7 +80,8 @@ impl Ids {
         Self { fresh: 0, free: None }
     }
 
-    /// A free number, or as an error a fresh one, for `Number::new` when the lock has been released.
+    /// Takes a free number. If there is none, returns a fresh one as an error, for `Number::new` after the lock is
+    /// released.
     fn take(&mut self) -> Result<Box<Number>, usize> {
         let Some(mut number) = self.free.take() else {
             self.fresh += 1;
@@ -113,8 +114,8 @@ mod real {
     static IDS: Mutex<Ids> = Mutex::new(Ids::new());
 
     thread_local! {
-        /// Needs no drop, and so can be read for as long as the thread lives. Where it is made of a key it can't be read in its
-        /// destructor, which may come before the lease's, and is `NONE` after it.
+        /// Needs no drop, so it can be read for as long as the thread lives. Where it is made of a key, it cannot be
+        /// read in its destructor, which may come before the lease's. After that it is `NONE`.
         static SLOT: Cell<Slot> = const { Cell::new(Slot::NONE) };
         static LEASE: Lease = const { Lease(Cell::new(None)) };
     }
@@ -124,7 +125,8 @@ mod real {
 
     impl Drop for Lease {
         fn drop(&mut self) {
-            // First this: from here on the thread finds nothing, so the next one to get the number has it alone.
+            // The slot comes first. From here on the thread finds nothing, so the next one to get the number has it
+            // alone.
             _ = SLOT.try_with(|slot| slot.set(Slot::GONE));
             if let Some(number) = self.0.take() {
                 ids().give_back(number);
@@ -133,7 +135,7 @@ mod real {
     }
 
     fn ids() -> MutexGuard<'static, Ids> {
-        // Nothing panics while it is held, and if it did every field would still be whole.
+        // Nothing panics while the lock is held. If it did, every field would still be whole.
         IDS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,14 +145,14 @@ mod real {
         taken.unwrap_or_else(Number::new)
     }
 
-    /// The calling thread's slot, or one that finds nothing.
+    /// Returns the calling thread's slot, or one that finds nothing.
     #[inline(always)]
     pub(crate) fn current() -> Slot {
         SLOT.try_with(Cell::get).unwrap_or(Slot::GONE)
     }
 
-    /// The calling thread's slot, with a number taken if need be. `None` when the thread is ending, and inside another
-    /// call of this function.
+    /// Returns the calling thread's slot, with a number taken if need be. Returns `None` when the thread is ending, and
+    /// inside another call of this function.
     pub(crate) fn enroll() -> Option<Slot> {
         match current() {
             Slot::NONE => {}
@@ -158,7 +160,7 @@ mod real {
             enrolled => return Some(enrolled),
         }
         SLOT.set(Slot::COMING);
-        // Registering the lease's destructor is what may fail or allocate, so it comes before the number.
+        // Registering the lease's destructor may fail or allocate, so it comes before the number is taken.
         let slot = LEASE
             .try_with(|lease| {
                 // There is one already if only the slot is new again.
@@ -173,7 +175,7 @@ mod real {
     }
 }
 
-/// The same on loom's threads; the mutex orders a thread's end before the next thread that gets its number, as above.
+/// The same on loom's threads. The mutex orders a thread's end before the next thread that gets its number, as above.
 #[cfg(all(loom, feature = "loom"))]
 mod model {
     use loom::sync::{Arc, Mutex};
