@@ -17,9 +17,9 @@ const WORKERS: usize = 2;
 /// heap under the test's own feet.
 const ATTEMPTS: usize = 3;
 
-/// What it takes on two CPUs, in seconds for each worker, where the dependencies have been built.
+/// What a worker takes on two CPUs that nothing else uses, when the dependencies have been built.
 const SECONDS_PER_TEST: usize = 5;
-const SECONDS_PER_BREAK: usize = 12;
+const SECONDS_PER_BREAK: usize = 8;
 
 /// A break and a test that must fail with it.
 #[derive(Clone, Copy)]
@@ -174,6 +174,8 @@ impl<'a> Worker<'a> {
     fn run(&self, command: &mut Command) -> ExitStatus {
         let log = File::create(&self.log).expect("a log can be written");
         command.current_dir(&self.project).env("CARGO_TARGET_DIR", &self.target).env("CARGO_INCREMENTAL", "0");
+        // A tenth faster to build.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
