@@ -4,10 +4,10 @@
 use super::places::Places;
 use crate::engine::item::{drop_each, keep_first};
 use crate::engine::top::Purpose;
-use crate::janitor::{Heap, Job, Pass, Sweepable, TOLD};
+use crate::janitor::{EMITS_EVENTS, Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
 
-impl<T> Heap<T> for Places<T> {
+impl<T> PoolHeap<T> for Places<T> {
     fn sweepable(self: Arc<Self>) -> Arc<dyn Sweepable>
     where
         T: Send + 'static,
@@ -39,7 +39,7 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
         let condemned = places.condemn(Purpose::Advance);
         // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(places).map(Box::new);
-        let runs_user_code = TOLD || left.is_some() || condemned.swept.dropped > 0;
+        let runs_user_code = EMITS_EVENTS || left.is_some() || condemned.swept.dropped > 0;
         let places = pool.clone();
         let work = move || {
             // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.

@@ -18,20 +18,20 @@ use crate::sync::thread::{Condvar, PoisonError, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
 use registry::{collect, now, registry};
 use round::round;
-pub(crate) use round::{Heap, Job, Pass, Sweepable, TOLD};
+pub(crate) use round::{EMITS_EVENTS, Job, Pass, PoolHeap, Sweepable};
 
 /// Registers a pool with the janitor, which then sweeps it every so many nanoseconds. Exists only for items that are
 /// `Send + 'static`.
 #[derive(Debug)]
-pub struct Registrar<T>(for<'a> fn(Arc<dyn Heap<T> + 'a>, u64));
+pub struct Registrar<T>(for<'a> fn(Arc<dyn PoolHeap<T> + 'a>, u64));
 
 impl<T: Send + 'static> Registrar<T> {
     pub(crate) const NEW: Self = Self(|heap, every| add(heap.sweepable(), every));
 }
 
 impl<T> Registrar<T> {
-    pub(crate) fn register(&self, heap: &Arc<impl Heap<T>>, every: u64) {
-        (self.0)(Arc::clone(heap) as Arc<dyn Heap<T> + '_>, every);
+    pub(crate) fn register(&self, heap: &Arc<impl PoolHeap<T>>, every: u64) {
+        (self.0)(Arc::clone(heap) as Arc<dyn PoolHeap<T> + '_>, every);
     }
 }
 

@@ -9,10 +9,10 @@ use crate::sync::thread::Weak;
 use crate::sync::{Arc, fence};
 
 /// Whether sweeps emit events, which runs user code.
-pub(crate) const TOLD: bool = cfg!(feature = "tracing");
+pub(crate) const EMITS_EVENTS: bool = cfg!(feature = "tracing");
 
 /// The heap part of a pool of `T`s, as its pool knows it.
-pub(crate) trait Heap<T> {
+pub(crate) trait PoolHeap<T> {
     /// Returns the same, as the janitor knows it.
     fn sweepable(self: Arc<Self>) -> Arc<dyn Sweepable>
     where

@@ -4,10 +4,10 @@ use crate::engine::item::{drop_each, keep_first};
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
-use crate::janitor::{Heap, Job, Pass, Sweepable, TOLD};
+use crate::janitor::{EMITS_EVENTS, Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
 
-impl<T> Heap<T> for Store<T> {
+impl<T> PoolHeap<T> for Store<T> {
     fn sweepable(self: Arc<Self>) -> Arc<dyn Sweepable>
     where
         T: Send + 'static,
@@ -51,7 +51,7 @@ impl<T: Send + 'static> Pass for StorePass<T> {
         // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(store).map(Box::new);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
-        let runs_user_code = TOLD || left.is_some() || drops;
+        let runs_user_code = EMITS_EVENTS || left.is_some() || drops;
         let work = move || {
             let (swept, mut first) = condemned.map(|condemned| condemned.drop_items()).unwrap_or_default();
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
