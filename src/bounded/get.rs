@@ -366,7 +366,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 
     /// Gets one item. If it only gets a place, `create` creates the item.
-    #[inline]
+    #[inline(always)]
     fn one<E>(
         &self,
         deadline: impl FnOnce() -> Option<Instant>,
