@@ -305,7 +305,7 @@ impl<T> Places<T> {
 
     /// Takes the idle item of one place if nobody waits: the usual case. A place without an item is returned as an
     /// error.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
         let taken = self.lock().take_one();
         match taken {
