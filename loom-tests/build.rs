@@ -1,4 +1,4 @@
-//! Turns this package, and no other, over to loom.
+//! Builds this package, and no other, with `cfg(loom)`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

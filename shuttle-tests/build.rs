@@ -1,4 +1,4 @@
-//! Turns this package, and no other, over to what it calls loom, which is shuttle.
+//! Builds this package, and no other, with `cfg(loom)` on top of shuttle.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

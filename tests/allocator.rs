@@ -1,5 +1,5 @@
-//! A global allocator that itself uses pools, and calls them from wherever something is allocated or freed: nothing may
-//! be allocated or freed inside a claim, and a sweep may be asked for in the middle of another.
+//! A global allocator that uses pools, and calls them at every allocation and free. Nothing may be allocated or freed
+//! inside a claim. A sweep may be requested in the middle of another.
 
 mod common;
 
@@ -20,8 +20,7 @@ use ebbtide::{Pool, Pooled, Settings, advance_all};
 /// Blocks of this size are kept in a pool instead of being freed.
 const CLASS: usize = 208;
 
-/// How deep calls of the allocator may be nested before it leaves the pools alone: a pool's own allocations use pools,
-/// and the allocations of those do too.
+/// How deep calls of the allocator may nest before it leaves the pools alone. A pool's own allocations use pools too.
 const DEPTH: u8 = 3;
 
 struct Block(NonNull<u8>);
@@ -55,7 +54,7 @@ fn token() -> usize {
     0
 }
 
-/// Used at every allocation and every free; swept by the janitor, which allocates too.
+/// Used at every allocation and every free. The janitor sweeps it, and allocates too.
 static TOKENS: Pool<usize, fn() -> usize> =
     Pool::with_settings(token as fn() -> usize, Settings::new().every(Duration::from_millis(1)).private_slots(4));
 
@@ -66,7 +65,7 @@ static KEPT: Count = Count::new();
 static FREED: Count = Count::new();
 static TOKEN_USES: Count = Count::new();
 static NESTED: Count = Count::new();
-/// What is allocated now; blocks in the pool count as freed.
+/// Bytes in use. Blocks in the pool count as freed.
 static LIVE_BYTES: Count = Count::new();
 
 thread_local! {
@@ -75,7 +74,7 @@ thread_local! {
     static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
-/// Runs the thread's hook, and `f` if pools are to be used, unless calls are nested too deeply already.
+/// Runs the thread's hook. Runs `f` too if pools are on and calls are not nested too deeply.
 fn inside<O>(f: impl FnOnce() -> Option<O>) -> Option<O> {
     let depth = NOW.get();
     if depth >= DEPTH {
@@ -107,8 +106,8 @@ fn is_of_class(layout: Layout) -> bool {
 
 struct Pooling;
 
-// SAFETY: a block comes from `System` or from the pool, into which only blocks of the one layout are put, each by the
-// call that frees it; nothing here panics.
+// SAFETY: a block comes from `System` or from the pool. Only blocks of the one layout are put into the pool, each by
+// the call that frees it. Nothing here panics.
 unsafe impl GlobalAlloc for Pooling {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE_BYTES.add(layout.size());
@@ -120,7 +119,7 @@ unsafe impl GlobalAlloc for Pooling {
             std::mem::forget(block);
             return pointer;
         }
-        // SAFETY: as the caller promises; a larger alignment for those of the class.
+        // SAFETY: as the caller promises. Blocks of the class get a larger alignment.
         unsafe { System.alloc(if of_class { Block::LAYOUT } else { layout }) }
     }
 
@@ -134,7 +133,7 @@ unsafe impl GlobalAlloc for Pooling {
             Some(())
         });
         if kept.is_none() {
-            // SAFETY: from `alloc` with this layout, or for those of the class with this other.
+            // SAFETY: from `alloc`, with this layout or, for blocks of the class, with that of the class.
             unsafe { System.dealloc(pointer, if of_class { Block::LAYOUT } else { layout }) };
         }
     }
@@ -143,16 +142,16 @@ unsafe impl GlobalAlloc for Pooling {
 #[global_allocator]
 static ALLOCATOR: Pooling = Pooling;
 
-/// A block of the size that is pooled, filled with a mark.
+/// A block of the pooled size, filled with `mark`.
 fn block(mark: u8) -> Vec<u8> {
     let mut block = Vec::with_capacity(CLASS);
     block.resize(CLASS, mark);
     block
 }
 
-/// Threads that allocate, free, hand to each other and come and go, while sweeps run: no block is ever in two hands.
+/// Threads allocate, free, exchange blocks, start and end while sweeps run. No block ever has two owners.
 #[test]
-fn an_allocator_can_keep_its_blocks_in_a_pool() {
+fn an_allocator_can_pool_its_blocks() {
     ON.set(1);
     let (sender, receiver) = mpsc::channel::<Vec<u8>>();
     thread::scope(|scope| {
@@ -211,7 +210,7 @@ fn an_allocator_can_keep_its_blocks_in_a_pool() {
     advance_all();
 }
 
-/// An item that shows whether it is the one that was put last.
+/// A number and a box.
 type Marked = (usize, Box<u8>);
 
 static OWN: Pool<Marked, fn() -> Marked> =
@@ -222,9 +221,9 @@ static CLAIMED: Count = Count::new();
 static IN_SWEEP: Count = Count::new();
 static CLOSED: Count = Count::new();
 
-/// Called at every allocation and free of the one thread that uses `OWN`. A sweep from here leaves its slots out, and
-/// counts them, if the thread is inside a claim. If the thread is inside a sweep there is no other; then what is put is
-/// got again unless the slots are closed at this moment, as it would go to the end of a queue.
+/// The hook of the one thread that uses `OWN`. If the thread is inside a claim, a sweep from here leaves its slots out
+/// and counts them. If the thread is inside a sweep, this one is refused. Then an item that is put must be got again:
+/// with the slots closed it would go to the end of a queue.
 fn look_now() {
     match OWN.advance() {
         Some(swept) if swept.left_busy > 0 => CLAIMED.bump(),
@@ -237,20 +236,20 @@ fn look_now() {
     };
 }
 
-/// Looks now and then: if everything was swept at once, items would never lie anywhere for long.
+/// Looks now and then. Sweeping at every call would leave no item anywhere for long.
 fn look() {
     if (LOOKS.bump().wrapping_mul(0x9E37_79B9) >> 8) % 6 == 0 {
         look_now();
     }
 }
 
-/// Nothing is allocated or freed while the owner claims its slots, nor while a sweep has closed them; and a sweep that
-/// is asked for in the middle of another is told so.
+/// Nothing is allocated or freed while the owner claims its slots or a sweep has them closed. A sweep that is requested
+/// in the middle of another is refused.
 #[test]
 fn nothing_is_allocated_or_freed_inside_a_claim() {
     ON.set(1);
-    // Not on the test's own thread, whose harness would run the hook too. The other threads' slots make a sweep claim
-    // several at once; one of them was there before the worker's own, and one comes after.
+    // Not on the test's own thread: the harness would run the hook too. Other threads' slots make a sweep claim several
+    // at once. One slot set comes before the worker's own, and one after.
     let put_three = || drop((OWN.get(), OWN.get(), OWN.get()));
     let earlier = Worker::new();
     earlier.run(put_three);
@@ -266,7 +265,7 @@ fn nothing_is_allocated_or_freed_inside_a_claim() {
             HOOK.set(Some(look_now));
             OWN.advance();
             HOOK.set(None);
-            // Refills that replace empty arrays; nothing else here allocates or frees.
+            // Refills replace empty arrays here. Nothing else allocates or frees.
             OWN.clear();
             OWN.prefill(40);
             let mut held = Vec::with_capacity(40);
@@ -304,7 +303,7 @@ static VISITED: Pool<usize, fn() -> usize> = Pool::with_settings(token as fn() -
 static VISITS: Count = Count::new();
 static KEPT_OUT: Count = Count::new();
 
-/// Another thread uses a pool for the first time, and ends: it takes a number and gives it back.
+/// Another thread uses a pool for the first time and ends. It takes a number and gives it back.
 fn let_another_thread_visit() {
     let (leaving, left) = mpsc::channel();
     let visitor = thread::spawn(move || {
@@ -312,22 +311,24 @@ fn let_another_thread_visit() {
         leaving.send(()).is_ok()
     });
     VISITS.bump();
-    // The deadline is for failures alone. No panic may leave the allocator.
+    // Only a hang misses this deadline. No panic may leave the allocator.
     if left.recv_timeout(Duration::from_secs(20)).is_err() || visitor.join().is_err() {
         KEPT_OUT.bump();
     }
 }
 
-/// A thread that allocates or frees while it takes its number keeps no other out that takes one or ends: an allocator may
-/// have a lock of its own, and use a pool under it. In a process of its own, as numbers are the process's.
+/// A thread that allocates or frees while it takes its number blocks no other that takes a number or ends. An allocator
+/// may hold a lock of its own and use a pool under it. This runs in a process of its own, as all threads of a process
+/// share the numbers.
 #[test]
-fn threads_come_and_go_while_another_allocates_for_its_number() {
-    if !alone("threads_come_and_go_while_another_allocates_for_its_number") {
+fn threads_start_and_end_while_another_allocates_its_number() {
+    if !alone("threads_start_and_end_while_another_allocates_its_number") {
         return;
     }
     drop(VISITED.get());
     let workers = [(); 14].map(|()| Worker::new());
-    // With the slot set of the eighth thread come those of the next seven, so that these allocate for their numbers alone.
+    // The eighth thread's slot set comes in one block with the next seven. So these seven allocate for their numbers
+    // alone.
     let (settlers, newcomers) = workers.split_at(7);
     for settler in settlers {
         settler.run(|| drop(VISITED.try_get()));
@@ -346,10 +347,10 @@ fn threads_come_and_go_while_another_allocates_for_its_number() {
 
 static FULL: Pool<usize, fn() -> usize> = Pool::with_settings(token as fn() -> usize, MANUAL.private_slots(4));
 
-/// A put that found its slots full has room when a sweep comes while it allocates an array to spill them with. Then it
-/// spills nothing, and all is found.
+/// A put finds its slots full and allocates an array for a spill. If a sweep empties the slots meanwhile, the put
+/// spills nothing and no item is lost.
 #[test]
-fn a_sweep_makes_room_while_a_put_allocates() {
+fn a_put_uses_room_that_a_sweep_makes_meanwhile() {
     ON.set(1);
     let worker = thread::spawn(|| {
         let held = std::array::from_fn::<_, 5, _>(|_| FULL.get());
@@ -367,8 +368,8 @@ fn a_sweep_makes_room_while_a_put_allocates() {
     assert_eq!((stats.idle, stats.spills, found), (5, 0, 5));
 }
 
-/// Pools that were dropped leave no memory behind, neither with the janitor nor elsewhere. In a process of its own, where
-/// no other test allocates.
+/// Dropped pools leave no memory behind, neither with the janitor nor elsewhere. This runs in a process of its own,
+/// where no other test allocates.
 #[test]
 fn dropped_pools_leave_no_memory_behind() {
     if !alone("dropped_pools_leave_no_memory_behind") {
@@ -395,11 +396,11 @@ fn dropped_pools_leave_no_memory_behind() {
     assert!(after < before + 16_000, "{before} bytes before, {after} after 1000 of each kind");
 }
 
-/// A line's table goes when a sweep finds nobody in it.
+/// A sweep that finds no waiter frees the queue's table.
 #[cfg(feature = "bounded")]
 #[test]
-fn a_line_that_was_long_leaves_no_memory_behind() {
-    if !alone("a_line_that_was_long_leaves_no_memory_behind") {
+fn a_sweep_frees_the_table_of_an_empty_queue() {
+    if !alone("a_sweep_frees_the_table_of_an_empty_queue") {
         return;
     }
     let pool = ebbtide::BoundedPool::<Vec<u8>>::new(1);

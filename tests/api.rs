@@ -10,7 +10,7 @@ use ebbtide::{OwnedPooled, Pool, Pooled, Settings, Stats, Swept};
 
 /// `try_get` takes an idle item and never makes one.
 #[test]
-fn try_get_takes_only_what_is_idle() {
+fn try_get_never_creates() {
     let (pool, ledger) = counted(Settings::new());
     assert!(pool.try_get().is_none());
     assert_eq!((ledger.made(), pool.stats()), (0, Stats::default()));
@@ -24,9 +24,9 @@ fn try_get_takes_only_what_is_idle() {
     assert_eq!(on_thread(|| pool.try_get().map(|item| item.id)), Some(0));
 }
 
-/// `get_with` makes with its own factory what it doesn't find.
+/// `get_with` calls its own factory if no item is idle.
 #[test]
-fn get_with_makes_with_its_own_factory() {
+fn get_with_uses_its_own_factory() {
     let pool = Pool::with_settings(|| 0, MANUAL);
     let (one, two) = (1, 2);
     let first = pool.get_with(|| one);
@@ -37,7 +37,7 @@ fn get_with_makes_with_its_own_factory() {
     assert_eq!(pool.stats().created, 2);
 }
 
-/// `get_owned` gives a guard without a lifetime, and holds the pool.
+/// `get_owned` returns a guard without a lifetime that keeps the pool alive.
 #[test]
 fn get_owned_holds_the_pool() {
     let (pool, ledger) = counted(Settings::new());
@@ -52,9 +52,9 @@ fn get_owned_holds_the_pool() {
     ledger.assert_all_dropped_once();
 }
 
-/// `put` makes an item from elsewhere idle.
+/// `put` makes a foreign item idle.
 #[test]
-fn put_takes_what_was_made_elsewhere() {
+fn put_accepts_items_made_elsewhere() {
     let (pool, ledger) = counted(Settings::new());
     for _ in 0..100 {
         pool.put(ledger.item());
@@ -65,16 +65,17 @@ fn put_takes_what_was_made_elsewhere() {
 
 /// A detached item can be put back.
 #[test]
-fn what_was_detached_can_be_put_back() {
+fn a_detached_item_can_be_put_back() {
     let (pool, ledger) = counted(Settings::new());
     let item = Pooled::detach(pool.get());
     pool.put(item);
     assert_eq!((pool.get().id, ledger.made()), (0, 1));
 }
 
-/// A guard is taken as whatever its item is taken as, as a `Box` is: a `Cursor` reads from one, or writes into it.
+/// A guard converts to whatever its item converts to, as a `Box` does. So a `Cursor` can read from a guard or write
+/// into it.
 #[test]
-fn a_guard_is_taken_as_what_its_item_is() {
+fn a_guard_converts_like_its_item() {
     let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
     let (mut guard, mut owned) = (pool.get(), pool.get_owned());
     guard.extend_from_slice(b"ebb");
@@ -95,9 +96,9 @@ fn a_guard_is_taken_as_what_its_item_is() {
     assert_eq!((guard.as_slice(), owned.as_slice()), (&b"TIDE"[..], &b"TIDE"[..]));
 }
 
-/// `prefill` makes as many items as it is asked for, and every thread finds them.
+/// `prefill` makes as many items as asked for, and every thread finds them.
 #[test]
-fn prefill_makes_items_for_everybody() {
+fn prefilled_items_are_found_by_every_thread() {
     for slots in [0, 1, 32] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots));
         assert_eq!(pool.prefill(0), 0);
@@ -107,17 +108,13 @@ fn prefill_makes_items_for_everybody() {
         found += take_all(&pool).len();
         assert_eq!(found, 100, "{slots} private slots");
         let stats = pool.stats();
-        assert_eq!(
-            (stats.created, stats.rejected),
-            (0, 0),
-            "{slots} private slots: none was made for want of an idle one"
-        );
+        assert_eq!((stats.created, stats.rejected), (0, 0), "{slots} private slots: no get created one");
     }
 }
 
-/// `prefill` says how many were kept.
+/// `prefill` returns how many items were kept.
 #[test]
-fn prefill_says_how_many_were_kept() {
+fn prefill_returns_how_many_were_kept() {
     let (pool, ledger) = counted(Settings::new().max_idle(40));
     assert_eq!(pool.prefill(30), 30);
     assert_eq!(pool.prefill(30), 10);
@@ -125,9 +122,9 @@ fn prefill_says_how_many_were_kept() {
     assert_eq!((pool.idle(), ledger.live()), (40, 40));
 }
 
-/// `idle` counts what lies in private slots of any thread and in the shared queues.
+/// `idle` counts the items in all threads' private slots and in the shared queues.
 #[test]
-fn idle_counts_everything() {
+fn idle_counts_private_and_shared_items() {
     let (pool, _ledger) = counted(Settings::new());
     let worker = Worker::new();
     let theirs = Arc::clone(&pool);
@@ -143,9 +140,9 @@ fn idle_counts_everything() {
     assert_eq!(pool.idle(), 57, "the items of an exited thread");
 }
 
-/// Each number in `Stats` counts what it says.
+/// Each number in `Stats` counts what its name says.
 #[test]
-fn stats_count_what_they_say() {
+fn each_stat_counts_its_events() {
     let (pool, ledger) = counted(Settings::new().private_slots(0).max_idle(10));
     let expect = |created, refills, rescues, rejected, sweeps, dropped, idle| {
         let stats = pool.stats();
@@ -169,9 +166,9 @@ fn stats_count_what_they_say() {
     assert_eq!(ledger.dropped(), 12);
 }
 
-/// Each item that was made or put in from elsewhere is counted once when it goes, whatever the reason.
+/// Each item is counted once when it is dropped, whatever the reason.
 #[test]
-fn an_item_that_goes_is_counted_once() {
+fn each_dropped_item_is_counted_once() {
     let (pool, ledger) = counted(Settings::new().private_slots(8).max_idle(5));
     let worker = Worker::new();
     for _ in 0..3 {
@@ -189,7 +186,7 @@ fn an_item_that_goes_is_counted_once() {
 
 /// Spills, refills and steals are counted, each on the thread that did it.
 #[test]
-fn stats_count_what_travels() {
+fn spills_refills_and_steals_are_counted() {
     let (pool, _ledger) = counted(Settings::new().private_slots(8));
     let worker = Worker::new();
     let theirs = Arc::clone(&pool);
@@ -204,11 +201,11 @@ fn stats_count_what_travels() {
     drop(worker);
 }
 
-/// A batch from the own shard is a refill, and one from another shard a steal. Alone in its process, so that the two
-/// threads have shards next to each other; where there is one CPU there is one shard.
+/// A batch from the own shard is a refill, and one from another shard is a steal. This runs in a process of its own, so
+/// that the two threads have neighbouring shards. One CPU has one shard.
 #[test]
-fn refills_and_steals_are_told_apart() {
-    if !alone("refills_and_steals_are_told_apart") {
+fn refills_and_steals_are_counted_separately() {
+    if !alone("refills_and_steals_are_counted_separately") {
         return;
     }
     let (pool, _ledger) = counted(Settings::new().private_slots(2));
@@ -226,9 +223,9 @@ fn refills_and_steals_are_told_apart() {
     drop(worker);
 }
 
-/// A thread finds what is old in its own shard before it takes from others what is young.
+/// A thread takes victims from its own shard before young items from others.
 #[test]
-fn own_victims_come_before_theft() {
+fn own_victims_are_taken_before_stealing() {
     let (pool, ledger) = counted(Settings::new().private_slots(2));
     burst(&pool, 8);
     pool.advance();
@@ -236,12 +233,12 @@ fn own_victims_come_before_theft() {
     worker.run(move || (0..8).for_each(|_| theirs.put(ledger.item())));
     burst(&pool, 8);
     let stats = pool.stats();
-    // Their shard may be the same, and then what is young there comes first.
+    // Both may have the same shard. Then its young items come first.
     assert_eq!((stats.rescues + stats.refills, stats.steals), (8, 0));
     drop(worker);
 }
 
-/// An item that is got and put over and over is made once, and nothing is counted but that.
+/// An item that is got and put repeatedly is created once, and nothing else is counted.
 #[test]
 fn private_hits_are_not_counted() {
     let (pool, _ledger) = counted(Settings::new());
@@ -253,9 +250,9 @@ fn private_hits_are_not_counted() {
     assert_eq!((stats.spills, stats.refills, stats.steals, stats.rescues, stats.rejected), (0, 0, 0, 0, 0));
 }
 
-/// What a sweep says it did is what it did.
+/// `Swept` reports what the sweep did.
 #[test]
-fn swept_says_what_was_done() {
+fn swept_reports_what_the_sweep_did() {
     let (pool, ledger) = counted(Settings::new().min_idle(3));
     burst(&pool, 20);
     let said = |swept: Option<Swept>| {
@@ -270,10 +267,10 @@ fn swept_says_what_was_done() {
     assert_eq!((ledger.live(), pool.stats().dropped, pool.stats().sweeps), (0, 20, 5));
 }
 
-/// Threads that sweep the same pool at the same time don't wait for each other: each either sweeps or is told that
-/// another does, and no item is dropped too early, twice or never.
+/// Threads that sweep the same pool at once don't wait for each other. Each sweeps or is refused. No item is dropped
+/// too early, twice or never.
 #[test]
-fn sweeps_at_the_same_time() {
+fn concurrent_sweeps_do_not_wait() {
     let (pool, ledger) = counted(Settings::new());
     let ran = common::Count::new();
     std::thread::scope(|scope| {
@@ -296,7 +293,7 @@ fn sweeps_at_the_same_time() {
 
 /// Two pools of the same type don't share items.
 #[test]
-fn pools_are_apart() {
+fn pools_of_one_type_share_no_items() {
     let ledger = Ledger::new();
     let (one, two) = (
         Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL),
@@ -304,7 +301,7 @@ fn pools_are_apart() {
     );
     drop(one.get());
     assert!(two.try_get().is_none());
-    // A guard goes back to where it came from.
+    // A guard returns its item to the pool that it came from.
     let (of_one, of_two) = (one.get(), two.get());
     let (mut a, mut b) = (of_one, of_two);
     std::mem::swap(&mut *a, &mut *b);

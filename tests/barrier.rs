@@ -1,6 +1,6 @@
-//! A heavy barrier that fails, takes its time, or was never to be had, and how a process finds out. Each test is a process of
-//! its own, as a filter of system calls can't be taken away again; and the system under it must have the barrier, as Linux
-//! has from 4.14 on. Built with `--cfg ebbtide_no_membarrier` the crate has no use for it, and half of the tests are ignored.
+//! Heavy barriers that fail, are slow, or don't exist, and how a process finds out. Each test is a process of its own,
+//! as a filter of system calls can't be removed. The system must have the barrier, as Linux does since 4.14. Built with
+//! `--cfg ebbtide_no_membarrier`, the crate doesn't use it, and half of the tests are ignored.
 
 #![cfg(target_os = "linux")]
 
@@ -20,11 +20,11 @@ use common::{
 };
 use ebbtide::{Pool, Settings, Swept, advance_all};
 
-/// A sweep whose barrier fails leaves every private slot as it is and counts that; what is shared ages all the same.
+/// A sweep whose barrier fails leaves every private slot unswept and counts that. Shared items age as usual.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn a_barrier_that_fails_leaves_private_slots_alone() {
-    if !alone("a_barrier_that_fails_leaves_private_slots_alone") {
+fn a_failed_barrier_leaves_private_slots_unswept() {
+    if !alone("a_failed_barrier_leaves_private_slots_unswept") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
@@ -42,7 +42,7 @@ fn a_barrier_that_fails_leaves_private_slots_alone() {
     assert_eq!((second.dropped, second.kept, second.left_busy), (10, 7, 0));
     assert_eq!(pool.stats().failed_barriers, 2);
 
-    // The private slots still serve their owners, the last item first, and what goes through them never ages.
+    // Private slots still serve their owners, the last item first. Items that pass through them never age.
     for _ in 0..5 {
         let mine = pool.get();
         let id = mine.id;
@@ -62,11 +62,11 @@ fn a_barrier_that_fails_leaves_private_slots_alone() {
     ledger.assert_all_dropped_once();
 }
 
-/// The same under the janitor, which goes on sweeping, and for all of the pools that one barrier is for.
+/// The janitor keeps sweeping too, for all pools that share the barrier.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn the_janitor_goes_on_when_its_barrier_fails() {
-    if !alone("the_janitor_goes_on_when_its_barrier_fails") {
+fn the_janitor_keeps_sweeping_after_a_failed_barrier() {
+    if !alone("the_janitor_keeps_sweeping_after_a_failed_barrier") {
         return;
     }
     let timed = |every| {
@@ -91,37 +91,37 @@ fn the_janitor_goes_on_when_its_barrier_fails() {
     assert_eq!(pool.idle(), 4);
 }
 
-/// Where the system refuses the barrier from the start, both sides use fences, no barrier fails, and private slots are
-/// swept like anywhere else.
+/// If the system refuses the barrier from the start, both sides use fences. No barrier fails, and private slots are
+/// swept as usual.
 #[test]
-fn without_a_barrier_private_slots_are_swept_all_the_same() {
-    if alone("without_a_barrier_private_slots_are_swept_all_the_same") {
+fn private_slots_are_swept_without_a_barrier() {
+    if alone("private_slots_are_swept_without_a_barrier") {
         forbid_membarrier();
         private_slots_are_swept();
     }
 }
 
-/// The same where its answer is a signal that ends the process.
+/// The same where the system answers the call with a signal that ends the process.
 #[test]
-fn a_first_use_survives_a_sandbox_that_traps_the_call() {
-    if alone("a_first_use_survives_a_sandbox_that_traps_the_call") {
+fn first_use_survives_a_sandbox_that_traps_membarrier() {
+    if alone("first_use_survives_a_sandbox_that_traps_membarrier") {
         filter_membarrier(libc::SECCOMP_RET_TRAP);
         private_slots_are_swept();
         assert_eq!(on_sigsys().sa_sigaction, libc::SIG_DFL);
     }
 }
 
-/// The same where its answer is the end of the process, which no program can do anything about: so it is never asked.
+/// The same where the system ends the process. No program can prevent that, so a build can leave the call out.
 #[test]
 #[cfg(ebbtide_no_membarrier)]
-fn built_without_the_call_a_pool_is_used_where_it_kills() {
-    if alone("built_without_the_call_a_pool_is_used_where_it_kills") {
+fn built_without_membarrier_survives_a_sandbox_that_kills() {
+    if alone("built_without_membarrier_survives_a_sandbox_that_kills") {
         filter_membarrier(libc::SECCOMP_RET_KILL_PROCESS);
         private_slots_are_swept();
     }
 }
 
-/// Uses a pool for the first time in this process, and sees the private slots of a thread that does nothing swept.
+/// Uses a pool for the first time in this process. A sweep then empties the private slots of an idle thread.
 fn private_slots_are_swept() {
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     let idle = Worker::new();
@@ -132,7 +132,7 @@ fn private_slots_are_swept() {
     let all = pool.idle();
     assert_eq!(all, ledger.live());
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((0, all)));
-    // Out of the idle thread's hands.
+    // The sweep took them from the idle thread.
     assert_eq!(on_thread(|| take_all(&pool)).len(), all);
     burst(&pool, 4);
     pool.advance();
@@ -141,17 +141,17 @@ fn private_slots_are_swept() {
     drop(idle);
 }
 
-/// What this process does on SIGSYS.
+/// The process's action on SIGSYS.
 fn on_sigsys() -> libc::sigaction {
     let mut action = MaybeUninit::uninit();
-    // SAFETY: asks, and `action` is filled then.
+    // SAFETY: only reads the action, and fills `action`.
     unsafe {
         assert_eq!(libc::sigaction(libc::SIGSYS, ptr::null(), action.as_mut_ptr()), 0);
         action.assume_init()
     }
 }
 
-/// Sets what this process does on SIGSYS.
+/// Sets the process's action on SIGSYS.
 fn set_on_sigsys(action: usize, flags: libc::c_int) {
     // SAFETY: all zeros is a valid `sigaction`; the handlers here call only what handlers may call.
     unsafe {
@@ -161,10 +161,10 @@ fn set_on_sigsys(action: usize, flags: libc::c_int) {
     }
 }
 
-/// Runs `act` with the number of a thread that stands in its first use of a pool, in a call of `membarrier`. Then that is
-/// refused.
-fn during_a_first_use<O>(act: impl FnOnce(libc::pid_t) -> O) -> O {
-    // The same numbers everywhere on Linux.
+/// Runs `act` while a thread is in its first use of a pool, inside a call of `membarrier`. `act` gets the thread's
+/// number. Then the call is refused.
+fn during_first_use<O>(act: impl FnOnce(libc::pid_t) -> O) -> O {
+    // These numbers are the same everywhere on Linux.
     const RECEIVE: usize = 3 << 30 | size_of::<libc::seccomp_notif>() << 16 | 0x2100;
     const SEND: usize = 3 << 30 | size_of::<libc::seccomp_notif_resp>() << 16 | 0x2101;
 
@@ -174,13 +174,13 @@ fn during_a_first_use<O>(act: impl FnOnce(libc::pid_t) -> O) -> O {
             let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
             let listener = filter(libc::SYS_membarrier, libc::SECCOMP_RET_USER_NOTIF, flags);
             assert!(listener >= 0);
-            // SAFETY: `gettid` only asks, and the file descriptor is new.
+            // SAFETY: `gettid` has no preconditions, and the file descriptor is new.
             let tell = unsafe { (libc::gettid(), OwnedFd::from_raw_fd(listener as i32)) };
             sender.send(tell).expect("somebody waits for it");
             drop(Pool::<Vec<u8>, _>::with_settings(Vec::new, MANUAL).get());
         });
         let (thread, listener) = listener.recv().expect("no panic there");
-        // SAFETY: all zeros is what is asked for; both point to what is to be written or read.
+        // SAFETY: the kernel asks for all zeros. Both pointers are valid for reads and writes.
         unsafe {
             let mut asked: libc::seccomp_notif = std::mem::zeroed();
             assert_eq!(libc::syscall(libc::SYS_ioctl, listener.as_raw_fd(), RECEIVE, &raw mut asked), 0);
@@ -192,14 +192,14 @@ fn during_a_first_use<O>(act: impl FnOnce(libc::pid_t) -> O) -> O {
     })
 }
 
-/// Makes a system call in this thread that is trapped.
+/// Makes a system call in this thread that traps.
 fn be_trapped() {
     assert_eq!(filter(libc::SYS_getppid, libc::SECCOMP_RET_TRAP, 0), 0);
-    // SAFETY: asks for a number.
+    // SAFETY: `getppid` has no preconditions.
     unsafe { libc::syscall(libc::SYS_getppid) };
 }
 
-/// How often a handler of this program's was called, and for which kind of SIGSYS last.
+/// How often a handler of this program was called, and the code of the last SIGSYS.
 static CALLED: Count = Count::new();
 static CODE: Count = Count::new();
 
@@ -209,21 +209,21 @@ extern "C" fn called(_: libc::c_int) {
 
 extern "C" fn called_with_more(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     CALLED.bump();
-    // SAFETY: the kernel's.
+    // SAFETY: the kernel passes a valid pointer.
     CODE.set(unsafe { (*info).si_code } as usize);
 }
 
-/// A program's handler isn't called for the pool's own calls, and is in its place afterwards, as is the mask.
+/// The program's handler isn't called for the pool's own calls. Handler and mask are restored afterwards.
 #[test]
-fn a_first_use_leaves_signals_as_they_were() {
-    if !alone("a_first_use_leaves_signals_as_they_were") {
+fn first_use_restores_signal_handling() {
+    if !alone("first_use_restores_signal_handling") {
         return;
     }
     let blocked = || {
         let status = fs::read_to_string("/proc/thread-self/status").expect("Linux has it");
         status.lines().find(|line| line.starts_with("SigBlk:")).expect("so has that").to_owned()
     };
-    // SAFETY: blocks two signals in this thread; all zeros is a valid signal set.
+    // SAFETY: blocks two signals in this thread. All zeros is a valid signal set.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigaddset(&mut set, libc::SIGSYS);
@@ -240,75 +240,75 @@ fn a_first_use_leaves_signals_as_they_were() {
     assert_eq!((blocked(), CALLED.get()), (blocked_before, 0));
 }
 
-/// While one thread finds out about the barrier, what traps another one goes to the program's own handler.
+/// While one thread probes the barrier, another thread's trap reaches the program's own handler.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn during_a_first_use_other_traps_go_to_the_programs_handler() {
-    if !alone("during_a_first_use_other_traps_go_to_the_programs_handler") {
+fn during_first_use_traps_reach_the_programs_handler() {
+    if !alone("during_first_use_traps_reach_the_programs_handler") {
         return;
     }
     install(libc::SIGSYS, called_with_more);
-    during_a_first_use(|_| be_trapped());
+    during_first_use(|_| be_trapped());
     assert_eq!((CALLED.get(), CODE.get()), (1, 1));
 }
 
-/// The same with a handler that is told no more than the signal's number.
+/// The same with a handler that gets only the signal's number.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn during_a_first_use_other_traps_go_to_a_plain_handler() {
-    if !alone("during_a_first_use_other_traps_go_to_a_plain_handler") {
+fn during_first_use_traps_reach_a_plain_handler() {
+    if !alone("during_first_use_traps_reach_a_plain_handler") {
         return;
     }
     set_on_sigsys(called as extern "C" fn(_) as *const () as usize, 0);
-    during_a_first_use(|_| be_trapped());
+    during_first_use(|_| be_trapped());
     assert_eq!(CALLED.get(), 1);
 }
 
-/// The same without a handler: it ends the process.
+/// The same without a handler: the trap ends the process.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn during_a_first_use_other_traps_end_the_process() {
+fn during_first_use_traps_without_a_handler_end_the_process() {
     if is_child() {
-        during_a_first_use(|_| be_trapped());
+        during_first_use(|_| be_trapped());
         return;
     }
-    let (status, text) = finish(&mut child("during_a_first_use_other_traps_end_the_process"));
+    let (status, text) = finish(&mut child("during_first_use_traps_without_a_handler_end_the_process"));
     assert_eq!(status.signal(), Some(libc::SIGSYS), "{text}");
 }
 
-/// What is sent by a process and ignored by this one is ignored.
+/// A signal that another process sends, and that this one ignores, stays ignored.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn during_a_first_use_an_ignored_signal_is_ignored() {
-    if !alone("during_a_first_use_an_ignored_signal_is_ignored") {
+fn during_first_use_ignored_signals_stay_ignored() {
+    if !alone("during_first_use_ignored_signals_stay_ignored") {
         return;
     }
     set_on_sigsys(libc::SIG_IGN, 0);
     // SAFETY: sends a signal to this thread.
-    during_a_first_use(|_| assert_eq!(unsafe { libc::raise(libc::SIGSYS) }, 0));
+    during_first_use(|_| assert_eq!(unsafe { libc::raise(libc::SIGSYS) }, 0));
     assert_eq!(on_sigsys().sa_sigaction, libc::SIG_IGN);
 }
 
-/// A handler that the program installs while a thread finds out about the barrier is there afterwards.
+/// A handler that the program installs while a thread probes the barrier stays installed.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn a_handler_installed_during_a_first_use_stays() {
-    if !alone("a_handler_installed_during_a_first_use_stays") {
+fn during_first_use_a_newly_installed_handler_stays() {
+    if !alone("during_first_use_a_newly_installed_handler_stays") {
         return;
     }
-    during_a_first_use(|_| install(libc::SIGSYS, called_with_more));
+    during_first_use(|_| install(libc::SIGSYS, called_with_more));
     assert_eq!(on_sigsys().sa_sigaction, called_with_more as extern "C" fn(_, _, _) as *const () as usize);
 }
 
-/// A thread that finds out about the barrier takes no signal until it has: a handler that uses a pool would wait for itself.
+/// A thread that probes the barrier blocks signals until it is done. A handler that uses a pool would wait for itself.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "nothing is found out")]
-fn a_first_use_is_not_interrupted() {
-    if !alone("a_first_use_is_not_interrupted") {
+fn during_first_use_signals_are_blocked() {
+    if !alone("during_first_use_signals_are_blocked") {
         return;
     }
     install(libc::SIGUSR1, called_with_more);
-    during_a_first_use(|thread| {
+    during_first_use(|thread| {
         let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).expect("it is there");
         let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("Linux has it");
         let blocked = u64::from_str_radix(blocked.trim(), 16).expect("a set in hexadecimal");
@@ -320,7 +320,7 @@ fn a_first_use_is_not_interrupted() {
     assert_eq!(CALLED.get(), 1);
 }
 
-/// Set while a sweep is to be held at its barrier, and while it is.
+/// Set while a sweep is to be held at its barrier, and while it is held.
 static HOLD: Count = Count::new();
 static HELD: Count = Count::new();
 
@@ -332,7 +332,7 @@ extern "C" fn hold(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
     }
 }
 
-/// What comes of `act` while a sweep stands at its barrier, and of the sweep.
+/// The result of `act` while a sweep is at its barrier, and of the sweep.
 fn at_the_barrier<O>(pool: &CountedPool, act: impl FnOnce() -> O) -> (O, Swept) {
     trap_membarrier(hold);
     HOLD.set(1);
@@ -345,12 +345,12 @@ fn at_the_barrier<O>(pool: &CountedPool, act: impl FnOnce() -> O) -> (O, Swept) 
     })
 }
 
-/// While a sweep stands at its barrier, all go on: each owner takes its own items out itself and uses them on, as victims,
-/// which are young again when they come back.
+/// While a sweep is at its barrier, all other threads proceed. Each owner moves its own items out and uses them as
+/// victims, which are young again when they return.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
-    if !alone("a_sweep_stopped_at_its_barrier_holds_up_nobody") {
+fn owners_proceed_while_a_sweep_is_at_its_barrier() {
+    if !alone("owners_proceed_while_a_sweep_is_at_its_barrier") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
@@ -362,7 +362,7 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
     let ((), swept) = at_the_barrier(&pool, || {
         let found = burst(&pool, 4);
         assert!(mine.iter().all(|id| found.contains(id)));
-        // The first of these makes six items, and the others use them again.
+        // The first burst creates six items, and the others reuse them.
         for _ in 0..3 {
             burst(&pool, 10);
             let theirs = Arc::clone(&pool);
@@ -373,19 +373,20 @@ fn a_sweep_stopped_at_its_barrier_holds_up_nobody() {
         assert!(pool.advance().is_none() && pool.clear().is_none(), "the other sweep has the token");
     });
     assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 17, 0));
-    // What wasn't used since goes with the next sweep. What was is a sweep younger, but for what lies in private slots, as
-    // barriers go on failing.
+    // Items that weren't used since are dropped by the next sweep. Used ones are a sweep younger, except in private
+    // slots, as barriers keep failing.
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((3, 14)));
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((6, 8)));
     worker.run(move || drop(pool));
     ledger.assert_all_dropped_once();
 }
 
-/// What an owner takes out for a sweep is as old as what a sweep takes itself: what isn't used goes with the next one.
+/// Items that an owner moves out for a sweep are victims, as if the sweep had taken them. The next sweep drops those
+/// that aren't used.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn what_an_owner_takes_out_for_a_sweep_is_old() {
-    if !alone("what_an_owner_takes_out_for_a_sweep_is_old") {
+fn items_moved_out_for_a_sweep_are_victims() {
+    if !alone("items_moved_out_for_a_sweep_are_victims") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
@@ -393,7 +394,7 @@ fn what_an_owner_takes_out_for_a_sweep_is_old() {
 
     let (used, swept) = at_the_barrier(&pool, || pool.get());
     assert_eq!((swept.dropped, swept.kept, swept.left_busy), (0, 3, 0));
-    // The other item of its batch lies in private slots, and barriers go on failing.
+    // The other item of its batch is in private slots, and barriers keep failing.
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((2, 1)));
     assert_eq!(pool.stats().rescues, 1);
     drop(used);
@@ -401,11 +402,11 @@ fn what_an_owner_takes_out_for_a_sweep_is_old() {
     ledger.assert_all_dropped_once();
 }
 
-/// An owner whose items the shared queues have no room for leaves them to the sweep, and takes up no room.
+/// If the shared queues have no room for an owner's items, the owner leaves them to the sweep and reserves no room.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn an_owner_takes_out_only_what_there_is_room_for() {
-    if !alone("an_owner_takes_out_only_what_there_is_room_for") {
+fn an_owner_moves_items_out_only_if_there_is_room() {
+    if !alone("an_owner_moves_items_out_only_if_there_is_room") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));
@@ -414,17 +415,17 @@ fn an_owner_takes_out_only_what_there_is_room_for() {
 
     let ((used, shared, room), _) =
         at_the_barrier(&pool, || (pool.get(), on_thread(|| take_all(&pool).len()), pool.prefill(4)));
-    assert_eq!((shared, room), (1, 3), "of two that were made in advance one is left; then there is room for three");
+    assert_eq!((shared, room), (1, 3), "one of two prefilled items is left, then there is room for three");
     drop(used);
     drop(pool);
     ledger.assert_all_dropped_once();
 }
 
-/// What an owner takes out for a sweep takes up room until it takes it in again.
+/// Items that an owner moves out for a sweep take up room until the owner takes them back.
 #[test]
 #[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
-fn what_an_owner_takes_out_takes_up_room() {
-    if !alone("what_an_owner_takes_out_takes_up_room") {
+fn items_moved_out_for_a_sweep_take_up_room() {
+    if !alone("items_moved_out_for_a_sweep_take_up_room") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(3));

@@ -1,4 +1,4 @@
-//! `BoundedPool`: what isn't needed goes after one to two epochs, down to `min_idle`; what is needed stays.
+//! `BoundedPool`: surplus items are dropped after one to two epochs, down to `min_idle`. Items in use stay.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -13,15 +13,15 @@ use common::{Count, Counted, Ledger, Maker, lock, until};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoundedPool, DefaultRecycle, Pool, advance_all};
 
-/// `advance_all` holds the items of every timed pool for a moment, so the tests that would notice take turns.
+/// `advance_all` holds the items of every timed pool for a moment. Tests that would notice take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Long enough that the janitor doesn't come by itself.
+/// The janitor doesn't sweep within this time.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// An idle item survives one sweep and not two.
 #[test]
-fn one_sweep_and_not_two() {
+fn idle_items_survive_one_sweep_and_not_two() {
     let (pool, ledger) = counted(4);
     drop(pool.get_many(4).unwrap());
     let first = pool.advance();
@@ -29,7 +29,7 @@ fn one_sweep_and_not_two() {
     let second = pool.advance();
     assert_eq!((second.dropped, second.kept, ledger.live()), (4, 0, 0));
     assert_eq!((pool.stats().sweeps, pool.stats().dropped), (2, 4));
-    // What is in use has no age: it starts when it comes back.
+    // An item in use has no age. Its age starts when it returns.
     let held = pool.get().unwrap();
     pool.advance();
     pool.advance();
@@ -40,9 +40,10 @@ fn one_sweep_and_not_two() {
     assert_eq!(pool.idle(), 0);
 }
 
-/// Under light load what is needed stays and the rest goes, however the load comes: the item put back last is used first.
+/// Under light load needed items stay and surplus ones age out, in any load pattern, as the item returned last is
+/// reused first.
 #[test]
-fn what_is_not_needed_goes_under_light_load() {
+fn surplus_items_age_out_under_light_load() {
     let (pool, ledger) = counted(10);
     drop(pool.get_many(10).unwrap());
     for epoch in 0..4 {
@@ -57,9 +58,9 @@ fn what_is_not_needed_goes_under_light_load() {
     assert_eq!(ledger.made(), 10);
 }
 
-/// Sweeps leave `min_idle` items, those used last; `clear` leaves none.
+/// Sweeps keep the `min_idle` items that were used last. `clear` keeps none.
 #[test]
-fn min_idle_stays() {
+fn sweeps_keep_min_idle_items() {
     let (pool, ledger) = counted_with(Settings::new(6).min_idle(2).manual());
     drop(pool.get_many(6).unwrap());
     pool.advance();
@@ -74,9 +75,9 @@ fn min_idle_stays() {
     assert_eq!(pool.advance().dropped, 0);
 }
 
-/// Items that are made ahead age as those that come back do.
+/// Prefilled items age like returned ones.
 #[test]
-fn items_made_ahead_age_too() {
+fn prefilled_items_age() {
     let (pool, _ledger) = counted(3);
     assert_eq!(pool.prefill(3), Ok(3));
     pool.advance();
@@ -85,9 +86,9 @@ fn items_made_ahead_age_too() {
     assert_eq!(pool.idle(), 0);
 }
 
-/// A pool that nobody used yet has nothing to sweep, and a closed one neither.
+/// An unused or closed pool has nothing to sweep.
 #[test]
-fn nothing_to_sweep() {
+fn sweeping_an_unused_or_closed_pool_does_nothing() {
     let (pool, ledger) = counted(3);
     assert_eq!((pool.advance().dropped, pool.clear().dropped, pool.stats().sweeps), (0, 0, 0));
     drop(pool.get().unwrap());
@@ -96,9 +97,9 @@ fn nothing_to_sweep() {
     assert_eq!(pool.stats().dropped, 1, "by `close`");
 }
 
-/// The janitor sweeps bounded pools as it does others, those in statics too.
+/// The janitor sweeps bounded pools, also in statics.
 #[test]
-fn idle_items_go_by_themselves() {
+fn the_janitor_sweeps_bounded_pools() {
     static POOL: BoundedPool<Vec<u8>> =
         BoundedPool::with_settings(DefaultRecycle, Settings::new(3).every(Duration::from_millis(1)));
     let ledger = Ledger::new();
@@ -114,7 +115,7 @@ fn idle_items_go_by_themselves() {
     ledger.assert_all_dropped_once();
 }
 
-/// `advance_all` sweeps pools of both kinds, and says what it did in all; manual ones are none of its business.
+/// `advance_all` sweeps pools of both kinds and returns the sum. It leaves manual pools alone.
 #[test]
 fn advance_all_sweeps_both_kinds() {
     let _turn = lock(&TURN);
@@ -132,7 +133,7 @@ fn advance_all_sweeps_both_kinds() {
     assert_eq!((manual.idle(), kept.live()), (3, 3));
 }
 
-/// An item that waits in its `Drop` until it is told to go on, if it is the first one.
+/// An item whose `Drop`, if it is the first to be dropped, waits for a message.
 struct First {
     counted: Counted,
     waits: Arc<Count>,
@@ -143,16 +144,16 @@ impl Drop for First {
     fn drop(&mut self) {
         if self.counted.id == 0 {
             self.waits.bump();
-            // When the test has failed, nobody tells it any more.
+            // If the test failed, the sender is gone.
             let _ = lock(&self.go_on).recv();
         }
     }
 }
 
-/// While the janitor drops an item, only that one's place is taken; and when the pool is dropped meanwhile its other items go at
-/// once.
+/// While the janitor drops an item, only that item's place is occupied. If the pool is dropped meanwhile, its other
+/// items are dropped at once.
 #[test]
-fn a_slow_drop_in_the_janitor_keeps_one_place() {
+fn a_slow_drop_in_the_janitor_occupies_one_place() {
     let (ledger, waits, (tell, go_on)) = (Ledger::new(), Arc::new(Count::new()), mpsc::channel());
     let make = {
         let (ledger, waits, go_on) = (Arc::clone(&ledger), Arc::clone(&waits), Arc::new(Mutex::new(go_on)));
@@ -173,9 +174,9 @@ fn a_slow_drop_in_the_janitor_keeps_one_place() {
     ledger.assert_all_dropped_once();
 }
 
-/// A dropped pool's items go with it, though the janitor knows it.
+/// Dropping a pool drops its items, although the janitor knows the pool.
 #[test]
-fn a_dropped_pool_is_forgotten() {
+fn the_janitor_forgets_a_dropped_pool() {
     let _turn = lock(&TURN);
     let ledger = Ledger::new();
     for _ in 0..50 {

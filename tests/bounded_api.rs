@@ -1,4 +1,4 @@
-//! `BoundedPool`: its settings and their errors, what is `Send` and `Sync`, and how large things are.
+//! `BoundedPool`: its settings and their errors, which types are `Send` and `Sync`, and sizes.
 #![cfg(feature = "bounded")]
 
 mod common;
@@ -38,9 +38,9 @@ fn errors_name_setting_value_and_limits() {
     assert_eq!(error_of(Settings::new(0)).map(|error| error.setting()), Some("capacity"));
 }
 
-/// The limits themselves are good, and cost no memory.
+/// The limits themselves are valid, and cost no memory.
 #[test]
-fn limits_are_good() {
+fn limits_are_valid() {
     assert_eq!(error_of(Settings::new(1)), None);
     assert_eq!(error_of(Settings::new(5).min_idle(5).every(Duration::from_millis(1))), None);
     assert_eq!(error_of(Settings::new(5).every(Duration::MAX)), None);
@@ -52,7 +52,7 @@ fn limits_are_good() {
     assert_eq!(pool.idle(), 1);
 }
 
-/// `resize` keeps to the same limits, and leaves the capacity alone if it is given a bad one.
+/// `resize` has the same limits. A bad value leaves the capacity unchanged.
 #[test]
 fn resize_has_the_same_limits() {
     let pool = BoundedPool::with_settings(String::new, Settings::new(4).min_idle(2));
@@ -65,18 +65,18 @@ fn resize_has_the_same_limits() {
     assert_eq!(pool.capacity(), 2);
 }
 
-/// The constructors for constants say which setting is bad, where they aren't used in one.
+/// Outside of constants, the constructors for constants name the bad setting in their panic.
 #[test]
-fn constructors_for_constants_name_the_setting() {
+fn const_constructors_name_the_bad_setting() {
     assert!(panic_of(|| BoundedPool::<String>::new(0)).contains("capacity must be from 1 to 2147483647"));
     assert!(panic_of(|| BoundedPool::with(String::new, MOST + 1)).contains("capacity"));
     let min_idle = Settings::new(1).min_idle(2);
     assert!(panic_of(|| BoundedPool::with_settings(String::new, min_idle)).contains("min_idle"));
 }
 
-/// Every constructor makes a pool that works, in a static too; a used one can be told apart by its `Debug`.
+/// Every constructor makes a working pool, also in a static. `Debug` shows whether a pool was used.
 #[test]
-fn every_constructor() {
+fn every_constructor_works() {
     static NEW: BoundedPool<Vec<u8>> = BoundedPool::new(2);
     static WITH: BoundedPool<u8, fn() -> u8> = BoundedPool::with(|| 7, 2);
     static RECYCLE: BoundedPool<Vec<u8>, WithCapacity> =
@@ -95,9 +95,9 @@ fn every_constructor() {
     assert_eq!(pool.get().unwrap().len(), 3);
 }
 
-/// A bounded pool does with an item what `Pool` does: cleared by default, handed on as it was left with a closure.
+/// A bounded pool treats items as `Pool` does: cleared by default, unchanged with a closure.
 #[test]
-fn clean_by_default() {
+fn items_are_cleared_by_default() {
     let pool: Arc<BoundedPool<String>> = Arc::new(BoundedPool::new(1));
     pool.get().unwrap().push_str("secret");
     assert_eq!(*pool.get_owned().unwrap(), "");
@@ -111,9 +111,9 @@ fn send<T: Send>(_: &T) {}
 fn sync<T: Sync>(_: &T) {}
 fn unwind_safe<T: UnwindSafe + RefUnwindSafe>(_: &T) {}
 
-/// A pool may be shared for items that are only `Send`; guards move between threads, and so do waits.
+/// A pool of items that are only `Send` can be shared. Guards and waits move between threads.
 #[test]
-fn who_may_go_where() {
+fn pools_guards_and_waits_are_send_and_sync() {
     let pool: Arc<BoundedPool<OnlySend, fn() -> OnlySend>> = Arc::new(BoundedPool::with(|| Cell::new(0), 4));
     sync(&pool);
     send(&pool);
@@ -130,9 +130,9 @@ fn who_may_go_where() {
     send(&GetError::<std::io::Error>::Closed);
 }
 
-/// Guards are two words, and a `Result` of one is no larger than that of any other two words with the same error.
+/// Guards are two words. A `Result` of one is as large as that of any two words with the same error.
 #[test]
-fn sizes() {
+fn guards_are_two_words() {
     const WORD: usize = size_of::<usize>();
     assert_eq!(size_of::<Pooled<String>>(), 2 * WORD);
     assert_eq!(size_of::<OwnedPooled<String>>(), 2 * WORD);
@@ -140,9 +140,9 @@ fn sizes() {
     assert!(size_of::<BoundedPool<String>>() <= 6 * WORD);
 }
 
-/// Every recycler is one that never fails.
+/// Every `Recycle` is a `TryRecycle` that never fails.
 #[test]
-fn every_recycler_is_fallible_too() {
+fn every_recycler_is_a_fallible_one() {
     fn made<T, R: TryRecycle<T, Error = std::convert::Infallible>>(recycler: &R) -> T {
         let Ok(item) = recycler.try_create();
         item

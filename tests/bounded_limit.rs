@@ -1,4 +1,4 @@
-//! `BoundedPool`: at most `capacity` items exist, whatever becomes of them, and no place is lost.
+//! `BoundedPool`: at most `capacity` items exist at any time, and no place is lost.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -16,10 +16,10 @@ use common::{Count, Counted, Dice, Ledger, lock, until};
 use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 
-/// Threads that get and give back in every way, while items age out, are cleared, refused and made ahead: never are
-/// there more than the capacity, and no two have the same.
+/// Threads get and put in every way, while items age out and are cleared, refused and prefilled. There are never more
+/// items than the capacity, and no item has two owners.
 #[test]
-fn never_more_than_the_capacity() {
+fn items_never_exceed_the_capacity() {
     struct Picky(Arc<Ledger>, Count);
     impl Recycle<Counted> for Picky {
         fn create(&self) -> Counted {
@@ -76,7 +76,7 @@ fn never_more_than_the_capacity() {
     ledger.assert_all_dropped_once();
 }
 
-/// An item whose `Drop` says when it starts, and ends when it is told to.
+/// An item whose `Drop` reports its start, and ends when told to.
 struct Slow {
     #[expect(dead_code, reason = "counts when it is dropped")]
     counted: Counted,
@@ -87,12 +87,12 @@ struct Slow {
 impl Drop for Slow {
     fn drop(&mut self) {
         self.started.send(()).unwrap();
-        // When the test has failed, nobody tells it any more.
+        // If the test failed, the sender is gone.
         let _ = lock(&self.may_end).recv();
     }
 }
 
-/// Makes slow items, and refuses as many of those that come back first.
+/// Makes slow items, and refuses the first `refuses` of those that return.
 struct SlowMaker {
     ledger: Arc<Ledger>,
     refuses: Count,
@@ -114,7 +114,7 @@ impl Recycle<Slow> for SlowMaker {
 
 type SlowPool = BoundedPool<Slow, SlowMaker>;
 
-/// A pool of slow items, what is told when one's `Drop` starts, and what lets it end.
+/// A pool of slow items. The receiver learns that a `Drop` has started, and the sender lets it end.
 fn slow(capacity: usize, refuses: usize) -> (SlowPool, Arc<Ledger>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (started, start) = mpsc::channel();
     let (let_end, may_end) = mpsc::channel();
@@ -125,7 +125,7 @@ fn slow(capacity: usize, refuses: usize) -> (SlowPool, Arc<Ledger>, mpsc::Receiv
     (BoundedPool::with_settings(recycler, Settings::new(capacity).manual()), ledger, start, let_end)
 }
 
-/// `end` ends the one item of a pool; its place must not be free before the item's `Drop` has run.
+/// `end` drops a pool's only item. Its place must not be free before the item's `Drop` has returned.
 fn a_place_is_kept_until(refuses: usize, end: impl FnOnce(&SlowPool, Pooled<Slow, SlowMaker>) + Send) {
     let (pool, ledger, start, let_end) = slow(1, refuses);
     thread::scope(|scope| {
@@ -148,9 +148,9 @@ fn a_place_is_kept_until(refuses: usize, end: impl FnOnce(&SlowPool, Pooled<Slow
     });
 }
 
-/// An item that is dropped, for whatever reason, has its place until its `Drop` has run.
+/// An item keeps its place until its `Drop` has returned, whatever the reason for the drop.
 #[test]
-fn an_item_has_its_place_until_it_is_gone() {
+fn an_item_keeps_its_place_until_its_drop_returns() {
     a_place_is_kept_until(1, |_, item| drop(item));
     a_place_is_kept_until(0, |pool, item| {
         drop(item);
@@ -163,8 +163,8 @@ fn an_item_has_its_place_until_it_is_gone() {
     });
 }
 
-/// `end` ends the two idle items of a pool, one after the other: while the second is being dropped, the place of the first is
-/// free, or another's already.
+/// `end` drops the pool's two idle items one after the other. While the second is being dropped, the first one's place
+/// is free or taken again.
 fn each_place_is_free_as_its_item_goes(end: impl FnOnce(&SlowPool) + Send) {
     let (pool, ledger, start, let_end) = slow(2, 0);
     assert_eq!(pool.prefill(2), Ok(2));
@@ -189,9 +189,9 @@ fn each_place_is_free_as_its_item_goes(end: impl FnOnce(&SlowPool) + Send) {
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
 }
 
-/// Of several items that go at once, each gives its place free when its own `Drop` has run.
+/// Of several items dropped together, each frees its place when its own `Drop` has returned.
 #[test]
-fn a_place_is_free_as_soon_as_its_item_is_gone() {
+fn a_place_is_free_once_its_own_item_is_dropped() {
     each_place_is_free_as_its_item_goes(|pool| {
         pool.clear();
     });
@@ -202,9 +202,9 @@ fn a_place_is_free_as_soon_as_its_item_is_gone() {
     each_place_is_free_as_its_item_goes(SlowPool::close);
 }
 
-/// An item that comes back to a closed pool, or to one that became too small, is in use until it is gone.
+/// An item that returns to a closed or shrunk pool is in use until its drop has returned.
 #[test]
-fn what_is_being_dropped_is_in_use() {
+fn items_being_dropped_count_as_in_use() {
     for closed in [false, true] {
         let (pool, ledger, start, let_end) = slow(2, 0);
         let mut items = pool.get_many(2).unwrap();
@@ -221,7 +221,7 @@ fn what_is_being_dropped_is_in_use() {
             let_end.send(()).unwrap();
             seen
         });
-        // For the last one, now or when this fails.
+        // For the last item, whether the test passed or failed.
         let_end.send(()).unwrap();
         assert_eq!(seen, (2, 0, 2));
         assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 0, 1));
@@ -231,10 +231,10 @@ fn what_is_being_dropped_is_in_use() {
     }
 }
 
-/// While an item that the recycler refused is being dropped, the capacity becomes smaller: another that comes back has room
-/// all the same, as the refused one is on its way out.
+/// The capacity shrinks while a refused item is being dropped. Another item that returns is kept, as the refused one
+/// makes room.
 #[test]
-fn a_refused_item_takes_no_other_with_it() {
+fn a_refused_item_evicts_no_other() {
     let (pool, ledger, start, let_end) = slow(2, 1);
     let mut items = pool.get_many(2).unwrap();
     let other = items.pop().unwrap();
@@ -251,9 +251,9 @@ fn a_refused_item_takes_no_other_with_it() {
     assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (0, 1, 1));
 }
 
-/// With a smaller capacity idle items go first, the oldest of them, and then those in use when they come back.
+/// A smaller capacity drops idle items first, the oldest first. Items in use are dropped as they return.
 #[test]
-fn less_capacity_takes_effect_as_items_come_back() {
+fn resize_down_takes_effect_as_items_return() {
     let (pool, ledger) = counted(6);
     let mut items = pool.get_many(6).unwrap();
     let ids: Vec<_> = items.iter().map(|item| item.id).collect();
@@ -278,10 +278,10 @@ fn less_capacity_takes_effect_as_items_come_back() {
     assert_eq!(ledger.made(), 7);
 }
 
-/// The capacity goes up and down under threads that use the pool: when it stands still nothing is lost, and there are
-/// never more items than the largest.
+/// The capacity changes while threads use the pool. There are never more items than the largest capacity, and in the
+/// end no place is lost.
 #[test]
-fn capacity_that_changes_all_the_time() {
+fn concurrent_resizes_lose_no_place() {
     let (pool, ledger) = counted(4);
     let served = Count::new();
     thread::scope(|scope| {
@@ -315,9 +315,9 @@ fn capacity_that_changes_all_the_time() {
     assert_eq!(ledger.live(), 4);
 }
 
-/// What is detached is none of the pool's any more: its place is free, and goes to the next.
+/// A detached item no longer belongs to the pool. Its place is free and goes to the next waiter.
 #[test]
-fn detach_gives_the_place_free() {
+fn detach_frees_the_place() {
     let (pool, ledger) = counted(1);
     let borrowed = pool.get().unwrap();
     let waiting = Polled::waiting(pool.get_async());
@@ -336,9 +336,9 @@ fn detach_gives_the_place_free() {
     drop((mine, mine_too));
 }
 
-/// A guard that is forgotten takes its place with it; nothing else is lost.
+/// A forgotten guard keeps its place. Nothing else is lost.
 #[test]
-fn a_forgotten_guard_takes_its_place_with_it() {
+fn a_forgotten_guard_keeps_its_place() {
     let (pool, ledger) = counted(2);
     std::mem::forget(pool.get().unwrap());
     let one = pool.get().unwrap();
@@ -347,9 +347,9 @@ fn a_forgotten_guard_takes_its_place_with_it() {
     assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 1, 2));
 }
 
-/// Idle items come first, the one put back last before the others; new ones are made for the rest.
+/// Idle items are taken first, the one returned last before the others. The rest is created.
 #[test]
-fn many_take_what_is_idle_and_make_the_rest() {
+fn get_many_takes_idle_items_and_creates_the_rest() {
     let (pool, ledger) = counted(5);
     assert_eq!(pool.prefill(2), Ok(2));
     let items = pool.get_many(4).unwrap();
@@ -360,9 +360,9 @@ fn many_take_what_is_idle_and_make_the_rest() {
     assert_eq!(ledger.made(), 4);
 }
 
-/// `prefill` makes as many as there is room for beside those in use, and says how many.
+/// `prefill` creates as many items as there is room for beside those in use, and returns how many.
 #[test]
-fn prefill_makes_what_there_is_room_for() {
+fn prefill_creates_what_there_is_room_for() {
     let (pool, ledger) = counted(5);
     let one = pool.get().unwrap();
     assert_eq!(pool.prefill(2), Ok(2));
@@ -371,10 +371,10 @@ fn prefill_makes_what_there_is_room_for() {
     assert_eq!(pool.prefill(1), Ok(0));
     assert_eq!((pool.idle(), pool.in_use(), ledger.made()), (4, 1, 5));
     drop(one);
-    assert_eq!((pool.idle(), pool.stats().created), (5, 1), "only one was made for want of an idle one");
+    assert_eq!((pool.idle(), pool.stats().created), (5, 1), "only one get created an item");
 }
 
-/// A recycler that fails once it has made so many more.
+/// A recycler that fails after `left` more items.
 #[derive(Clone)]
 struct Fallible {
     ledger: Arc<Ledger>,
@@ -395,7 +395,7 @@ impl TryRecycle<Counted> for Fallible {
     }
 }
 
-/// An item that can't be made is the maker's own error, by every way to get; the place is free, and goes to the next.
+/// A failed create returns the recycler's error from every way to get. The place is free and goes to the next waiter.
 #[test]
 fn a_failed_create_frees_its_place() {
     const REFUSED: io::ErrorKind = io::ErrorKind::ConnectionRefused;
@@ -409,17 +409,17 @@ fn a_failed_create_frees_its_place() {
     assert_eq!(pool.prefill(2), Err(REFUSED));
     assert_eq!((pool.in_use(), pool.idle(), pool.stats().created), (0, 0, 0));
 
-    // Two of three are made; all or nothing, so they go back.
+    // Two of three are created. As `get_many` is all or nothing, they become idle.
     allow(2);
     assert_eq!(pool.get_many(3).unwrap_err(), GetError::Create(REFUSED));
     assert_eq!((pool.in_use(), pool.idle(), ledger.made()), (0, 2, 2));
-    // What was made ahead is kept.
+    // Prefilled items are kept.
     pool.clear();
     allow(1);
     assert_eq!(pool.prefill(2), Err(REFUSED));
     assert_eq!((pool.in_use(), pool.idle()), (0, 1));
 
-    // Of three who wait, two find no item and fail; each leaves its place to the next.
+    // Two of three waiters find no item and fail. Each passes its place on.
     allow(2);
     let all = pool.get_many(3).unwrap();
     let line: Vec<_> = (0..3).map(|_| Polled::waiting(pool.get_async())).collect();
@@ -433,10 +433,9 @@ fn a_failed_create_frees_its_place() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
-/// An item made by a future: used if there is none, not even started if there is one, and its place is free when it fails
-/// or is dropped half way.
+/// The future runs only if no item is idle. If it fails or is dropped half way, its place is free.
 #[test]
-fn items_made_by_a_future() {
+fn get_async_with_runs_its_future_only_if_needed() {
     let (pool, ledger) = counted(1);
     let started = Count::new();
     let connect = |fails: bool| {
@@ -474,18 +473,18 @@ fn items_made_by_a_future() {
     assert_eq!((started.get(), owned.id), (3, 0));
 }
 
-/// `get_with` makes an item its own way, and only if none is idle.
+/// `get_with` calls its factory only if no item is idle.
 #[test]
-fn get_with_makes_only_what_is_missing() {
+fn get_with_creates_only_if_none_is_idle() {
     let (pool, ledger) = counted(2);
     drop(pool.get_with(|| ledger.item()).unwrap());
     drop(pool.get_with(|| unreachable!("one is idle")).unwrap());
     assert_eq!(ledger.made(), 1);
 }
 
-/// Nobody is lost when one thread gives back what another waits for, over and over.
+/// No wake-up is lost while two threads hand one item back and forth.
 #[test]
-fn ping_pong() {
+fn no_wakeup_is_lost_between_two_threads() {
     let (pool, ledger) = counted(1);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -503,9 +502,9 @@ fn ping_pong() {
     assert_eq!((ledger.made(), pool.waiting()), (1, 0));
 }
 
-/// An item that comes back while another is being dropped is kept: the one that goes needs no room.
+/// An item that returns while another is being dropped is kept, as that one needs no room.
 #[test]
-fn an_item_that_comes_back_from_a_drop_is_kept() {
+fn an_item_returned_inside_a_drop_is_kept() {
     struct Holder(Option<OwnedPooled<Holder, fn() -> Holder>>);
     let make: fn() -> Holder = || Holder(None);
     let pool = Arc::new(BoundedPool::with_settings(make, Settings::new(2).manual()));
@@ -516,9 +515,9 @@ fn an_item_that_comes_back_from_a_drop_is_kept() {
     assert_eq!((pool.idle(), pool.in_use(), pool.stats().rejected), (1, 0, 0));
 }
 
-/// A `resize` that comes while an item is being dropped doesn't drop others in its place.
+/// A `resize` inside an item's `Drop` drops no other item in its place.
 #[test]
-fn a_resize_from_a_drop() {
+fn a_resize_inside_a_drop_drops_no_other_item() {
     struct Resizing;
     static POOL: BoundedPool<Resizing, fn() -> Resizing> =
         BoundedPool::with_settings(|| Resizing, Settings::new(3).manual());
@@ -532,10 +531,10 @@ fn a_resize_from_a_drop() {
     assert_eq!((POOL.idle(), POOL.stats().rejected), (2, 1));
 }
 
-/// An item that has to go, as the capacity became smaller, takes up its place until its drop has ended: what comes back
-/// meanwhile isn't handed on beside it.
+/// An item that is dropped for a smaller capacity keeps its place until its drop has returned. An item that returns
+/// meanwhile is not handed to a waiter.
 #[test]
-fn nobody_is_served_beside_an_item_that_is_being_dropped() {
+fn no_waiter_is_served_while_a_surplus_item_is_being_dropped() {
     struct Last(Option<Box<dyn FnOnce() + Send>>);
     impl Drop for Last {
         fn drop(&mut self) {

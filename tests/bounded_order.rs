@@ -1,4 +1,4 @@
-//! `BoundedPool`: who waits is served in order, nobody overtakes, and one who gives up loses nothing for the others.
+//! `BoundedPool`: waiters are served in order, nobody overtakes, and a dropped wait loses nothing for others.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -15,7 +15,7 @@ use common::{Dice, Ledger, lock, until};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Pooled};
 
-/// Each item that comes back goes to the one that has waited longest, and nobody else is woken.
+/// Each returned item goes to the waiter that waited longest, and nobody else is woken.
 #[test]
 fn first_come_first_served() {
     let (pool, ledger) = counted(1);
@@ -32,9 +32,9 @@ fn first_come_first_served() {
     assert_eq!((ledger.made(), pool.idle()), (1, 1));
 }
 
-/// While one waits, others get nothing, by no way to get: neither before it was served nor between that and its next poll.
+/// While one waits, others get nothing in any way: neither before it is served nor before its next poll.
 #[test]
-fn nobody_overtakes() {
+fn newcomers_do_not_overtake_waiters() {
     let (pool, _ledger) = counted(2);
     let nothing_for_others = |pool: &CountedPool| {
         assert!(pool.try_get().is_none());
@@ -45,7 +45,7 @@ fn nobody_overtakes() {
         drop(Polled::waiting(pool.get_async()));
     };
     let one = pool.get().unwrap();
-    // One place is free, but this comes first.
+    // One place is free, but this waiter comes first.
     let many = Polled::waiting(pool.get_many_async(2));
     nothing_for_others(&pool);
     drop(one);
@@ -54,9 +54,9 @@ fn nobody_overtakes() {
     assert!(pool.try_get().is_some());
 }
 
-/// One that waits for many holds the line until its places are together, and those behind come after it.
+/// A waiter for several blocks the queue until it has all its places. Those behind it come after.
 #[test]
-fn many_at_the_head_hold_the_line() {
+fn a_head_that_waits_for_many_blocks_the_queue() {
     let (pool, ledger) = counted(3);
     let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
     let mut many = Polled::waiting(pool.get_many_async(3));
@@ -73,9 +73,9 @@ fn many_at_the_head_hold_the_line() {
     assert_eq!(ledger.peak(), 3);
 }
 
-/// When one that waits for many gives up, the places that it held up go to those behind it.
+/// When a waiter for several is dropped, the places it held up go to those behind it.
 #[test]
-fn a_head_that_gives_up_lets_the_others_pass() {
+fn dropping_the_head_serves_those_behind_it() {
     let (pool, _ledger) = counted(3);
     let one = pool.get().unwrap();
     let many = Polled::waiting(pool.get_many_async(3));
@@ -90,9 +90,9 @@ fn a_head_that_gives_up_lets_the_others_pass() {
     assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, 3));
 }
 
-/// One in the middle of the line that gives up changes nothing for the others.
+/// Dropping a wait in the middle of the queue changes nothing for the others.
 #[test]
-fn one_in_the_middle_gives_up() {
+fn dropping_a_middle_wait_affects_no_other() {
     let (pool, _ledger) = counted(1);
     let held = pool.get().unwrap();
     let first = Polled::waiting(pool.get_async());
@@ -106,16 +106,16 @@ fn one_in_the_middle_gives_up() {
     assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, 1));
 }
 
-/// Waits that join, are served, give up and fetch their items in any order, with sweeps in between: after each step those
-/// are served whom a plain list says.
+/// Waits join, are served, dropped and completed in random order, with sweeps in between. After each step, exactly
+/// those are served that a plain list says.
 #[test]
-fn a_line_that_changes_everywhere() {
+fn random_waits_are_served_like_a_plain_list() {
     const CAPACITY: usize = 3;
     for seed in 0..200 {
         let (pool, ledger) = counted(CAPACITY);
         let mut dice = Dice::new(seed);
         let (mut free, mut held) = (CAPACITY, Vec::new());
-        // Each with what it waits for and whether it was served, in the order in which they came.
+        // Each wait with its number of items and whether it was served, in the order of arrival.
         let mut waits: Vec<(Polled<_>, usize, bool)> = Vec::new();
         for _ in 0..200 {
             match dice.below(5) {
@@ -169,9 +169,9 @@ fn a_line_that_changes_everywhere() {
     }
 }
 
-/// One that was served and gives up before it looks: the next is served with the same item.
+/// A served wait is dropped before its next poll. The next waiter gets the same item.
 #[test]
-fn one_that_was_served_gives_up() {
+fn dropping_a_served_wait_serves_the_next() {
     let (pool, ledger) = counted(2);
     let mut held: Vec<_> = pool.get_many(2).unwrap();
     let first = Polled::waiting(pool.get_many_async(2));
@@ -192,9 +192,9 @@ fn one_that_was_served_gives_up() {
     assert_eq!((pool.idle(), pool.in_use(), ledger.live()), (1, 1, 2));
 }
 
-/// A wait that is dropped before its first poll never was in the line.
+/// A wait that is dropped before its first poll never joins the queue.
 #[test]
-fn the_line_is_joined_at_the_first_poll() {
+fn a_wait_joins_the_queue_at_its_first_poll() {
     let (pool, _ledger) = counted(1);
     let held = pool.get().unwrap();
     let unpolled = pool.get_async();
@@ -205,9 +205,9 @@ fn the_line_is_joined_at_the_first_poll() {
     assert_eq!((first.wakes(), second.wakes()), (1, 0));
 }
 
-/// The waker of the last poll is the one that is woken.
+/// The waker of the last poll is woken.
 #[test]
-fn a_future_may_move_to_another_task() {
+fn the_waker_of_the_last_poll_is_woken() {
     let (pool, _ledger) = counted(1);
     let held = pool.get().unwrap();
     let mut moved = Polled::waiting(pool.get_async());
@@ -217,9 +217,9 @@ fn a_future_may_move_to_another_task() {
     assert!(moved.ready().is_ok());
 }
 
-/// Threads and tasks wait in one line.
+/// Threads and tasks wait in one queue.
 #[test]
-fn threads_and_tasks_wait_in_one_line() {
+fn threads_and_tasks_share_one_queue() {
     let (pool, ledger) = counted(1);
     let order = Mutex::new(Vec::new());
     let held = pool.get().unwrap();
@@ -253,9 +253,9 @@ fn threads_and_tasks_wait_in_one_line() {
     assert_eq!((ledger.made(), pool.idle()), (1, 1));
 }
 
-/// A thread whose time is up leaves the line, and the places go to the next.
+/// A thread that times out leaves the queue, and its places go to the next.
 #[test]
-fn a_thread_whose_time_is_up_leaves_the_line() {
+fn a_thread_that_times_out_leaves_the_queue() {
     let (pool, _ledger) = counted(2);
     let one = pool.get().unwrap();
     assert_eq!(pool.get_many_timeout(2, Duration::from_millis(2)).unwrap_err(), GetError::Timeout);
@@ -274,10 +274,10 @@ fn a_thread_whose_time_is_up_leaves_the_line() {
     assert_eq!((pool.in_use(), pool.idle()), (0, 2));
 }
 
-/// Zero is no wait at all, and finds what is free; a time that overflows is a wait without end; a deadline that has passed
-/// is zero.
+/// A timeout of zero doesn't wait, but takes what is free. An overflowing timeout never ends. A deadline in the past is
+/// a timeout of zero.
 #[test]
-fn times_at_the_ends() {
+fn extreme_timeouts_are_valid() {
     let (pool, _ledger) = counted(1);
     drop(pool.get_timeout(Duration::ZERO).unwrap());
     drop(pool.get_deadline(Instant::now()).unwrap());
@@ -294,9 +294,9 @@ fn times_at_the_ends() {
     });
 }
 
-/// More than the capacity is an error at once, and nothing is nothing at once, whoever waits.
+/// More than the capacity is an error at once. Zero items succeed at once, whoever waits.
 #[test]
-fn too_many_and_none() {
+fn too_many_is_an_error_and_zero_is_immediate() {
     let (pool, ledger) = counted(2);
     let over = |asked, capacity| format!("{asked} items were asked for, but the pool's capacity is {capacity}");
     assert_eq!(pool.get_many(3).unwrap_err().to_string(), over(3, 2));
@@ -316,9 +316,9 @@ fn too_many_and_none() {
     assert_eq!(pool.get_many(3).unwrap_err(), GetError::Closed);
 }
 
-/// Everybody who waits when the pool is closed is told so, and everybody who comes later.
+/// `close` wakes all waiters with an error, and later calls get one too.
 #[test]
-fn close_tells_all_who_wait() {
+fn close_wakes_every_waiter() {
     let (pool, ledger) = counted(2);
     let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
     drop(two);
@@ -337,7 +337,7 @@ fn close_tells_all_who_wait() {
     assert_eq!(pool.get_timeout(Duration::MAX).unwrap_err(), GetError::Closed);
     assert!(pool.try_get().is_none());
     assert_eq!(pool.prefill(2), Ok(0));
-    // The idle one is gone, and the other one goes when it comes back.
+    // The idle item is dropped now, the other one when it returns.
     assert_eq!((pool.waiting(), pool.is_closed(), ledger.live()), (0, true, 1));
     drop(one);
     assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
@@ -345,9 +345,9 @@ fn close_tells_all_who_wait() {
     ledger.assert_all_dropped_once();
 }
 
-/// One that was served before the pool was closed has its item, which is dropped when it comes back.
+/// A wait that was served before `close` keeps its item, which is dropped when it returns.
 #[test]
-fn one_served_before_close_keeps_its_item() {
+fn a_wait_served_before_close_keeps_its_item() {
     let (pool, ledger) = counted(1);
     let held = pool.get().unwrap();
     let served = Polled::waiting(pool.get_async());
@@ -361,9 +361,9 @@ fn one_served_before_close_keeps_its_item() {
     assert_eq!((ledger.live(), pool.in_use()), (0, 0));
 }
 
-/// A pool that is closed while an item is being made: its maker gets it, and it isn't kept.
+/// A pool is closed while an item is being created. The caller gets the item, and it isn't kept.
 #[test]
-fn close_while_an_item_is_being_made() {
+fn an_item_created_during_close_is_not_kept() {
     let (at_work, started) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
     let (ledger, may_go_on) = (Ledger::new(), Mutex::new(may_go_on));
@@ -391,9 +391,9 @@ fn close_while_an_item_is_being_made() {
     assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
 }
 
-/// A larger capacity serves those who wait, in their order and as far as it goes.
+/// A larger capacity serves waiters in order, as far as it goes.
 #[test]
-fn more_capacity_serves_the_line() {
+fn resize_up_serves_waiters_in_order() {
     let (pool, ledger) = counted(1);
     let held = pool.get().unwrap();
     let first = Polled::waiting(pool.get_async());
@@ -407,10 +407,10 @@ fn more_capacity_serves_the_line() {
     drop((held, first, second));
 }
 
-/// A smaller capacity refuses those who wait for more than it, wherever they are in the line, and lets the rest pass as
-/// far as there is room.
+/// A smaller capacity refuses all waiters for more items than that, wherever they are in the queue. The others are
+/// served as far as there is room.
 #[test]
-fn less_capacity_refuses_what_no_longer_fits() {
+fn resize_down_refuses_waits_that_no_longer_fit() {
     let (pool, ledger) = counted(4);
     let one = pool.get().unwrap();
     let four = Polled::waiting(pool.get_many_async(4));
@@ -421,10 +421,10 @@ fn less_capacity_refuses_what_no_longer_fits() {
     for (refused, n) in [(four, 4), (three, 3)] {
         assert!(
             matches!(refused.ready(), Err(GetError::OverCapacity { asked, capacity: 2, .. }) if asked == n),
-            "{n} fit no longer"
+            "{n} no longer fit"
         );
     }
-    // One is in use, so two don't fit yet; they come first all the same.
+    // One is in use, so two don't fit yet. They still come first.
     assert!(two.poll().is_none() && last.poll().is_none());
     drop(one);
     let pair = two.ready().unwrap();
@@ -434,9 +434,9 @@ fn less_capacity_refuses_what_no_longer_fits() {
     assert_eq!(ledger.peak(), 2);
 }
 
-/// After the capacity became less, an item that comes back goes to nobody until there is room.
+/// After the capacity shrank, a returned item goes to no waiter until there is room.
 #[test]
-fn less_capacity_keeps_the_line_waiting() {
+fn resize_down_serves_no_waiter_until_there_is_room() {
     let (pool, ledger) = counted(2);
     let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
     let wait = Polled::waiting(pool.get_async());
@@ -449,9 +449,9 @@ fn less_capacity_keeps_the_line_waiting() {
     assert_eq!((pool.idle(), ledger.made(), ledger.live()), (1, 2, 1));
 }
 
-/// When the head no longer fits, the one behind it is served at once.
+/// When the head no longer fits, the next waiter is served at once.
 #[test]
-fn less_capacity_serves_the_one_behind_a_refused_head() {
+fn resize_down_serves_next_after_head_is_refused() {
     let (pool, _ledger) = counted(3);
     let one = pool.get().unwrap();
     let three = Polled::waiting(pool.get_many_async(3));

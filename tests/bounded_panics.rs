@@ -1,4 +1,5 @@
-//! `BoundedPool`: a panic in create, in recycle, in an item's `Drop` or in a waker loses at most that item, and no place.
+//! `BoundedPool`: a panic in create, in recycle, in an item's `Drop` or in a waker loses at most that item, and no
+//! place.
 #![cfg(feature = "bounded")]
 
 mod common;
@@ -16,7 +17,7 @@ use common::{Count, Counted, Ledger, alone, lock, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
-/// Makes items, and panics when it is told to: in create on the call with this number, in recycle always or never.
+/// Creates items, and panics when told to: in the create call with this number, or in every recycle.
 struct Clumsy {
     ledger: Arc<Ledger>,
     calls: Count,
@@ -63,7 +64,7 @@ fn clumsy(capacity: usize) -> (Arc<ClumsyPool>, Arc<Clumsy>, Arc<Ledger>) {
     (Arc::new(pool), clumsy, ledger)
 }
 
-/// A panic in create goes to the caller of whichever way to get, and the place is free.
+/// A panic in create reaches the caller of every way to get, and the place is free.
 #[test]
 fn a_panic_in_create_frees_the_place() {
     let (pool, clumsy, ledger) = clumsy(1);
@@ -91,7 +92,7 @@ fn a_panic_in_create_frees_the_place() {
     assert!(pool.get().is_ok());
 }
 
-/// One who waited and can't make its item leaves the place to the next.
+/// A waiter whose create panics passes its place on.
 #[test]
 fn a_panic_in_create_serves_the_next() {
     let (pool, clumsy, _ledger) = clumsy(1);
@@ -104,9 +105,9 @@ fn a_panic_in_create_serves_the_next() {
     assert!(second.ready().is_ok());
 }
 
-/// Of several, those that were made before the panic go back.
+/// If the create of one of several items panics, those created before become idle.
 #[test]
-fn a_panic_half_way_through_many_gives_the_others_back() {
+fn a_panic_in_get_many_returns_the_items_made_so_far() {
     let (pool, clumsy, ledger) = clumsy(4);
     clumsy.trip_at(2);
     assert_eq!(panic_of(|| drop(pool.get_many(4))), "tripped");
@@ -117,7 +118,7 @@ fn a_panic_half_way_through_many_gives_the_others_back() {
     assert_eq!(pool.get_many(4).unwrap().len(), 4);
 }
 
-/// A recycler's panic goes to whoever gives back; the item is dropped, and its place goes to the next.
+/// A panic in recycle reaches the caller. The item is dropped, and its place goes to the next waiter.
 #[test]
 fn a_panic_in_recycle_frees_the_place() {
     let (pool, clumsy, ledger) = clumsy(1);
@@ -135,10 +136,10 @@ fn a_panic_in_recycle_frees_the_place() {
     ledger.assert_all_dropped_once();
 }
 
-/// The same while the thread unwinds: the panic under way is the one that is seen, and the process goes on.
+/// The same while the thread unwinds: the first panic goes on, and the process lives.
 #[test]
-fn a_panic_in_recycle_while_unwinding() {
-    if !alone("a_panic_in_recycle_while_unwinding") {
+fn a_panic_in_recycle_while_unwinding_does_not_abort() {
+    if !alone("a_panic_in_recycle_while_unwinding_does_not_abort") {
         return;
     }
     let (pool, clumsy, ledger) = clumsy(2);
@@ -151,7 +152,7 @@ fn a_panic_in_recycle_while_unwinding() {
     assert_eq!((pool.in_use(), ledger.live(), pool.stats().refused), (0, 0, 2));
 }
 
-/// Bombs in the pool: every other item is dropped all the same, each place is free, and the first panic is raised.
+/// If items panic in `Drop`, every other item is still dropped, each place is free, and the first panic is raised.
 #[test]
 fn a_panic_in_an_items_drop_frees_the_place() {
     let ledger = Ledger::new();
@@ -176,22 +177,22 @@ fn a_panic_in_an_items_drop_frees_the_place() {
         let before = ledger.live();
         assert!(panic_of(end).starts_with("bomb "));
         assert_eq!((ledger.live(), pool.in_use()), (before - 4 + pool.idle(), 0));
-        // Out with what is left, which may be a bomb.
+        // Drops what is left, which may be a bomb.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| pool.clear()));
     }
     pool.resize(4).unwrap();
     calls.set(0);
     let items = pool.get_many(4).unwrap();
     pool.close();
-    // All at once: the second bomb goes off while the first unwinds.
+    // All at once: the second bomb panics while the first unwinds.
     assert!(panic_of(|| drop(items)).starts_with("bomb "));
     assert_eq!((pool.in_use(), pool.stats().rejected), (0, 4 + 3));
     ledger.assert_all_dropped_once();
 }
 
-/// A pool that is dropped with bombs in it raises nothing and drops all.
+/// Dropping a pool with such items raises nothing and drops all.
 #[test]
-fn a_pool_full_of_bombs_can_be_dropped() {
+fn a_pool_of_panicking_items_can_be_dropped() {
     let ledger = Ledger::new();
     let pool = BoundedPool::with_settings(|| ledger.bomb(), Settings::new(5).manual());
     assert_eq!(pool.prefill(5), Ok(5));
@@ -200,9 +201,9 @@ fn a_pool_full_of_bombs_can_be_dropped() {
     ledger.assert_all_dropped_once();
 }
 
-/// A bomb doesn't keep the janitor from sweeping this pool and others again.
+/// After such an item, the janitor still sweeps this pool and others.
 #[test]
-fn bombs_in_a_pool_that_the_janitor_sweeps() {
+fn panicking_items_do_not_stop_the_janitor() {
     let ledger = Ledger::new();
     let make = {
         let ledger = Arc::clone(&ledger);
@@ -215,10 +216,10 @@ fn bombs_in_a_pool_that_the_janitor_sweeps() {
     assert_eq!((ledger.live(), pool.in_use(), pool.idle()), (0, 0, 0));
     assert_eq!(pool.prefill(3), Ok(3));
     std::mem::forget(pool.get_many(3).unwrap());
-    assert_eq!(pool.stats().panics, 0, "that one was raised");
+    assert_eq!(pool.stats().panics, 0, "that panic was raised");
 }
 
-/// A panic that the janitor alone sees is counted.
+/// A panic that only the janitor sees is counted.
 #[test]
 fn the_janitors_panics_are_counted() {
     let ledger = Ledger::new();
@@ -243,9 +244,9 @@ impl Wake for Grumpy {
     }
 }
 
-/// A waker that panics keeps nobody else from being woken, and the place of its own wait isn't lost.
+/// A waker that panics keeps no other from being woken. The place of its own wait isn't lost.
 #[test]
-fn a_panic_in_a_waker_keeps_nobody_waiting() {
+fn a_panic_in_a_waker_still_wakes_the_others() {
     let (pool, _clumsy, ledger) = clumsy(3);
     let mut held = pool.get_many(3).unwrap();
     let many = Polled::waiting(pool.get_many_async(3));
@@ -253,7 +254,7 @@ fn a_panic_in_a_waker_keeps_nobody_waiting() {
     let waker = Waker::from(Arc::new(Grumpy));
     assert!(matches!(grumpy.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending));
     let behind = Polled::waiting(pool.get_async());
-    // Not one of the many comes first, so that both behind it are served by one call.
+    // The wait for many isn't first, so one call serves both waits behind it.
     held.drain(..).for_each(drop);
     assert_eq!(panic_of(|| drop(many)), "let me sleep");
     assert!(behind.ready().is_ok());
@@ -272,7 +273,7 @@ fn touchy() -> Waker {
     unsafe { Waker::from_raw(clone()) }
 }
 
-/// A wait that is answered at its first poll, and so doesn't need the waker, gives back what it got if dropping that panics.
+/// A wait that is ready at its first poll doesn't need the waker. If dropping the waker panics, the item returns.
 #[test]
 fn a_panic_in_a_wakers_drop_loses_nothing() {
     let (pool, _clumsy, ledger) = clumsy(1);
@@ -286,9 +287,9 @@ fn a_panic_in_a_wakers_drop_loses_nothing() {
     assert_eq!(ledger.live(), 1);
 }
 
-/// Another poll with the waker that a wait has already neither clones it again nor drops one.
+/// Another poll with the same waker neither clones nor drops one.
 #[test]
-fn a_second_poll_leaves_the_waker_alone() {
+fn polling_again_with_one_waker_neither_clones_nor_drops_it() {
     let (pool, _clumsy, _ledger) = clumsy(1);
     let _held = pool.get();
     let waker = ManuallyDrop::new(touchy());
@@ -299,7 +300,7 @@ fn a_second_poll_leaves_the_waker_alone() {
     assert_eq!(panic_of(|| drop(wait)), "out of wakers");
 }
 
-/// Waits with a waker that panics when it is called.
+/// Waits with a waker that panics when called.
 fn grumpy_wait<F: Future>(wait: F) -> Pin<Box<F>> {
     let mut wait = Box::pin(wait);
     let waker = Waker::from(Arc::new(Grumpy));
@@ -330,10 +331,10 @@ impl Recycle<u8> for Explosive {
     }
 }
 
-/// The recycler panics, and then the waker of the next in line does: the first of the two panics is raised, and the place is
-/// the next one's.
+/// The recycler panics, then the next waiter's waker does. The first panic is raised, and the next waiter has the
+/// place.
 #[test]
-fn a_panic_in_recycle_comes_before_that_of_a_waker() {
+fn a_panic_in_recycle_precedes_one_in_a_waker() {
     let pool = BoundedPool::with_settings(Explosive, Settings::new(1).manual());
     let held = pool.get().unwrap();
     let mut next = grumpy_wait(pool.get_async());
@@ -347,9 +348,9 @@ fn a_panic_in_recycle_comes_before_that_of_a_waker() {
     assert_eq!(Pooled::detach(item), 0);
 }
 
-/// One who gives up wakes another, whose waker panics, and so does the drop of its own: the first of the two is raised.
+/// A dropped wait wakes another, whose waker panics, and so does the drop of its own waker. The first panic is raised.
 #[test]
-fn a_wait_that_is_given_up_raises_one_panic() {
+fn a_dropped_wait_raises_one_panic() {
     let (pool, _clumsy, _ledger) = clumsy(2);
     let _held = pool.get().unwrap();
     let waker = ManuallyDrop::new(touchy());
@@ -361,7 +362,7 @@ fn a_wait_that_is_given_up_raises_one_panic() {
     assert_eq!((pool.in_use(), pool.waiting()), (1, 0));
 }
 
-/// `detach` raises the panic of the next one's waker; the item, whose `Drop` panics too, is lost with it and nothing else is.
+/// `detach` raises the panic of the next waiter's waker. The item, whose `Drop` panics too, is lost, and nothing else.
 #[test]
 fn detach_raises_one_panic() {
     let ledger = Ledger::new();
@@ -378,12 +379,12 @@ fn detach_raises_one_panic() {
     ledger.assert_all_dropped_once();
 }
 
-/// Fails, with an error whose `Drop` panics, when somebody with a grumpy waker has come to wait for the place.
+/// Fails with an error whose `Drop` panics, once a wait with a panicking waker is in the queue.
 struct Failing;
 
 static FAILING: BoundedPool<u8, Failing> = BoundedPool::with_settings(Failing, Settings::new(1).manual());
 
-/// Who came to wait.
+/// That wait.
 static BEHIND: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>> = Mutex::new(None);
 
 fn fail() -> Bomb {
@@ -404,10 +405,10 @@ impl TryRecycle<u8> for Failing {
     }
 }
 
-/// Where no item can be made, the place goes to the next, whose waker panics: that is raised, and not what the error does when
-/// it is dropped.
+/// If create fails, the place goes to the next waiter, whose waker panics. That panic is raised, not the one of the
+/// error's `Drop`.
 #[test]
-fn an_error_in_hand_raises_no_second_panic() {
+fn a_failed_create_raises_one_panic() {
     let ways: [&dyn Fn(); 5] = [
         &|| drop(FAILING.get()),
         &|| drop(FAILING.get_many(1)),
@@ -422,8 +423,8 @@ fn an_error_in_hand_raises_no_second_panic() {
     }
 }
 
-/// A wait that is dropped wakes another, whose waker panics: what it was to make its item with panics too when it is dropped,
-/// and the first of the two is raised.
+/// A dropped wait wakes another, whose waker panics. Its unused factory panics when it is dropped too. The first panic
+/// is raised.
 #[test]
 fn a_dropped_future_raises_one_panic() {
     let (pool, _clumsy, ledger) = clumsy(1);
@@ -454,9 +455,9 @@ impl Recycle<u8> for Fragile {
     }
 }
 
-/// What wasn't needed to make an item panics when it is dropped: the item, which would panic too, goes back.
+/// A factory that wasn't needed panics when it is dropped. The item, which would panic too, returns to the pool.
 #[test]
-fn a_panic_of_what_was_not_needed_gives_the_item_back() {
+fn a_panic_of_an_unused_factory_returns_the_item() {
     let ledger = Ledger::new();
     let pool = Arc::new(BoundedPool::with_settings(|| ledger.bomb(), Settings::new(1).manual()));
     drop(pool.get().unwrap());
@@ -481,7 +482,7 @@ fn a_panic_of_what_was_not_needed_gives_the_item_back() {
     }
 }
 
-/// The last guard drops the pool, and so does `detach`: of several panics the first is raised.
+/// The last guard drops the pool, and so does `detach`. Of several panics the first is raised.
 #[test]
 fn the_last_guard_raises_one_panic() {
     let pool = || Arc::new(BoundedPool::with_settings(Fragile(Bomb), Settings::new(1).manual()));
@@ -491,8 +492,8 @@ fn the_last_guard_raises_one_panic() {
     assert_eq!(panic_of(|| OwnedPooled::detach(last)), "bomb");
 }
 
-/// What was served to a wait that was forgotten, and the waker of one that wasn't served, go with the pool. Its drop raises
-/// nothing, whatever theirs do.
+/// A pool with forgotten waits is dropped, with the items of a served one and the waker of another. It raises no panic
+/// of theirs.
 #[test]
 fn a_pool_with_forgotten_waits_can_be_dropped() {
     let ledger = Ledger::new();
@@ -504,7 +505,7 @@ fn a_pool_with_forgotten_waits_can_be_dropped() {
         Settings::new(3).manual(),
     ));
     let items = pool.get_many(3).unwrap();
-    // SAFETY: until its last use the pool lives: `pool` is dropped after that.
+    // SAFETY: the pool lives until the last use, as `pool` is dropped after that.
     let forgetful = unsafe { &*Arc::as_ptr(&pool) };
     std::mem::forget(Polled::waiting(forgetful.get_many_async(2)));
     let waker = ManuallyDrop::new(touchy());

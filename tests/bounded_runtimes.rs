@@ -1,4 +1,4 @@
-//! `BoundedPool`: threads and tasks of different runtimes on one pool, and waits that are given up at random.
+//! `BoundedPool`: threads and tasks of different runtimes on one pool, and waits that are dropped at random.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -15,7 +15,7 @@ use bounded::{CountedPool, counted};
 use common::{Count, Counted, Dice, Ledger, Maker};
 use ebbtide::bounded::{GetError, Pooled};
 
-/// Nothing is in use, nobody waits, every place can be had at once, and every item was dropped once.
+/// Nothing is in use, nobody waits, every place is free, and every item was dropped once.
 #[track_caller]
 fn nothing_is_lost(pool: Arc<CountedPool>, ledger: &Ledger, capacity: usize) {
     assert_eq!((pool.in_use(), pool.waiting(), pool.idle()), (0, 0, ledger.live()));
@@ -29,7 +29,7 @@ fn tokio_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap()
 }
 
-/// Tasks of tokio and of smol, and threads, all on one pool, each with waits for one and for several.
+/// Tokio tasks, smol tasks and threads use one pool, with waits for one and for several items.
 #[test]
 fn threads_and_two_runtimes_on_one_pool() {
     const CAPACITY: usize = 3;
@@ -78,7 +78,7 @@ fn threads_and_two_runtimes_on_one_pool() {
     nothing_is_lost(pool, &ledger, CAPACITY);
 }
 
-/// Items that are owned until this is dropped, which a task that is aborted does too.
+/// Items that are owned until this is dropped, also if its task is aborted.
 struct Used<'a>(&'a [Pooled<'a, Counted, Maker>]);
 
 impl<'a> Used<'a> {
@@ -94,7 +94,7 @@ impl Drop for Used<'_> {
     }
 }
 
-/// Polls a future a few times and drops it if it isn't ready by then.
+/// Polls a future up to `polls` times, and drops it if it isn't ready by then.
 async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -106,11 +106,11 @@ async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> 
     None
 }
 
-/// Waits for one and for several that are given up at random: after a number of polls, by a runtime's timeout, when
-/// another future is ready first, when the task is aborted, by a deadline of a thread's. Whatever was served to one who
-/// gave up goes to the next, so those who don't give up all come to an end, and nothing is lost.
+/// Waits for one and for several items are dropped at random: after some polls, by a runtime's timeout, by `select`, by
+/// aborting the task, or by a thread's deadline. Items of dropped waits go to the next waiter. So all other waits
+/// complete, and nothing is lost.
 #[test]
-fn waits_given_up_at_random() {
+fn waits_dropped_at_random_lose_nothing() {
     const CAPACITY: usize = 4;
     const ROUNDS: usize = 400;
     let (pool, ledger) = counted(CAPACITY);
@@ -207,7 +207,7 @@ fn waits_given_up_at_random() {
         tokio.block_on(task).unwrap();
     }
     for task in aborted {
-        // Some were done before.
+        // Some had ended before.
         drop(tokio.block_on(task));
     }
     smol_tasks.into_iter().for_each(smol::block_on);
@@ -216,9 +216,9 @@ fn waits_given_up_at_random() {
     nothing_is_lost(pool, &ledger, CAPACITY);
 }
 
-/// Storms of waits that are all given up, while two who don't give up go on.
+/// Storms of waits that are all dropped, while two others go on.
 #[test]
-fn a_storm_of_waits_given_up() {
+fn a_storm_of_dropped_waits_loses_nothing() {
     const STORMS: usize = 2;
     let (pool, ledger) = counted(1);
     let over = Count::new();
@@ -251,9 +251,9 @@ fn a_storm_of_waits_given_up() {
     nothing_is_lost(pool, &ledger, 1);
 }
 
-/// A pool closed under threads and tasks that wait: all come to an end, and what comes back is dropped.
+/// A pool is closed while threads and tasks wait. All waits end, and returned items are dropped.
 #[test]
-fn closed_under_load() {
+fn close_under_load_ends_every_wait() {
     for _ in 0..20 {
         let (pool, ledger) = counted(2);
         let tokio = tokio_runtime();
@@ -273,7 +273,7 @@ fn closed_under_load() {
             for _ in 0..3 {
                 scope.spawn(|| while pool.get().is_ok() {});
             }
-            common::until("they are at it", || ledger.made() >= 2);
+            common::until("both items exist", || ledger.made() >= 2);
             pool.close();
         });
         for task in tasks {

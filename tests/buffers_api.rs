@@ -1,4 +1,4 @@
-//! `BufferPool`: its settings and their errors, what its guards can do, and how large things are.
+//! `BufferPool`: its settings and their errors, the traits of its guards, and sizes.
 
 mod common;
 
@@ -41,9 +41,9 @@ fn errors_name_setting_value_and_limits() {
     }
 }
 
-/// The error names its setting for programs too.
+/// The error exposes its setting to programs.
 #[test]
-fn errors_say_which_setting_it_is() {
+fn errors_expose_the_setting() {
     let setting = |settings| error_of(settings).map(|error| error.setting());
     assert_eq!(setting(Settings::new().smallest(5)), Some("smallest"));
     assert_eq!(setting(Settings::new().largest(5)), Some("largest"));
@@ -51,9 +51,9 @@ fn errors_say_which_setting_it_is() {
     assert_eq!(setting(Settings::new().every(Duration::from_micros(999))), Some("every"));
 }
 
-/// The limits themselves are good, and so is every count of bytes.
+/// The limits themselves are valid, and so is every number of bytes.
 #[test]
-fn limits_are_good() {
+fn limits_are_valid() {
     assert_eq!(error_of(Settings::default()), None);
     assert_eq!(error_of(Settings::new().smallest(64).largest(1 << 30)), None);
     assert_eq!(error_of(Settings::new().smallest(64).largest(64)), None);
@@ -75,9 +75,9 @@ fn with_settings_panics_with_a_bad_setting() {
     }
 }
 
-/// In a `static` with any settings, said in any order, and used with no lifetime in sight.
+/// Works in a `static` with any settings, in any order. Its guards need no lifetime.
 #[test]
-fn in_a_static() {
+fn a_static_pool_works() {
     static DEFAULT: BufferPool = BufferPool::new();
     static SMALL: BufferPool = BufferPool::with_settings(
         Settings::new().manual().max_idle_bytes(0).private_bytes(1 << 20).largest(256).smallest(64),
@@ -96,7 +96,7 @@ fn in_a_static() {
     assert_eq!(SMALL.stats().map(|(size, _)| size).collect::<Vec<_>>(), [64, 128, 256]);
 }
 
-/// The janitor sweeps the classes of a pool whose epochs come by time.
+/// The janitor sweeps the classes of a timed pool.
 #[test]
 fn the_janitor_sweeps_every_class() {
     let pool = BufferPool::with_settings(Settings::new().every(Duration::from_millis(1)));
@@ -105,18 +105,18 @@ fn the_janitor_sweeps_every_class() {
     assert_eq!(pool.idle_bytes(), 0);
 }
 
-/// The smallest and the largest class that there can be.
+/// The smallest and the largest class that can be set.
 #[test]
-fn the_limits_work() {
+fn the_smallest_and_largest_class_work() {
     let pool = BufferPool::with_settings(Settings::new().smallest(64).largest(1 << 30).manual());
     assert_eq!((pool.get(1).capacity(), pool.get(64).capacity(), pool.get(65).capacity()), (64, 64, 128));
     assert_eq!(pool.stats().map(|(size, _)| size).collect::<Vec<_>>(), (6..=30).map(|n| 1 << n).collect::<Vec<_>>());
     let text = panic_of(|| drop(pool.get(usize::MAX)));
     assert!(text.contains("capacity overflow"), "{text}");
-    assert_eq!(pool.idle_bytes(), 64 + 64 + 128, "and nothing is lost");
+    assert_eq!(pool.idle_bytes(), 64 + 64 + 128, "nothing is lost");
 }
 
-/// Guards can be written to and extended where that is asked for by trait.
+/// Guards implement `Write` and `Extend`.
 #[test]
 fn guards_are_writers_and_can_be_extended() {
     fn send(mut to: impl Write) {
@@ -142,9 +142,9 @@ fn guards_are_writers_and_can_be_extended() {
     assert_eq!(format!("{:?}", pool.get(1)), "[]");
 }
 
-/// Anything that derefs to a pool can hold it for a guard; a pool in an `Rc` keeps its guard on its thread.
+/// Any pointer to a pool can hold it for a guard. With an `Rc` the guard stays on its thread.
 #[test]
-fn threads() {
+fn pools_and_guards_are_send_and_sync() {
     fn shared<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
     shared::<BufferPool>();
     shared::<Settings>();
@@ -156,9 +156,9 @@ fn threads() {
     any::<PooledBuffer<Rc<BufferPool>>>();
 }
 
-/// A guard is two words, and a pool one cache line for each size that a class can have.
+/// A guard is two words. A pool has one cache line for each possible class.
 #[test]
-fn what_things_weigh() {
+fn a_guard_is_two_words() {
     const WORD: usize = size_of::<usize>();
     assert_eq!(size_of::<PooledBuffer>(), 2 * WORD);
     assert_eq!(size_of::<Option<PooledBuffer<Arc<BufferPool>>>>(), 2 * WORD);
@@ -167,7 +167,7 @@ fn what_things_weigh() {
 
 /// `Debug` shows the classes that were used.
 #[test]
-fn debug_shows_what_was_used() {
+fn debug_shows_used_classes() {
     let pool = BufferPool::new();
     assert_eq!(format!("{pool:?}"), "{}");
     drop(pool.get(4000));

@@ -1,4 +1,4 @@
-//! The feature `bytes`: buffers that become `Bytes`, and come back from wherever those are dropped.
+//! The feature `bytes`: buffers become `Bytes`, and return from wherever those are dropped.
 #![cfg(feature = "bytes")]
 
 mod common;
@@ -22,9 +22,9 @@ fn created(pool: &BufferPool) -> usize {
     pool.stats().map(|(_, stats)| stats.created).sum()
 }
 
-/// The bytes stay where they are, and making `Bytes` of them costs its one header.
+/// The bytes stay in place. Making `Bytes` of them costs one header.
 #[test]
-fn nothing_is_copied() {
+fn bytes_are_made_without_a_copy() {
     let pool = pool();
     drop(pool.get(4096)); // the first one to come back makes its thread's slots
     let mut buffer = pool.get_owned(4096);
@@ -36,9 +36,9 @@ fn nothing_is_copied() {
     assert_eq!(all, 0);
 }
 
-/// The buffer comes back when the last clone or part is dropped, not before, and on the thread that drops it.
+/// The buffer returns when the last clone or part is dropped, on the thread that drops it.
 #[test]
-fn the_last_one_brings_it_back() {
+fn a_buffer_returns_with_its_last_clone() {
     let pool = pool();
     let mut buffer = pool.get_owned(4096);
     buffer.extend_from_slice(b"hello, world");
@@ -59,9 +59,9 @@ fn the_last_one_brings_it_back() {
     assert_eq!(created(&pool), 1);
 }
 
-/// Many clones of many buffers, dropped on many threads: each buffer comes back once.
+/// Many clones of many buffers are dropped on many threads. Each buffer returns once.
 #[test]
-fn each_buffer_comes_back_once() {
+fn each_buffer_returns_once() {
     const BUFFERS: usize = 200;
     const THREADS: usize = 4;
     let pool = pool();
@@ -85,9 +85,9 @@ fn each_buffer_comes_back_once() {
     assert_eq!((created(&pool), pool.idle_bytes()), (BUFFERS, BUFFERS * 1024));
 }
 
-/// A buffer of a pool in a `static`, and one that outlives its pool's last other handle.
+/// Works with a pool in a `static`, and if the buffer outlives the last other handle of its pool.
 #[test]
-fn whatever_holds_the_pool() {
+fn bytes_of_static_and_shared_pools_return() {
     static POOL: BufferPool = BufferPool::with_settings(Settings::new().manual());
     let mut buffer = POOL.get(100);
     buffer.put_slice(b"static");
@@ -107,10 +107,10 @@ fn whatever_holds_the_pool() {
     assert!(left.upgrade().is_none());
 }
 
-/// A buffer can be written to wherever a `BufMut` is asked for, and grows as a `Vec` does.
+/// A buffer implements `BufMut`, and grows as a `Vec` does.
 #[test]
-fn guards_are_buf_muts() {
-    // Not `impl BufMut`: what that gets as a `&mut` doesn't come here for all of these.
+fn guards_implement_buf_mut() {
+    // Not `impl BufMut`: not all of these implement it through a `&mut`.
     fn encode(to: &mut impl BufMut) {
         to.put_u8(1);
         to.put_u16(2);

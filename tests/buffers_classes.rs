@@ -1,5 +1,5 @@
-//! `BufferPool`: which class a `get` looks in, where a buffer goes when it comes back, how long it stays, and how many
-//! bytes that may be.
+//! `BufferPool`: the class in which a `get` looks, where a buffer goes when it returns, how long it stays, and the
+//! bounds in bytes.
 
 mod common;
 
@@ -12,19 +12,19 @@ use ebbtide::BufferPool;
 use ebbtide::buffers::{PooledBuffer, Settings};
 use proptest::prelude::*;
 
-/// A pool with four classes that nobody but the test sweeps: 1, 2, 4 and 8 KiB.
+/// A pool with four classes, 1, 2, 4 and 8 KiB, that only the test sweeps.
 fn four() -> BufferPool {
     BufferPool::with_settings(FOUR.manual())
 }
 
 const FOUR: Settings = Settings::new().smallest(1024).largest(8192);
 
-/// The sizes of those classes that have idle buffers, each with how many.
+/// The sizes of the classes that have idle buffers, and how many.
 fn idle(pool: &BufferPool) -> Vec<(usize, usize)> {
     pool.stats().map(|(size, stats)| (size, stats.idle)).filter(|(_, idle)| *idle > 0).collect()
 }
 
-/// What all classes together count.
+/// The sum over all classes.
 fn sum(pool: &BufferPool, which: impl Fn(ebbtide::Stats) -> usize) -> usize {
     pool.stats().map(|(_, stats)| which(stats)).sum()
 }
@@ -52,7 +52,7 @@ fn get_rounds_up() {
 }
 
 #[test]
-fn coming_back_rounds_down() {
+fn put_rounds_down() {
     let pool = four();
     for (capacity, class) in [
         (1024, 1024),
@@ -69,18 +69,18 @@ fn coming_back_rounds_down() {
         assert_eq!(idle(&pool), [(class, 1)], "a capacity of {capacity}");
         assert_eq!(pool.idle_bytes(), class);
         let buffer = pool.get(class);
-        assert_eq!((buffer.capacity(), sum(&pool, |stats| stats.created)), (class, 0), "what was over is given back");
+        assert_eq!((buffer.capacity(), sum(&pool, |stats| stats.created)), (class, 0), "the surplus is freed");
         drop(PooledBuffer::detach(buffer));
     }
 }
 
-/// Neither what is too large for the largest class nor what is too small for the smallest is kept.
+/// Buffers larger than the largest class or smaller than the smallest are not kept.
 #[test]
-fn over_the_largest_and_under_the_smallest_nothing_is_kept() {
+fn buffers_outside_the_classes_are_not_kept() {
     let pool = four();
     for wanted in [8193, 9000, 100_000] {
         let buffer = pool.get(wanted);
-        assert_eq!((buffer.len(), buffer.capacity()), (0, wanted), "it is made, and no larger than need be");
+        assert_eq!((buffer.len(), buffer.capacity()), (0, wanted), "created with exactly this capacity");
     }
     for capacity in [0, 1, 1023, 8193, 16384, 100_000] {
         pool.put(Vec::with_capacity(capacity));
@@ -91,9 +91,9 @@ fn over_the_largest_and_under_the_smallest_nothing_is_kept() {
     assert_eq!((largest, stats.created, stats.refused), (8192, 3, 3 + 3), "counted with the largest class");
 }
 
-/// What is done to a buffer decides where it goes, and no later user comes short.
+/// A buffer's capacity decides where it goes. No later user gets one that is too small.
 #[test]
-fn a_buffer_goes_where_its_capacity_fits() {
+fn a_changed_buffer_goes_to_the_class_of_its_capacity() {
     let pool = four();
     let idle_after = |change: fn(&mut Vec<u8>)| {
         let mut buffer = pool.get(4096);
@@ -120,7 +120,7 @@ fn a_buffer_goes_where_its_capacity_fits() {
 }
 
 #[test]
-fn buffers_come_back_empty() {
+fn reused_buffers_are_empty() {
     let pool = four();
     for wanted in [1024, 2048, 8192] {
         pool.get(wanted).extend_from_slice(b"for this user only");
@@ -129,7 +129,7 @@ fn buffers_come_back_empty() {
             assert_eq!(**buffer, *b"");
         }
     }
-    assert_eq!(sum(&pool, |stats| stats.created), 3, "the others are the ones that were given back");
+    assert_eq!(sum(&pool, |stats| stats.created), 3, "the others are reused");
 }
 
 /// An idle buffer survives one epoch and not two, in every class.
@@ -145,9 +145,9 @@ fn every_class_ages() {
     assert_eq!((idle(&pool), pool.idle_bytes()), (vec![], 0));
 }
 
-/// A class that is in use keeps nothing in another one young.
+/// Use of one class keeps nothing young in another.
 #[test]
-fn classes_age_apart() {
+fn classes_age_independently() {
     let pool = four();
     drop([pool.get(1024), pool.get(1024), pool.get(8192)]);
     for _ in 0..5 {
@@ -158,9 +158,9 @@ fn classes_age_apart() {
     assert_eq!(sum(&pool, |stats| stats.created), 3);
 }
 
-/// A buffer that grew is as young in its new class as any that comes back now.
+/// A buffer that grew is young in its new class, like any other that returns now.
 #[test]
-fn a_buffer_that_grew_starts_young() {
+fn a_grown_buffer_starts_young() {
     let pool = four();
     drop(pool.get(1024));
     pool.advance();
@@ -171,9 +171,9 @@ fn a_buffer_that_grew_starts_young() {
     assert_eq!(idle(&pool), []);
 }
 
-/// Whoever asks for less than it writes finds the buffer that grew, up to eight times; and keeps no more than one idle.
+/// A user who asks for less than it writes finds the grown buffer, up to eight times larger. It keeps at most one idle.
 #[test]
-fn a_buffer_that_grew_is_found_again() {
+fn a_grown_buffer_is_reused() {
     for (asked, filled, times) in [(1000, 5000, 1000), (0, 64 << 10, 1000), (100, 1 << 20, 300), (1025, 1 << 20, 300)] {
         for pool in [
             BufferPool::new(),
@@ -191,7 +191,7 @@ fn a_buffer_that_grew_is_found_again() {
     }
 }
 
-/// The smallest of those that are large enough is handed out as it is.
+/// The smallest buffer that is large enough is handed out unchanged.
 #[test]
 fn a_miss_looks_in_larger_classes() {
     let pool = four();
@@ -202,9 +202,9 @@ fn a_miss_looks_in_larger_classes() {
     assert_eq!(idle(&pool), [(1024, 1), (4096, 1), (8192, 1)]);
 }
 
-/// A class that misses takes no victims of larger ones, or a small need would keep large buffers for good.
+/// A miss takes no victims of larger classes. Otherwise small requests would keep large buffers forever.
 #[test]
-fn a_small_need_keeps_no_large_buffer() {
+fn a_miss_takes_no_victims_of_larger_classes() {
     let pool = four();
     drop(pool.get(8192));
     pool.advance();
@@ -214,22 +214,22 @@ fn a_small_need_keeps_no_large_buffer() {
     assert_eq!(idle(&pool), [(1024, 1)]);
 }
 
-/// Who keeps many small buffers keeps no large ones, though a large one is idle each time.
+/// A user who holds many small buffers keeps no large ones, though a large one is idle each time.
 #[test]
-fn small_needs_hold_no_large_buffers() {
+fn many_small_buffers_keep_no_large_one() {
     let pool = BufferPool::with_settings(Settings::new().manual());
     let mut held = Vec::new();
     for _ in 0..100 {
         drop(pool.get(1 << 20));
         held.push(pool.get(1024));
-        assert_eq!(pool.idle_bytes(), 0, "the large one made way");
+        assert_eq!(pool.idle_bytes(), 0, "the large one was dropped");
     }
     assert!(held.iter().all(|buffer| buffer.capacity() <= 8 * 1024));
 }
 
-/// A buffer that is made, or a victim that is handed out, takes the place of a young one that is too small.
+/// A new buffer, or a victim that is handed out, replaces a young one that is too small.
 #[test]
-fn what_is_too_small_makes_way() {
+fn a_buffer_that_is_too_small_is_replaced() {
     let pool = four();
     for size in [1024, 2048, 4096, 8192] {
         drop(pool.get(size));
@@ -238,13 +238,13 @@ fn what_is_too_small_makes_way() {
     pool.advance();
     drop(pool.get(2048));
     drop(pool.get(8192));
-    assert_eq!(idle(&pool), [(8192, 1)], "the victim, and young again");
+    assert_eq!(idle(&pool), [(8192, 1)], "the victim is young again");
     assert_eq!((sum(&pool, |stats| stats.created), sum(&pool, |stats| stats.refused)), (5, 4));
 }
 
-/// Buffers of a thread that only gives back are found by one that only takes, and those of an idle thread after a sweep.
+/// Buffers of a thread that only puts are found by one that only gets. Those of an idle thread are found after a sweep.
 #[test]
-fn buffers_go_from_thread_to_thread() {
+fn buffers_move_between_threads() {
     let pool = Arc::new(four());
     let giver = Worker::new();
     let buffers: Vec<_> = (0..100).map(|_| pool.get_owned(4096)).collect();
@@ -255,9 +255,9 @@ fn buffers_go_from_thread_to_thread() {
     drop(buffers);
 }
 
-/// Each class has the same share of the budget, in whole buffers; a class with a share of less than a buffer keeps none.
+/// Each class has an equal share of the budget, in whole buffers. A class whose share is less than a buffer keeps none.
 #[test]
-fn the_budget_bounds_what_is_shared() {
+fn the_budget_bounds_shared_bytes() {
     let shared = |budget: usize| {
         let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(budget).manual());
         for size in [1024, 2048, 4096, 8192] {
@@ -275,9 +275,9 @@ fn the_budget_bounds_what_is_shared() {
     assert_eq!(shared(usize::MAX - 1), [(1024, 200), (2048, 200), (4096, 200), (8192, 200)]);
 }
 
-/// The budget holds for buffers that grew, too, whose capacity is more than their class says.
+/// The budget counts the real capacity of grown buffers, not the size of their class.
 #[test]
-fn buffers_that_grew_take_no_more_of_the_budget() {
+fn grown_buffers_stay_within_the_budget() {
     let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(4 * 8192).manual());
     (0..10).for_each(|_| pool.put(Vec::with_capacity(2047)));
     let buffers: Vec<_> = (0..8).map(|_| pool.get(1)).collect();
@@ -285,10 +285,10 @@ fn buffers_that_grew_take_no_more_of_the_budget() {
     assert_eq!(buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>(), 8192);
 }
 
-/// A thread keeps no more of each class than `private_bytes`, and no more than 32 buffers; with the budget of the shared
-/// queues that is all there can be.
+/// A thread keeps at most `private_bytes` in each class, and at most 32 buffers. With no budget for the shared queues,
+/// that is all.
 #[test]
-fn private_bytes_bound_what_a_thread_keeps() {
+fn private_bytes_bound_each_thread() {
     let private = |private_bytes: usize| {
         let pool = BufferPool::with_settings(FOUR.private_bytes(private_bytes).max_idle_bytes(0).manual());
         let most = [1024, 2048, 4096, 8192].map(|size| {
@@ -308,9 +308,9 @@ fn private_bytes_bound_what_a_thread_keeps() {
     assert_eq!(private(usize::MAX), [32; 4]);
 }
 
-/// The stated bound, with threads that keep as much as they can.
+/// The documented bound holds with threads that keep as much as they can.
 #[test]
-fn idle_bytes_keep_to_the_formula() {
+fn idle_bytes_stay_within_the_documented_bound() {
     const THREADS: usize = 3;
     const PRIVATE: usize = 16 << 10;
     const BUDGET: usize = 64 << 10;
@@ -329,7 +329,7 @@ fn idle_bytes_keep_to_the_formula() {
     assert!(idle >= THREADS * 4 * PRIVATE, "{idle} bytes: private slots are used");
 }
 
-/// `prefill` fills the class that a `get` looks in, for every thread.
+/// `prefill` fills the class in which `get` looks, for every thread.
 #[test]
 fn prefill_fills_a_class() {
     let pool = four();
@@ -339,9 +339,9 @@ fn prefill_fills_a_class() {
     assert_eq!(sum(&pool, |stats| stats.created), 0);
 }
 
-/// What was detached or forgotten doesn't come back, and an owned guard keeps its pool for as long as it exists.
+/// Detached and forgotten buffers don't return. An owned guard keeps its pool alive.
 #[test]
-fn detached_and_forgotten_buffers() {
+fn detached_and_forgotten_buffers_do_not_return() {
     let pool = Arc::new(four());
     let mut mine = PooledBuffer::detach(pool.get_owned(1024));
     mine.push(1);
@@ -353,10 +353,10 @@ fn detached_and_forgotten_buffers() {
     let owned = pool.get_owned(1024);
     assert_eq!(Arc::strong_count(&pool), 2);
     drop(owned);
-    assert!(Arc::into_inner(pool).is_some(), "no guard holds it any longer");
+    assert!(Arc::into_inner(pool).is_some(), "no guard holds it");
 }
 
-/// What may happen to a buffer pool.
+/// An operation on a buffer pool.
 #[derive(Clone, Debug)]
 enum Step {
     Get(usize),
@@ -404,9 +404,10 @@ struct Idle {
     victims: usize,
 }
 
-/// Which classes have how many idle buffers, as the rules say: a get takes a young one of the first class that has one, of four
-/// that are large enough. Else a young one makes way, the largest that is too small or else the smallest that is too large, for a
-/// victim of the class that was asked for, or for a new one. What comes back goes to the last class that is not too large for it.
+/// The idle buffers of each class, by the rules. A get takes a young one from the first of four classes, from the
+/// requested one upwards, that has one. Otherwise a victim of the requested class, or a new buffer, replaces a young
+/// one: the largest that is too small, or else the smallest that is too large. A returned buffer goes to the largest
+/// class that it fills.
 struct Model {
     idle: BTreeMap<usize, Idle>,
     largest: usize,
@@ -457,10 +458,10 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is done to buffers and to the pool, a get has an empty one with the capacity that was asked for, and what
-    /// lies idle is what the rules say.
+    /// Whatever happens to buffers and pool, a get returns an empty buffer of at least the requested capacity. The idle
+    /// buffers are those that the rules say.
     #[test]
-    fn a_get_never_comes_short(
+    fn a_get_returns_an_empty_buffer_of_at_least_that_capacity(
         smallest in 6..14_u32,
         classes in 0..8_u32,
         steps in prop::collection::vec(steps(), 1..200),
@@ -499,7 +500,7 @@ proptest! {
                     pool.advance();
                     model.advance();
                 }
-                // The others need a buffer in use.
+                // The remaining steps need a buffer in use.
                 _ if all == 0 => {}
                 Step::GiveBack(which) => {
                     let buffer = held.swap_remove(which % all);
@@ -527,10 +528,10 @@ proptest! {
             prop_assert_eq!(sum(&pool, |stats| stats.created), model.created);
         }
     }
-    /// However sizes and epochs mix, and whatever buffers grow to, there are no more of them than were in use at once in
-    /// this epoch, and in the last one. So with one in use at a time no more is idle than twice what was in use.
+    /// Whatever the sizes, epochs and growth, there are no more buffers than were in use at once in this epoch and in
+    /// the last one together. With one in use at a time, at most twice its bytes are idle.
     #[test]
-    fn what_lies_idle_was_in_use_at_once(
+    fn idle_buffers_were_recently_in_use_at_once(
         at_once in 1..10_usize,
         steps in prop::collection::vec((log_uniform(), log_uniform(), 0..10_usize, 0..30_u32), 1..150),
     ) {
@@ -557,7 +558,7 @@ proptest! {
     }
 }
 
-/// Sizes up to the largest class, each class as often as any other.
+/// Sizes up to the largest class, each class equally likely.
 fn log_uniform() -> impl Strategy<Value = usize> {
     (0..19_u32).prop_flat_map(|exponent| 1_usize << exponent..=2 << exponent)
 }

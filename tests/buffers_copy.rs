@@ -1,4 +1,4 @@
-//! `buffers::copy` beside `std::io::copy`, on readers and writers that make trouble, and what becomes of its buffer.
+//! `buffers::copy` against `std::io::copy`, on difficult readers and writers, and what happens to its buffer.
 
 mod common;
 #[path = "common/counting.rs"]
@@ -12,10 +12,10 @@ use counting::allocations;
 use ebbtide::buffers;
 use proptest::prelude::*;
 
-/// What happens at one point of a stream.
+/// One event of a stream.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This many bytes are read or taken in one go, or fewer if there is no room for them; the rest is for the next call.
+    /// This many bytes are read or taken at once, or fewer if there is no room. The rest is for the next call.
     Bytes(usize),
     Interrupted,
     Error,
@@ -29,13 +29,13 @@ struct Reader {
     next: u8,
 }
 
-/// Takes bytes, and all that comes when its script has ended.
+/// Takes bytes. After its script has ended, it takes everything.
 struct Writer {
     script: VecDeque<Event>,
     taken: Vec<u8>,
 }
 
-/// Does what comes next in the script to at most `room` bytes.
+/// Applies the next event of the script to at most `room` bytes.
 fn step(script: &mut VecDeque<Event>, room: usize) -> Option<io::Result<usize>> {
     Some(match script.pop_front()? {
         Event::Bytes(n) => {
@@ -76,7 +76,7 @@ impl Write for Writer {
 
 type CopyFn = fn(&mut Reader, &mut Writer) -> io::Result<u64>;
 
-/// What came of a copy: how many bytes or which error, and what the writer has.
+/// The outcome of a copy: its count or error, and what the writer got.
 fn outcome(copy: CopyFn, reader: &[Event], writer: &[Event]) -> (Result<u64, ErrorKind>, Vec<u8>) {
     let mut reader = Reader { script: reader.iter().copied().collect(), next: 0 };
     let mut writer = Writer { script: writer.iter().copied().collect(), taken: Vec::new() };
@@ -98,7 +98,7 @@ fn numbered(n: usize) -> Vec<u8> {
 use Event::{Bytes, Error, Interrupted, Zero};
 
 #[test]
-fn all_of_it_is_copied() {
+fn everything_is_copied() {
     for n in [0, 1, 8191, 8192, 8193, 16384, 32767, 32768, 32769, 1_000_000] {
         let (result, taken) = same_as_std(&[Bytes(n)], &[]);
         assert_eq!((result, taken), (Ok(n as u64), numbered(n)));
@@ -106,19 +106,19 @@ fn all_of_it_is_copied() {
 }
 
 #[test]
-fn short_reads_are_gone_on_with() {
+fn short_reads_are_continued() {
     let (result, taken) = same_as_std(&[Bytes(1), Bytes(1), Bytes(5000), Bytes(3), Bytes(40_000), Bytes(2)], &[]);
     assert_eq!((result, taken), (Ok(45_007), numbered(45_007)));
 }
 
 #[test]
-fn short_writes_are_gone_on_with() {
+fn short_writes_are_continued() {
     let (result, taken) = same_as_std(&[Bytes(100_000)], &[Bytes(1), Bytes(10), Bytes(30_000), Bytes(7)]);
     assert_eq!((result, taken), (Ok(100_000), numbered(100_000)));
 }
 
 #[test]
-fn interrupted_calls_are_tried_again() {
+fn interrupted_calls_are_retried() {
     let (result, taken) = same_as_std(
         &[Interrupted, Bytes(10), Interrupted, Interrupted, Bytes(5)],
         &[Interrupted, Bytes(3), Interrupted],
@@ -127,7 +127,7 @@ fn interrupted_calls_are_tried_again() {
 }
 
 #[test]
-fn errors_end_it() {
+fn an_error_ends_the_copy() {
     let (result, taken) = same_as_std(&[Bytes(10), Error, Bytes(10)], &[]);
     assert_eq!((result, taken), (Err(ErrorKind::ConnectionReset), numbered(10)));
     let (result, taken) = same_as_std(&[Bytes(10)], &[Bytes(4), Error]);
@@ -135,13 +135,13 @@ fn errors_end_it() {
 }
 
 #[test]
-fn a_writer_that_takes_nothing_is_an_error() {
+fn a_write_of_zero_bytes_is_an_error() {
     let (result, taken) = same_as_std(&[Bytes(10)], &[Bytes(4), Zero]);
     assert_eq!((result, taken), (Err(ErrorKind::WriteZero), numbered(4)));
 }
 
 #[test]
-fn the_first_end_is_the_end() {
+fn the_first_end_of_file_ends_the_copy() {
     let (result, _) = same_as_std(&[Bytes(10), Zero, Bytes(10)], &[]);
     assert_eq!(result, Ok(10));
 }
@@ -160,14 +160,14 @@ fn script() -> impl Strategy<Value = Vec<Event>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever reader and writer do, the outcome is that of `std::io::copy`.
+    /// Whatever reader and writer do, the outcome equals that of `std::io::copy`.
     #[test]
-    fn it_behaves_as_std_does(reader in script(), writer in script()) {
+    fn copy_matches_std(reader in script(), writer in script()) {
         let _ = same_as_std(&reader, &writer);
     }
 }
 
-/// Looks at the room that it is given before it writes to it.
+/// Looks at its room before it writes to it.
 struct Curious {
     reads: usize,
     seen: Vec<u8>,
@@ -187,9 +187,9 @@ impl Read for Curious {
     }
 }
 
-/// A reader never sees what another copy left in the buffer, not even if that one failed.
+/// A reader never sees what another copy left in the buffer, not even if that copy failed.
 #[test]
-fn a_reader_sees_nobody_elses_bytes() {
+fn a_reader_never_sees_bytes_of_another_copy() {
     let mut curious = Curious { reads: 5, seen: Vec::new(), rooms: Vec::new() };
     assert_eq!(buffers::copy(&mut curious, &mut io::sink()).unwrap(), (8 + 16 + 3 * 32) << 10);
     assert_eq!(curious.rooms, [8 << 10, 16 << 10, 32 << 10, 32 << 10, 32 << 10, 32 << 10], "the room grows");
@@ -202,7 +202,7 @@ fn a_reader_sees_nobody_elses_bytes() {
     }
 }
 
-/// Says that it read more than it was given room for.
+/// Claims to have read more than it had room for.
 struct Liar;
 
 impl Read for Liar {
@@ -211,9 +211,9 @@ impl Read for Liar {
     }
 }
 
-/// However a copy ends, its buffer comes back: only the first one makes any.
+/// However a copy ends, its buffer returns. Only the first copy creates any.
 #[test]
-fn every_ending_brings_the_buffer_back() {
+fn the_buffer_returns_however_a_copy_ends() {
     let endings = || {
         buffers::copy(&mut io::repeat(1).take(100_000), &mut io::sink()).unwrap();
         buffers::copy(&mut Reader { script: [Error].into(), next: 0 }, &mut io::sink()).unwrap_err();

@@ -1,5 +1,5 @@
-//! `buffers::tokio` beside tokio's own functions, on readers and writers that make trouble, and what becomes of the buffers
-//! when a future is dropped. Most of it is polled by hand, so that no timing decides.
+//! `buffers::tokio` against tokio's own functions, on difficult readers and writers, and what happens to the buffers
+//! when a future is dropped. Most futures are polled by hand, so no result depends on timing.
 #![cfg(feature = "tokio")]
 
 mod common;
@@ -19,14 +19,14 @@ use ebbtide::buffers;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf, duplex};
 
-/// What happens at one point of a stream.
+/// One event of a stream.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This many bytes are read or taken in one go, or fewer if there is no room for them; the rest is for the next call.
+    /// This many bytes are read or taken at once, or fewer if there is no room. The rest is for the next call.
     Bytes(usize),
-    /// Not ready, but ready when it is polled again.
+    /// Pending, and ready at the next poll.
     Wait,
-    /// Not ready, now or ever.
+    /// Pending forever.
     Stall,
     Error,
     /// The end of what is read, or a write that takes nothing.
@@ -35,8 +35,8 @@ enum Event {
 
 use Event::{Bytes, Error, Stall, Wait, Zero};
 
-/// One side of a connection: reads numbered bytes, and takes what is written. Both do as their scripts say; then reading
-/// ends and everything is taken.
+/// One side of a connection. It reads numbered bytes and takes what is written, both by script. After the scripts,
+/// reading ends and everything is taken.
 struct Side {
     read: VecDeque<Event>,
     write: VecDeque<Event>,
@@ -53,7 +53,7 @@ impl Side {
     }
 }
 
-/// Does what comes next in the script to at most `room` bytes.
+/// Applies the next event of the script to at most `room` bytes.
 fn step(script: &mut VecDeque<Event>, cx: &mut Context<'_>, room: usize) -> Option<Poll<io::Result<usize>>> {
     Some(match script.pop_front()? {
         Bytes(n) => {
@@ -113,7 +113,7 @@ impl AsyncWrite for Side {
     }
 }
 
-/// Counts how often it is woken.
+/// Counts its wake-ups.
 #[derive(Default)]
 struct Woken(Count);
 
@@ -123,7 +123,7 @@ impl Wake for Woken {
     }
 }
 
-/// Polls a future for as long as it was woken; `None` if it waits for something that doesn't come.
+/// Polls a future as long as it is woken. `None` if it stays pending.
 fn run<O>(future: impl Future<Output = O>) -> Option<O> {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
@@ -148,7 +148,7 @@ fn numbered(n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn all_of_it_is_copied() {
+fn everything_is_copied() {
     for n in [0, 1, 8191, 32_767, 32_768, 32_769, 3_000_000] {
         let (mut reader, mut writer) = (Side::new(&[Bytes(n)], &[]), Side::new(&[], &[Bytes(1), Wait, Bytes(10)]));
         assert_eq!(run(buffers::tokio::copy(&mut reader, &mut writer)).unwrap().unwrap(), n as u64);
@@ -157,24 +157,24 @@ fn all_of_it_is_copied() {
 }
 
 #[test]
-fn short_reads_and_writes_are_gone_on_with() {
+fn short_reads_and_writes_are_continued() {
     let mut reader = Side::new(&[Bytes(1), Wait, Bytes(50_000), Wait, Bytes(3)], &[]);
     let mut writer = Side::new(&[], &[Bytes(1), Bytes(100), Wait, Bytes(40_000), Wait, Wait, Bytes(1)]);
     assert_eq!(run(buffers::tokio::copy(&mut reader, &mut writer)).unwrap().unwrap(), 50_004);
     assert_eq!(writer.taken, numbered(50_004));
 }
 
-/// What a buffered writer holds back goes out as soon as there is nothing to read.
+/// Bytes in a buffered writer are flushed as soon as nothing is readable.
 #[test]
-fn it_flushes_when_there_is_nothing_to_read() {
+fn a_copy_flushes_when_nothing_is_readable() {
     let (mut reader, mut writer) = (Side::new(&[Bytes(10), Stall], &[]), BufWriter::new(Side::new(&[], &[])));
     assert!(run(buffers::tokio::copy(&mut reader, &mut writer)).is_none());
     assert_eq!(writer.get_ref().taken, numbered(10));
 }
 
-/// An endless stream doesn't keep others from running.
+/// An endless stream yields to other tasks.
 #[test]
-fn it_lets_others_run() {
+fn an_endless_copy_yields_to_other_tasks() {
     const ALL: usize = 64 << 20;
     let (mut reader, mut writer) = (Side::new(&[Bytes(ALL)], &[]), tokio::io::sink());
     let woken = Arc::new(Woken::default());
@@ -188,14 +188,14 @@ fn it_lets_others_run() {
     assert_eq!(ALL - left, 1 << 20);
 }
 
-/// Which functions are called.
+/// Which implementation runs.
 #[derive(Clone, Copy, Debug)]
 enum By {
     Ours,
     Tokio,
 }
 
-/// What came of a copy: how many bytes or which error, and what the writer has.
+/// The outcome of a copy: its count or error, and what the writer got.
 fn one_way(by: By, reader: &[Event], writer: &[Event]) -> (Option<Result<u64, ErrorKind>>, Vec<u8>) {
     let (mut reader, mut writer) = (Side::new(reader, &[]), Side::new(&[], writer));
     let result = match by {
@@ -205,7 +205,7 @@ fn one_way(by: By, reader: &[Event], writer: &[Event]) -> (Option<Result<u64, Er
     (result.map(|result| result.map_err(|error| error.kind())), writer.taken)
 }
 
-/// The same for both ways at once: each side is given as what it reads and what it takes.
+/// The same in both directions. Each side has what it reads and what it takes.
 type Script<'a> = (&'a [Event], &'a [Event]);
 type BothWays = (Option<Result<(u64, u64), ErrorKind>>, [(Vec<u8>, usize); 2]);
 
@@ -220,7 +220,7 @@ fn both_ways(by: By, a: Script<'_>, b: Script<'_>) -> BothWays {
 }
 
 #[test]
-fn errors_end_it() {
+fn an_error_ends_the_copy() {
     let reset = Some(Err(ErrorKind::ConnectionReset));
     for by in [By::Ours, By::Tokio] {
         assert_eq!(one_way(by, &[Bytes(10), Error], &[]), (reset, numbered(10)), "{by:?}: the reader's");
@@ -234,9 +234,9 @@ fn errors_end_it() {
     }
 }
 
-/// When one side ends, the other is shut down, and that one's bytes are copied until it ends, too.
+/// When one side ends, the other is shut down. Bytes from the other side are copied until it ends too.
 #[test]
-fn one_sides_end_shuts_down_the_other() {
+fn the_end_of_one_side_shuts_down_the_other() {
     for by in [By::Ours, By::Tokio] {
         let (result, [a, b]) = both_ways(by, (&[Bytes(10)], &[]), (&[Bytes(20), Stall], &[]));
         assert_eq!((result, a, b), (None, (numbered(20), 0), (numbered(10), 1)), "{by:?}: b goes on");
@@ -260,16 +260,17 @@ fn script(trouble: &'static [Event]) -> impl Strategy<Value = Vec<Event>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever reader and writer do, the outcome is that of `tokio::io::copy`. (But for a reader that fails while the
-    /// writer keeps tokio's waiting: that reads on then, and gives up what it has.)
+    /// Whatever reader and writer do, the outcome equals that of `tokio::io::copy`. The exception is a reader that
+    /// fails while tokio's writer is pending: tokio reads on then and discards what it has.
     #[test]
-    fn it_behaves_as_tokio_does(reader in script(&[Zero]), writer in script(&[Zero, Error])) {
+    fn copy_matches_tokio(reader in script(&[Zero]), writer in script(&[Zero, Error])) {
         prop_assert_eq!(one_way(By::Ours, &reader, &writer), one_way(By::Tokio, &reader, &writer));
     }
 
-    /// The same for both ways, without errors: with one, it depends on whose turn it was how far the other way has come.
+    /// The same in both directions, without errors. After an error, the progress of the other direction depends on the
+    /// order of polls.
     #[test]
-    fn both_ways_behave_as_tokios_do(
+    fn copy_bidirectional_matches_tokio(
         reads in [script(&[Zero]), script(&[Zero])],
         writes in [script(&[Wait]), script(&[Wait])],
     ) {
@@ -280,10 +281,9 @@ proptest! {
     }
 }
 
-/// Whoever waits for its reader holds no buffer: a thousand connections that have passed something on and then wait
-/// have shared one.
+/// A copy that waits for its reader holds no buffer. A thousand connections that wait after some bytes have shared one.
 #[test]
-fn who_waits_holds_no_buffer() {
+fn a_pending_read_holds_no_buffer() {
     let sides = || (Side::new(&[Bytes(4000), Stall], &[]), Side::new(&[Bytes(5), Stall], &[]));
     let mut connections: Vec<_> = (0..1000).map(|_| sides()).collect();
     let (waiting, [_, large]) = allocations(|| {
@@ -296,7 +296,7 @@ fn who_waits_holds_no_buffer() {
     assert!(connections.iter().all(|(a, b)| (a.taken.len(), b.taken.len()) == (5, 4000)));
 }
 
-/// A future that is dropped in the middle of a write gives its buffers back, and so does one that fails.
+/// A future that is dropped during a write returns its buffers, and so does one that fails.
 #[test]
 fn a_dropped_future_loses_no_buffer() {
     let once = || {
@@ -315,13 +315,13 @@ fn a_dropped_future_loses_no_buffer() {
     };
     once();
     let ((), [_, large]) = allocations(|| (0..100).for_each(|_| once()));
-    assert_eq!(large, 0, "those of the first time are enough");
+    assert_eq!(large, 0, "the first buffers are reused");
 }
 
-/// Under tokio: connections that come and go, many of them cut off at some point. What gets through is right, and the buffers
-/// of those that were cut off serve the others. (Nothing else here is as large as a buffer.)
+/// Connections under tokio, many of which are cut off. The bytes that arrive are correct. Buffers of cut-off
+/// connections serve the others. Nothing else here is as large as a buffer.
 #[test]
-fn connections_cut_off_under_tokio() {
+fn connections_that_are_cut_off_return_their_buffers() {
     const AT_ONCE: usize = 8;
     const ROUNDS: usize = 50;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -380,7 +380,7 @@ fn connections_cut_off_under_tokio() {
     assert!(large <= 2 * AT_ONCE, "{large} buffers were made for {AT_ONCE} connections at a time");
 }
 
-/// The futures can be sent to other threads, for readers and writers that can.
+/// The futures are `Send` if their readers and writers are.
 #[test]
 fn futures_are_send() {
     fn send<T: Send>(_: T) {}

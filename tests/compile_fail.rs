@@ -1,11 +1,10 @@
-//! What must not compile: the programs in `compile_fail/`, each beside a twin that differs in a line or two and must
-//! compile, so that the failure has the right reason.
+//! Programs in `compile_fail/` that must not compile. Each has a twin that differs in a line or two and must compile,
+//! so that the failure has the right reason.
 //!
-//! A program's first line is `//~ E0277 some words`: the error's code, and words of its message, its notes or its
-//! labels. Its twin is what is left when lines that end in `//~ remove` are removed and those that end in
-//! `//~ instead: code` are replaced by that code. Some errors have no code: `//~ error some words`.
-//! A program that must compile starts with `//~ ok`. Those in `compile_fail_bounded/` are about the feature `bounded`, and
-//! compiled with it alone.
+//! A program's first line is `//~ E0277 some words`: the error's code, and words of its message, notes or labels. An
+//! error without a code is `//~ error some words`. The twin is the program without the lines that end in `//~ remove`.
+//! It also replaces lines that end in `//~ instead: code` by that code. A program that must compile starts with `//~
+//! ok`. Those in `compile_fail_bounded/` are about the feature `bounded`, and are compiled with that feature alone.
 
 use std::env;
 use std::fs;
@@ -15,16 +14,16 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::SystemTime;
 
-/// A program that every build of the library for users can compile, and its build for loom can't: there `new` is no
-/// `const fn`.
+/// A program that compiles with every user build of the library. It doesn't compile with its loom build, in which `new`
+/// is no `const fn`.
 const PROBE: &str = "pub static POOL: ebbtide::Pool<Vec<u8>> = ebbtide::Pool::new();";
 
-/// The same for one that has the feature `bounded`.
+/// The same for a build with the feature `bounded`.
 const PROBE_BOUNDED: &str = "pub static POOL: ebbtide::BoundedPool<Vec<u8>> = ebbtide::BoundedPool::new(1);";
 
 const BOUNDED: bool = cfg!(feature = "bounded");
 
-/// A library to compile against, and where its dependencies lie.
+/// A compiled library, and the folder of its dependencies.
 struct Library {
     rlib: PathBuf,
     deps: PathBuf,
@@ -32,7 +31,7 @@ struct Library {
 }
 
 impl Library {
-    /// The newest build of the library beside this test that can compile the probe.
+    /// The newest build of the library beside this test with which the probe compiles.
     fn find() -> Self {
         let deps = env::current_exe().expect("a path").parent().expect("a directory").to_owned();
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compile_fail-{}", std::process::id()));
@@ -55,10 +54,10 @@ impl Library {
                 Err(error) => errors += &error,
             }
         }
-        panic!("no library in {} can be used:\n{errors}", deps.display());
+        panic!("no library in {} is usable:\n{errors}", deps.display());
     }
 
-    /// Compiles a program; the error is what the compiler said.
+    /// Compiles a program. The error is the compiler's output.
     fn compile(&self, name: &str, code: &str) -> Result<(), String> {
         let source = self.out.join(format!("{name}.rs"));
         fs::write(&source, code).expect("the program can be written");
@@ -88,7 +87,7 @@ impl Library {
 struct Case {
     name: String,
     code: String,
-    /// How the error starts, and words of its text; none if the program must compile.
+    /// The start of the error, and words of its text. `None` if the program must compile.
     expected: Option<(String, String)>,
 }
 
@@ -107,7 +106,7 @@ impl Case {
         Self { name, code, expected }
     }
 
-    /// The program that must compile.
+    /// The twin, which must compile.
     fn twin(&self) -> String {
         let lines = self.code.lines().filter_map(|line| match line.split_once("//~ instead: ") {
             Some((_, code)) => Some(code),
@@ -118,7 +117,7 @@ impl Case {
         twin
     }
 
-    /// Says what is wrong, if anything is.
+    /// Returns what is wrong, if anything is.
     fn check(&self, library: &Library) -> Option<String> {
         let Self { name, code, expected: Some((error, words)) } = self else { return None };
         let Err(text) = library.compile(name, code) else {
@@ -133,7 +132,7 @@ impl Case {
     }
 }
 
-/// Each program fails with its error, and all their twins compile.
+/// Each program fails with its error, and all twins compile.
 #[test]
 fn what_must_not_compile_does_not() {
     let library = Library::find();
@@ -147,10 +146,10 @@ fn what_must_not_compile_does_not() {
     let cases: Vec<Case> = paths.iter().map(|path| Case::read(path)).collect();
     assert!(cases.len() >= 20, "only {} programs were found", cases.len());
 
-    // All the twins at once, each in a module of its own: that is one run of the compiler instead of many.
+    // Compiles all twins at once, each in its own module, as one compiler run is faster than many.
     let twins: String = cases.iter().map(|case| format!("pub mod {} {{\n{}}}\n", case.name, case.twin())).collect();
     if let Err(text) = library.compile("twins", &twins) {
-        panic!("a twin that must compile doesn't:\n{text}");
+        panic!("a twin does not compile:\n{text}");
     }
 
     let wrong = Mutex::new(Vec::new());

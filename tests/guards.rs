@@ -1,4 +1,4 @@
-//! Code that was written for an item's own type, and compiles and does the same with a guard of such an item.
+//! Code written for an item's own type. It compiles and does the same with a guard of such an item.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -47,7 +47,7 @@ fn add(to: &mut impl Extend<u8>) {
     to.extend([1, 2, 3]);
 }
 
-/// What the code may do with a `Vec<u8>`; the argument makes an empty one, or a guard of one.
+/// The same code for a `Vec<u8>` and its guards. The argument makes an empty one.
 macro_rules! code_for_a_vec {
     ($($name:ident: $new:expr;)*) => { $(
         #[test]
@@ -115,7 +115,7 @@ macro_rules! code_for_a_vec {
     )* };
 }
 
-/// The same with a `String`.
+/// The same for a `String`.
 macro_rules! code_for_a_string {
     ($($name:ident: $new:expr;)*) => { $(
         #[test]
@@ -141,7 +141,7 @@ macro_rules! code_for_a_string {
     )* };
 }
 
-/// The same with other types: one that a path can be had of, and one with methods of these names.
+/// The same for other types: one that converts to a path, and one with methods of the same names.
 macro_rules! code_for_others {
     ($name:ident: $path:expr, $option:expr;) => {
         #[test]
@@ -220,9 +220,9 @@ mod bounded {
         an_owned_guard_of_a_string: Arc::new(BoundedPool::<String>::new(1)).get_owned().expect("not closed");
     }
 
-    /// As without a limit.
+    /// The same for bounded pools.
     #[test]
-    fn of_a_vec_as_ref_and_as_mut_are_the_vec() {
+    fn as_ref_and_as_mut_of_a_vec_guard_give_the_vec() {
         let pool = Arc::new(BoundedPool::<Vec<u8>>::new(2));
         let (mut one, mut other) = (pool.get().expect("not closed"), pool.get_owned().expect("not closed"));
         one.as_mut().push(1);
@@ -239,9 +239,9 @@ mod bounded {
     }
 }
 
-/// Which of the two that a `Vec` is nothing need say, where it must with a `Vec` itself.
+/// A guard of a `Vec` has one `AsRef` and `AsMut`, so no type annotation is needed. A `Vec` itself needs one.
 #[test]
-fn of_a_vec_as_ref_and_as_mut_are_the_vec() {
+fn as_ref_and_as_mut_of_a_vec_guard_give_the_vec() {
     let (pool, buffers) = (bytes(), Arc::new(BufferPool::new()));
     let (mut one, mut other) = (pool.get(), pool.get_owned());
     let (mut buffer, mut owned) = (buffers.get(0), buffers.get_owned(0));
@@ -256,10 +256,10 @@ fn of_a_vec_as_ref_and_as_mut_are_the_vec() {
 fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 fn is_unpin<T: Unpin>() {}
 
-/// A recycler that a panic may leave broken, for all that its type says.
+/// A recycler that is not unwind safe by its type.
 type Guarded = Box<dyn Fn() -> u8 + Send + Sync>;
 
-/// Whatever their recycler: what a guard gives access to is the item.
+/// A guard gives access to the item only, so its recycler doesn't matter.
 #[test]
 fn guards_are_unwind_safe_as_boxes_are() {
     is_unwind_safe::<Box<u8>>();

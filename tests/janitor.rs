@@ -1,4 +1,4 @@
-//! The janitor: the thread that sweeps pools whose epochs come by time, and `advance_all`.
+//! The janitor: the thread that sweeps timed pools, and `advance_all`.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Count, Counted, CountedPool, Ledger, MANUAL, Maker, alone, burst, lock, panic_of, until};
 use ebbtide::{Pool, Settings, advance_all};
 
-/// There is one janitor for all pools of the process, so the tests that look at all of them take turns.
+/// A process has one janitor for all pools. Tests that look at all pools take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -24,9 +24,9 @@ fn timed(settings: Settings) -> (CountedPool, Arc<Ledger>) {
     (Pool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
 }
 
-/// The janitor sweeps until nothing is idle, in every place where items can lie.
+/// The janitor sweeps until nothing is idle, wherever the items are.
 #[test]
-fn idle_items_go_by_themselves() {
+fn the_janitor_drops_idle_items() {
     let _turn = turn();
     let (pool, ledger) = timed(SHORT);
     let worker = common::Worker::new();
@@ -44,16 +44,16 @@ fn idle_items_go_by_themselves() {
 
 /// A pool in a static is swept too.
 #[test]
-fn idle_items_of_a_static_go_by_themselves() {
+fn the_janitor_sweeps_a_static_pool() {
     static POOL: Pool<Vec<u8>> = Pool::with_settings(ebbtide::DefaultRecycle, SHORT);
     let _turn = turn();
     drop((POOL.get(), POOL.get()));
     until("nothing is idle", || POOL.idle() == 0);
 }
 
-/// Each pool is swept at its own times, whatever the others' are.
+/// Each pool is swept at its own times.
 #[test]
-fn pools_have_epochs_of_their_own() {
+fn each_pool_has_its_own_epochs() {
     let _turn = turn();
     let (slow, kept) = timed(LONG);
     let (fast, _ledger) = timed(SHORT);
@@ -63,9 +63,9 @@ fn pools_have_epochs_of_their_own() {
     assert_eq!((slow.stats().sweeps, slow.idle(), kept.live()), (0, 5, 5));
 }
 
-/// A pool that comes later with a shorter epoch is not kept waiting by one with a longer one.
+/// A pool that comes later with a shorter epoch doesn't wait for one with a longer epoch.
 #[test]
-fn a_shorter_epoch_that_comes_later_is_kept() {
+fn a_later_pool_with_a_shorter_epoch_is_not_delayed() {
     let _turn = turn();
     let (slow, _kept) = timed(LONG);
     burst(&slow, 1);
@@ -76,7 +76,8 @@ fn a_shorter_epoch_that_comes_later_is_kept() {
     until("the newcomer is swept", || ledger.live() == 0);
 }
 
-/// A panic in an item's `Drop` doesn't end the janitor: the other items go, and another pool is swept afterwards.
+/// A panic in an item's `Drop` doesn't end the janitor. The other items are dropped, and another pool is swept
+/// afterwards.
 #[test]
 fn the_janitor_survives_panics() {
     let _turn = turn();
@@ -91,12 +92,12 @@ fn the_janitor_survives_panics() {
     until("another pool is swept", || others.live() == 0);
     burst(&pool, 3);
     until("the same pool is swept", || ledger.live() == 0);
-    // Nobody else sees the panics, so they are counted.
+    // Nobody else sees these panics, so they are counted.
     assert!((1..=10).contains(&pool.stats().panics));
     assert_eq!(other.stats().panics, 0);
 }
 
-/// A gate that an item's `Drop` waits at.
+/// A gate at which an item's `Drop` waits.
 #[derive(Default)]
 struct Gate {
     open: Mutex<bool>,
@@ -119,7 +120,7 @@ impl Gate {
     }
 }
 
-/// Opens a gate at the latest when it is dropped: a test that has failed must not wait for itself.
+/// Opens a gate when it is dropped, so that a failed test doesn't wait for itself.
 struct Opens<'a>(&'a Gate);
 
 impl Drop for Opens<'_> {
@@ -146,25 +147,25 @@ fn slow() -> (Pool<Slow, impl Fn() -> Slow + Send + Sync + 'static>, Arc<Gate>, 
     (Pool::with_settings(make, SHORT), gate, ledger)
 }
 
-/// While an item's `Drop` keeps the janitor, everybody else goes on: pools are used, made, swept and dropped, the one
-/// that the item came from too; what the janitor holds is dropped once it goes on.
+/// While an item's `Drop` blocks the janitor, everybody else proceeds. Pools are used, made, swept and dropped, the
+/// item's own pool too. The janitor drops its remaining items once the gate opens.
 #[test]
-fn a_slow_drop_in_the_janitor_holds_up_nobody() {
+fn a_slow_drop_in_the_janitor_blocks_nobody() {
     let _turn = turn();
     let (pool, gate, ledger) = slow();
-    // One batch, and so condemned all at once: this thread's own sweep must find none of them.
+    // One batch, condemned all at once. This thread's own sweep must find none of them.
     assert_eq!(pool.prefill(10), 10);
     until("the janitor waits in a drop", || gate.waiting.get() == 1);
 
     drop(pool.get());
-    // Out with the new item, for whose drop this thread would wait too.
+    // Forgets the new item. This thread would wait for its drop too.
     std::mem::forget(ebbtide::Pooled::detach(pool.get()));
     assert!(pool.advance().is_some(), "the token was returned before items are dropped");
     let (other, others) = timed(SHORT);
     burst(&other, 10);
     advance_all();
     drop(other);
-    // A round may have some in its hands.
+    // A round may hold some of them.
     until("the other pool's items are dropped", || others.live() == 0);
     others.assert_all_dropped_once();
     assert_eq!(pool.idle(), 0);
@@ -176,10 +177,10 @@ fn a_slow_drop_in_the_janitor_holds_up_nobody() {
     assert_eq!((ledger.made(), ledger.live()), (11, 1));
 }
 
-/// While an item's `Drop` keeps a thread, the janitor sweeps other pools. The pool that the item is from it leaves alone until
-/// then, so that it keeps one thread at most; `advance_all` doesn't.
+/// While an item's `Drop` blocks a thread, the janitor sweeps other pools. It leaves the item's pool alone until the
+/// drop returns, so a pool blocks at most one thread. `advance_all` sweeps it nevertheless.
 #[test]
-fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
+fn a_slow_drop_does_not_stop_sweeps_of_other_pools() {
     let _turn = turn();
     let (stuck, gate, ledger) = slow();
     let _opens = Opens(&gate);
@@ -193,7 +194,7 @@ fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
     }
     assert_eq!((gate.waiting.get(), stuck.idle(), ledger.live()), (1, 1, 2));
     let before = stuck.stats().sweeps;
-    // Out with the new item, for whose drop this thread would wait too.
+    // Forgets the new item. This thread would wait for its drop too.
     std::mem::forget(ebbtide::Pooled::detach(stuck.get()));
     advance_all();
     assert_eq!(stuck.stats().sweeps, before + 1);
@@ -203,7 +204,7 @@ fn a_slow_drop_keeps_no_other_pool_from_being_swept() {
     until("all but the one that was forgotten are dropped", || (ledger.made(), ledger.live()) == (3, 1));
 }
 
-/// The first of several items to be dropped waits at the gate, the others don't.
+/// The first of several items to be dropped waits at the gate.
 struct First(Arc<Gate>, Arc<Count>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
 
 thread_local! {
@@ -219,7 +220,7 @@ impl Drop for First {
     }
 }
 
-/// Pools with an item each, of which the first to be dropped waits.
+/// Pools with one item each. The first item to be dropped waits.
 fn first_waits(n: usize, every: Duration) -> (Vec<Pool<First, impl ebbtide::Recycle<First>>>, Arc<Gate>, Arc<Ledger>) {
     let (gate, count, ledger) = (Arc::new(Gate::default()), Arc::new(Count::new()), Ledger::new());
     let pools = (0..n).map(|_| {
@@ -234,9 +235,9 @@ fn first_waits(n: usize, every: Duration) -> (Vec<Pool<First, impl ebbtide::Recy
     (pools, gate, ledger)
 }
 
-/// What the same round condemned goes too, though nothing else comes after it.
+/// The other items that the round condemned are dropped too, even if no round follows.
 #[test]
-fn a_slow_drop_keeps_no_other_item_of_its_round() {
+fn a_slow_drop_does_not_delay_other_items_of_its_round() {
     let _turn = turn();
     let (pools, gate, ledger) = first_waits(8, Duration::from_millis(50));
     until("all others are dropped", || ledger.dropped() == 7);
@@ -246,10 +247,11 @@ fn a_slow_drop_keeps_no_other_item_of_its_round() {
     ledger.assert_all_dropped_once();
 }
 
-/// What a round condemned and nobody has begun to drop is dropped with its pool, by the thread that drops the pool.
+/// An item that a round condemned, and that no thread drops yet, is dropped with its pool, by the thread that drops the
+/// pool.
 #[test]
-fn a_dropped_pool_drops_what_still_waits_behind_another() {
-    if !alone("a_dropped_pool_drops_what_still_waits_behind_another") {
+fn a_dropped_pool_drops_its_condemned_items() {
+    if !alone("a_dropped_pool_drops_its_condemned_items") {
         return;
     }
     until("a pool is dropped while its item waits", || {
@@ -259,7 +261,7 @@ fn a_dropped_pool_drops_what_still_waits_behind_another() {
         let before = FIRSTS_DROPPED_HERE.get();
         drop(pools);
         let here = FIRSTS_DROPPED_HERE.get() - before;
-        // Another dropper may have begun the rest already.
+        // Another dropper may have dropped the rest already.
         until("all others are dropped", || ledger.dropped() == 7);
         gate.open();
         until("the first is", || ledger.live() == 0);
@@ -268,11 +270,11 @@ fn a_dropped_pool_drops_what_still_waits_behind_another() {
     });
 }
 
-/// `advance_all` sweeps every pool that has been used and that the janitor knows, and no other, and says what it did.
+/// `advance_all` sweeps exactly the used pools that the janitor knows, and returns the sum.
 #[test]
 fn advance_all_sweeps_all_pools() {
     let _turn = turn();
-    // Whatever other tests left in statics.
+    // Drops the items that other tests left in statics.
     advance_all();
     advance_all();
     let before = advance_all();
@@ -292,7 +294,7 @@ fn advance_all_sweeps_all_pools() {
     assert_eq!(unused.stats().sweeps, 0);
 }
 
-/// `advance_all` raises the first panic again after all pools were swept.
+/// `advance_all` raises the first panic after it has swept all pools.
 #[test]
 fn advance_all_raises_the_first_panic_at_the_end() {
     let _turn = turn();
@@ -309,9 +311,9 @@ fn advance_all_raises_the_first_panic_at_the_end() {
     advance_all();
 }
 
-/// A dropped pool is forgotten: the janitor neither keeps it nor its items.
+/// The janitor forgets a dropped pool and keeps none of its items.
 #[test]
-fn dropped_pools_vanish() {
+fn the_janitor_forgets_dropped_pools() {
     let _turn = turn();
     advance_all();
     advance_all();
@@ -328,9 +330,9 @@ fn dropped_pools_vanish() {
     assert_eq!(advance_all().kept, before);
 }
 
-/// A pool that is dropped is the one that the janitor forgets.
+/// Dropping a pool unregisters that pool and no other.
 #[test]
-fn a_dropped_pool_leaves_the_others_in_the_list() {
+fn dropping_a_pool_keeps_the_others_registered() {
     let _turn = turn();
     let pools = [(); 3].map(|()| timed(LONG));
     pools.iter().for_each(|(pool, _)| drop(pool.get()));
@@ -343,9 +345,9 @@ fn a_dropped_pool_leaves_the_others_in_the_list() {
     assert_eq!(third.stats().sweeps, 2);
 }
 
-/// Pools that are made, used and dropped while the janitor sweeps all the time: none of their items is lost or doubled.
+/// Pools are made, used and dropped while the janitor sweeps. None of their items is lost or dropped twice.
 #[test]
-fn pools_that_come_and_go_under_the_janitor() {
+fn short_lived_pools_lose_no_item_to_the_janitor() {
     let _turn = turn();
     let ledger = Ledger::new();
     std::thread::scope(|scope| {
@@ -369,7 +371,7 @@ fn pools_that_come_and_go_under_the_janitor() {
     ledger.assert_all_dropped_once();
 }
 
-/// An item that uses pools, its own and new ones, when the janitor drops it.
+/// An item uses its own pool and new ones when the janitor drops it.
 #[test]
 fn items_may_use_pools_in_the_janitor() {
     struct Busy(Arc<Count>);
@@ -399,7 +401,7 @@ mod linux {
     use std::fs;
     use std::path::PathBuf;
 
-    /// The directories in `/proc` of all threads of this process that are named as the janitor.
+    /// The directories in `/proc` of all threads of this process that have the janitor's name.
     fn janitors() -> Vec<PathBuf> {
         let tasks = fs::read_dir("/proc/self/task").expect("procfs").map(|task| task.expect("a task").path());
         let named =
@@ -407,11 +409,11 @@ mod linux {
         tasks.filter(named).collect()
     }
 
-    /// What a thread raises by its own fault, or by `abort`.
+    /// Signals that a thread raises by a fault of its own, or by `abort`.
     const OWN: [libc::c_int; 7] =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
-    /// The signals that a thread blocks, as bits, if it lives.
+    /// The signals that a thread blocks, as bits, or `None` if it has ended.
     fn mask_of(thread: impl AsRef<std::path::Path>) -> Option<u64> {
         let status = fs::read_to_string(thread.as_ref().join("status")).ok()?;
         let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line");
@@ -422,10 +424,10 @@ mod linux {
         mask_of("/proc/thread-self").expect("it lives")
     }
 
-    /// One thread serves all pools, under its own name. While it waits it takes no signals but for those by which it would tell
-    /// of a fault of its own.
+    /// One thread, with its own name, serves all pools. While it waits it blocks all signals except those that report a
+    /// fault of its own.
     #[test]
-    fn one_thread_takes_no_signals() {
+    fn the_only_janitor_thread_blocks_signals() {
         let _turn = turn();
         let pools: Vec<_> = (0..20).map(|_| timed(SHORT)).collect();
         pools.iter().for_each(|(pool, _)| drop(burst(pool, 2)));
@@ -435,7 +437,7 @@ mod linux {
         let others =
             (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !OWN.contains(signal));
         let wanted = others.map(|signal| 1 << (signal - 1)).sum::<u64>();
-        // A new thread names itself, so its name may take a moment.
+        // A new thread sets its own name, so the name may take a moment.
         until("there is one, and it blocks the right ones", || match &janitors()[..] {
             [one] => mask_of(one).is_some_and(|mask| mask & 0x7fff_ffff == wanted),
             _ => false,
@@ -444,25 +446,25 @@ mod linux {
 
     type Tell = std::sync::mpsc::Sender<u64>;
 
-    /// An item that tells with which mask it is dropped, and with which a thread runs that its `Drop` starts.
+    /// An item that reports the signal mask of its drop, and of a thread that its `Drop` starts.
     struct Masked(Tell);
 
     impl Drop for Masked {
         fn drop(&mut self) {
             let inherited = std::thread::spawn(own_mask).join().expect("no panic");
-            // When the test has failed, nobody listens.
+            // If the test failed, the receiver is gone.
             let _ = self.0.send(inherited).and_then(|()| self.0.send(own_mask()));
         }
     }
 
-    /// The janitor drops items with the signal mask of the thread that started it: a program's handlers run there too, and
-    /// what a `Drop` starts isn't deaf.
+    /// The janitor drops items with the signal mask of the thread that started it. So the program's handlers run there,
+    /// and threads that a `Drop` starts receive signals.
     #[test]
-    fn items_are_dropped_with_the_mask_of_whoever_started_the_janitor() {
-        if !alone("linux::items_are_dropped_with_the_mask_of_whoever_started_the_janitor") {
+    fn items_are_dropped_with_the_signal_mask_of_the_first_user() {
+        if !alone("linux::items_are_dropped_with_the_signal_mask_of_the_first_user") {
             return;
         }
-        // SAFETY: `set` is filled before it is used, and there to be read.
+        // SAFETY: `set` is initialized before use and valid for reads.
         unsafe {
             let mut set = std::mem::zeroed();
             libc::sigemptyset(&mut set);
@@ -480,7 +482,7 @@ mod linux {
         }
     }
 
-    /// The thread that first used a pool has the signal mask that it had before.
+    /// The thread that uses a pool first keeps its signal mask.
     #[test]
     fn the_first_user_keeps_its_signal_mask() {
         if !alone("linux::the_first_user_keeps_its_signal_mask") {
@@ -492,10 +494,10 @@ mod linux {
         assert_eq!(own_mask(), before);
     }
 
-    /// No thread is started by pools with manual epochs, nor by any pool that isn't used; the first use starts it.
+    /// Neither manual pools nor unused ones start a thread. The first use of a timed pool starts it.
     #[test]
-    fn the_thread_starts_when_it_is_needed() {
-        if !alone("linux::the_thread_starts_when_it_is_needed") {
+    fn the_janitor_starts_on_first_use() {
+        if !alone("linux::the_janitor_starts_on_first_use") {
             return;
         }
         let threads = || fs::read_dir("/proc/self/task").expect("procfs").count();
@@ -509,24 +511,24 @@ mod linux {
         assert_eq!((threads(), janitors().len()), (before, 0));
         burst(&pool, 1);
         until("nothing is idle", || pool.idle() == 0);
-        // One that sweeps and one that drops; items to drop are no reason to start another.
+        // One thread sweeps and one drops. Further items start no other.
         assert_eq!((threads(), janitors().len()), (before + 2, 1));
     }
 
     fn set_limit(limit: &libc::rlimit) {
-        // SAFETY: `limit` is there to be read.
+        // SAFETY: `limit` is valid for reads.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) }, 0);
     }
 
-    /// Leaves no room for the stack of another thread; returns the limit that there was.
+    /// Leaves no memory for another thread's stack. Returns the limit before.
     fn no_more_threads() -> libc::rlimit {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is there to be written.
+        // SAFETY: `limit` is valid for writes.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) }, 0);
         let before = limit;
         let pages = fs::read_to_string("/proc/self/statm").expect("procfs");
         let pages: libc::rlim_t = pages.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
-        // SAFETY: asks for a number.
+        // SAFETY: `sysconf` has no preconditions.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
         limit.rlim_cur = pages * page + (1 << 20);
         set_limit(&limit);
@@ -534,10 +536,10 @@ mod linux {
         before
     }
 
-    /// Where one thread is inside a `Drop` and no other can be started, the janitor drops items itself, and goes on.
+    /// One thread is inside a `Drop` and no other can be started. The janitor drops items itself and keeps sweeping.
     #[test]
-    fn the_janitor_goes_on_where_no_other_thread_can_be_started() {
-        if !alone("linux::the_janitor_goes_on_where_no_other_thread_can_be_started") {
+    fn the_janitor_drops_items_itself_if_no_thread_can_be_started() {
+        if !alone("linux::the_janitor_drops_items_itself_if_no_thread_can_be_started") {
             return;
         }
         let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
@@ -559,10 +561,10 @@ mod linux {
         set_limit(&before);
     }
 
-    /// Where the janitor can't be started, pools work and are swept by `advance`; the next pool that is used tries again.
+    /// If the janitor can't be started, pools work and `advance` sweeps them. The next pool that is used tries again.
     #[test]
-    fn pools_work_where_no_thread_can_be_started() {
-        if !alone("linux::pools_work_where_no_thread_can_be_started") {
+    fn pools_work_if_no_thread_can_be_started() {
+        if !alone("linux::pools_work_if_no_thread_can_be_started") {
             return;
         }
         let before = no_more_threads();

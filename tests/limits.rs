@@ -1,4 +1,4 @@
-//! Epochs that wrap around, and settings and arguments at the ends of their types: on 32-bit CPUs these are not far away.
+//! Epochs that wrap around, and settings and arguments at the ends of their types. On 32-bit CPUs these ends are near.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Count, MANUAL, Worker, burst, counted, on_thread, panic_of, until};
 use ebbtide::{BufferPool, Pool, Settings, WithCapacity, buffers};
 
-/// Past the wrap as before it an item survives one sweep and no second one, wherever it lies and whoever put it.
+/// After the wrap, as before it, an item survives one sweep and not two, wherever it is and whoever put it.
 #[test]
 fn epochs_wrap_around() {
     for before in 0..6 {
@@ -29,9 +29,9 @@ fn epochs_wrap_around() {
     }
 }
 
-/// What is used in each epoch is never dropped, and what lies below it goes.
+/// Items used in each epoch are never dropped. Those below them are.
 #[test]
-fn what_is_in_use_survives_the_wrap() {
+fn used_items_survive_the_epoch_wrap() {
     let (pool, ledger) = counted(Settings::new());
     burst(&pool, 100);
     for _ in 0..8 {
@@ -42,9 +42,9 @@ fn what_is_in_use_survives_the_wrap() {
     assert!((50..100).contains(&ledger.live()), "{} of 100 live", ledger.live());
 }
 
-/// An owner that answers a sweep is in the next epoch until that has come, at the wrap too.
+/// An owner that answers a sweep is ahead by one epoch until the sweep ends, also at the wrap.
 #[test]
-fn idle_threads_items_age_across_the_wrap() {
+fn items_of_idle_threads_age_across_the_epoch_wrap() {
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     let workers = [Worker::new(), Worker::new()];
     for _ in 0..6 {
@@ -59,7 +59,7 @@ fn idle_threads_items_age_across_the_wrap() {
 }
 
 #[test]
-fn limits_of_idle_items_reach_to_the_largest_number() {
+fn max_idle_and_min_idle_can_be_usize_max() {
     for limit in [usize::MAX, usize::MAX - 1, isize::MAX as usize + 1, isize::MAX as usize] {
         let (pool, ledger) = counted(Settings::new().max_idle(limit).min_idle(limit));
         burst(&pool, 100);
@@ -74,7 +74,7 @@ fn limits_of_idle_items_reach_to_the_largest_number() {
 }
 
 #[test]
-fn prefill_of_more_than_fits_ends_at_the_limit() {
+fn prefill_stops_at_max_idle() {
     for slots in [0, 1, 32, 4096] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots).max_idle(10));
         for n in [usize::MAX, isize::MAX as usize, u32::MAX as usize] {
@@ -86,7 +86,7 @@ fn prefill_of_more_than_fits_ends_at_the_limit() {
 }
 
 #[test]
-fn every_number_of_private_slots_up_to_the_most() {
+fn private_slots_up_to_the_limit_work() {
     for slots in [1, 2, 3, 4095, 4096] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots));
         burst(&pool, 3 * slots);
@@ -98,9 +98,9 @@ fn every_number_of_private_slots_up_to_the_most() {
     }
 }
 
-/// The janitor sleeps as long as it must and no longer, with a pool that is due at the end of all time.
+/// The janitor sleeps exactly as long as it must, even with a pool that is never due.
 #[test]
-fn epochs_of_any_length() {
+fn epochs_of_any_length_work() {
     let nanos = [u64::MAX, u64::MAX - 1, u64::MAX / 2 + 1, i64::MAX as u64, u64::from(u32::MAX) * 1_000_000_000];
     let lengths = nanos.map(Duration::from_nanos).into_iter().chain([Duration::MAX, Duration::from_secs(1 << 31)]);
     for every in lengths {
@@ -114,7 +114,7 @@ fn epochs_of_any_length() {
 }
 
 #[test]
-fn items_without_a_size() {
+fn zero_sized_items_work() {
     let dropped = Count::new();
     struct Mark<'a>(&'a Count, [usize; 0]);
     impl Drop for Mark<'_> {
@@ -130,7 +130,7 @@ fn items_without_a_size() {
     assert_eq!((pool.idle(), dropped.get()), (0, 1000));
 }
 
-/// What no vector can hold is refused as by a vector, and the pool is as it was.
+/// A capacity that no vector can have is refused as by a vector, and the pool is unchanged.
 #[test]
 fn buffers_larger_than_memory_are_refused() {
     let pool = BufferPool::with_settings(buffers::Settings::new().manual());
@@ -143,7 +143,7 @@ fn buffers_larger_than_memory_are_refused() {
 }
 
 #[test]
-fn buffers_at_the_ends_of_the_settings() {
+fn extreme_buffer_settings_work() {
     const ALL: buffers::Settings = buffers::Settings::new().smallest(64).largest(1 << 30);
     for bytes in [usize::MAX, usize::MAX - 1, isize::MAX as usize] {
         let pool = BufferPool::with_settings(ALL.max_idle_bytes(bytes).private_bytes(bytes).manual());
@@ -160,7 +160,7 @@ fn buffers_at_the_ends_of_the_settings() {
 }
 
 #[test]
-fn any_capacity_may_be_kept() {
+fn with_capacity_can_keep_any_capacity() {
     let pool: Pool<Vec<u8>, _> = Pool::with_settings(WithCapacity { min: 0, max: usize::MAX }, MANUAL);
     pool.put(Vec::with_capacity(1 << 20));
     assert!(pool.get().capacity() >= 1 << 20);
@@ -182,7 +182,7 @@ mod bounded {
     }
 
     #[test]
-    fn capacities_reach_to_their_limit() {
+    fn the_largest_capacity_works() {
         let pool = pool(Settings::new(MOST));
         assert_eq!((pool.prefill(100), pool.idle()), (Ok(100), 100));
         let items = pool.get_many(60).unwrap();
@@ -205,7 +205,7 @@ mod bounded {
     }
 
     #[test]
-    fn as_many_idle_items_as_the_capacity_are_kept() {
+    fn min_idle_can_equal_the_capacity() {
         let pool = pool(Settings::new(MOST).min_idle(MOST));
         assert_eq!(pool.prefill(5), Ok(5));
         for _ in 0..3 {
@@ -214,14 +214,14 @@ mod bounded {
     }
 
     #[test]
-    fn prefill_of_more_than_fits_ends_at_the_capacity() {
+    fn prefill_stops_at_the_capacity() {
         let pool = pool(Settings::new(3));
         assert_eq!((pool.prefill(usize::MAX), pool.idle()), (Ok(3), 3));
     }
 
-    /// A wait of any length is one for an item.
+    /// A waiter with a timeout of any length is served.
     #[test]
-    fn waits_of_any_length() {
+    fn timeouts_of_any_length_work() {
         let longest = [
             Duration::MAX,
             Duration::from_nanos(u64::MAX),

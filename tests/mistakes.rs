@@ -1,16 +1,17 @@
-//! Mistakes that other pools made, each with what would have caught it.
+//! Mistakes that other pools made, and the tests that catch them. The last column names the break in `ci/breaks` that
+//! repeats the mistake.
 //!
-//! | the mistake | caught by | shown by the break |
+//! | mistake | caught by | break |
 //! | --- | --- | --- |
-//! | guards that are `Sync` over a `Cell` | `compile_fail/guard_is_not_sync_for_a_cell`, `owned_guard_…` | 61 |
-//! | a pool that is `Sync` for `T: Sync`, and so carries a `MutexGuard` to another thread | `compile_fail/items_must_be_send_mutex_guard`, `…_rc`, `…_raw_pointer` | 160 |
-//! | an `Rc` in the factory | `compile_fail/pool_is_not_sync_with_an_rc_in_its_factory`, `pool_is_not_send_…`, `guard_is_not_send_…` | 161, 162 |
-//! | a pointer loaded `Relaxed` and then followed | the models in `loom-tests` | those called `…-relaxed` |
-//! | a release without an acquire before reuse | the same | the same |
-//! | thread-locals used in destructors, where they are gone | `promise_7_anywhere`, `threads` | 153, 154 |
-//! | user code under a borrow or a lock | `promise_7_anywhere::a_pool_used_by_its_own_items`, `promise_2_never_locks` | 163, 67, 68 |
-//! | numbers of items at the edges of a word | `promise_3_retention::every_size_keeps_finds_and_drops` | 168 |
-//! | all the others | the tests below | 164 to 167, 169 to 172 |
+//! | guards that are `Sync` over a `Cell` | `compile_fail/guard_is_not_sync_for_a_cell`, `owned_guard_…` | `guard-shared-for-any-item` |
+//! | a pool that is `Sync` for `T: Sync`, and so carries a `MutexGuard` to another thread | `compile_fail/items_must_be_send_mutex_guard`, `…_rc`, `…_raw_pointer` | `items-need-not-be-send` |
+//! | an `Rc` in the factory | `compile_fail/pool_is_not_sync_with_an_rc_in_its_factory`, `pool_is_not_send_…`, `guard_is_not_send_…` | `pool-shared-with-any-recycler`, `guard-sent-with-any-recycler` |
+//! | a pointer loaded `Relaxed` and then dereferenced | the models in `loom-tests` | `…-relaxed` |
+//! | a release without an acquire before reuse | the models in `loom-tests` | `…-relaxed` |
+//! | thread-locals used in destructors after their end | `promise_7_anywhere`, `threads` | `state-used-after-its-end`, `main-thread-…` |
+//! | user code under a borrow or a lock | `promise_7_anywhere::items_can_use_their_own_pool`, `promise_2_never_locks` | `create-under-a-borrow`, `clear-drops-with-the-token`, `token-kept-over-drops` |
+//! | numbers of items around the bits of a word | `promise_3_retention::every_number_of_slots_keeps_finds_and_drops` | `lengths-of-six-bits` |
+//! | all others | the tests below | those that name these tests |
 
 mod common;
 
@@ -25,7 +26,7 @@ use common::{
 };
 use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings};
 
-/// An item that knows where it was first seen.
+/// An item that records where it was first seen.
 #[derive(Default)]
 struct Anchored {
     seen_at: Cell<usize>,
@@ -42,10 +43,10 @@ impl Anchored {
     }
 }
 
-/// A stable address, promised and not kept. Here an item stays where it is while its guard moves, and while it travels
-/// through batches, shards, other threads' slots and sweeps.
+/// An unstable address. An item stays in place while its guard moves, and on its way through batches, shards, other
+/// threads' slots and sweeps.
 #[test]
-fn an_address_that_changes() {
+fn an_items_address_is_stable() {
     for slots in [0, 1, 4, 32] {
         let pool = Arc::new(Pool::with_settings(Anchored::default, MANUAL.private_slots(slots)));
         let worker = Worker::new();
@@ -70,7 +71,7 @@ fn an_address_that_changes() {
     }
 }
 
-/// Items whose recycling or dropping panics when they say so.
+/// Recycles items, and panics or refuses when the item says so.
 struct Moody;
 
 struct Mood {
@@ -94,10 +95,9 @@ impl Drop for Mood {
     }
 }
 
-/// A callback that panics, and takes with it the room that its item had. Here after any number of panics there is as
-/// much room as before.
+/// Room that a panicking callback takes with it. Here, after any number of panics, there is as much room as before.
 #[test]
-fn room_lost_to_a_panic() {
+fn panics_lose_no_room() {
     fn survived<O>(f: impl FnOnce() -> O) {
         let _survived = catch_unwind(AssertUnwindSafe(f));
     }
@@ -124,10 +124,10 @@ fn room_lost_to_a_panic() {
     }
 }
 
-/// A guard that is the last to hold its pool, and leaks it, or drops it while it is still in use. Here the pool goes with
-/// the last guard: on a thread that never used it, in a thread's last destructors, and while unwinding.
+/// A guard that is the last to hold its pool, and leaks it or drops it in use. Here the pool is dropped with the last
+/// guard: on a thread that never used it, in a thread's last destructors, and while unwinding.
 #[test]
-fn a_guard_as_the_last_holder() {
+fn a_guard_can_be_the_last_holder_of_its_pool() {
     type Owned = OwnedPooled<Counted, Maker>;
     fn last_guard() -> (Owned, Arc<Ledger>) {
         let (pool, ledger) = counted(Settings::new().private_slots(4));
@@ -176,13 +176,13 @@ fn a_guard_as_the_last_holder() {
     }
 }
 
-/// An item of `N` bytes as strictly aligned as `A`.
+/// An item of `N` bytes with the alignment of `A`.
 struct Bytes<A, const N: usize> {
     _aligned: [A; 0],
     bytes: [u8; N],
 }
 
-/// Takes 70 such items through private slots, batches, another thread and a sweep.
+/// Moves 70 such items through private slots, batches, another thread and a sweep.
 #[track_caller]
 fn come_back_intact<A: Send + 'static, const N: usize>() {
     let made = Arc::new(Count::new());
@@ -208,10 +208,10 @@ fn come_back_intact<A: Send + 'static, const N: usize>() {
     assert_eq!((made.get(), pool.idle()), (70, 70), "{case}");
 }
 
-/// Sizes and alignments that a pool with its own layout gets wrong: nothing, a byte less and a byte more than a word or a
-/// cache line, aligned to anything up to a page.
+/// Sizes and alignments that a pool with its own layout gets wrong: zero, a byte around a word or a cache line, and
+/// alignments up to a page.
 #[test]
-fn sizes_at_the_edges_of_words() {
+fn items_of_all_sizes_and_alignments_stay_intact() {
     #[repr(align(16))]
     struct A16;
     #[repr(align(64))]
@@ -226,7 +226,7 @@ fn sizes_at_the_edges_of_words() {
         ($($aligned:ty: $sizes:tt)*) => { $(sizes!(@ $aligned, $sizes);)* };
         (@ $aligned:ty, [$($size:literal),*]) => { $(come_back_intact::<$aligned, $size>();)* };
     }
-    // A size is rounded up to a multiple of the alignment, so the larger that is, the fewer there are to tell apart.
+    // A size is rounded up to a multiple of the alignment. So larger alignments have fewer distinct sizes.
     on_large_stack(|| {
         sizes! {
             u8: [0, 1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129]
@@ -242,7 +242,7 @@ fn sizes_at_the_edges_of_words() {
     });
 }
 
-/// Runs `f` on a thread with room for little more than itself.
+/// Runs `f` on a thread with a small stack.
 fn on_small_stack(f: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, f).expect("a thread");
@@ -250,10 +250,10 @@ fn on_small_stack(f: impl FnOnce() + Send) {
     });
 }
 
-/// A list that is dropped by recursion, one level for each of its items. Here 300 000 idle items, each a batch of its
-/// own, go on a stack for a few of them: by `clear`, by a sweep, and with their pool.
+/// A list whose drop recurses once for each element. Here 300 000 idle items, each a batch of its own, are dropped on a
+/// small stack: by `clear`, by a sweep, and with their pool.
 #[test]
-fn a_long_list_dropped_by_recursion() {
+fn long_queues_are_dropped_without_recursion() {
     let pool = || {
         let pool = Pool::with_settings(|| (), MANUAL.private_slots(0));
         assert_eq!(pool.prefill(300_000), 300_000);
@@ -268,9 +268,9 @@ fn a_long_list_dropped_by_recursion() {
     });
 }
 
-/// The same for what has no items in it: the empty arrays that a thread keeps after a large burst.
+/// The same for the empty arrays that a thread keeps after a large burst.
 #[test]
-fn a_stash_dropped_by_recursion() {
+fn empty_arrays_are_dropped_without_recursion() {
     let stashed = || {
         let pool = Pool::with_settings(|| (), MANUAL.private_slots(4));
         let guards: Vec<_> = (0..1000).map(|_| pool.get()).collect();
@@ -287,10 +287,10 @@ fn a_stash_dropped_by_recursion() {
     });
 }
 
-/// A thread's cache that belongs to the first pool it used. Here one thread goes through thousands of pools in turn, each
-/// of which keeps its own items, the last one on top, and goes without disturbing the others.
+/// A thread's cache that belongs to the first pool it used. Here one thread uses thousands of pools in turn. Each keeps
+/// its own items, the last one on top, and is dropped without affecting the others.
 #[test]
-fn a_cache_for_one_pool_only() {
+fn a_thread_keeps_items_of_thousands_of_pools() {
     const POOLS: usize = 3000;
     let ledgers: Vec<_> = (0..POOLS).map(|_| Ledger::new()).collect();
     let mut pools: Vec<Option<CountedPool>> = ledgers
@@ -306,7 +306,7 @@ fn a_cache_for_one_pool_only() {
             drop(second);
             drop(first);
             assert_eq!((burst(used, 1), used.idle(), ledgers[n].made()), (vec![id], 2, 2));
-            // One in three goes in each round, so that the others have gone neighbours of every kind.
+            // Every third pool is dropped in each round, so the others lose neighbours of every kind.
             if (n + round) % 3 == 0 {
                 *pool = None;
                 ledgers[n].assert_all_dropped_once();
@@ -316,10 +316,10 @@ fn a_cache_for_one_pool_only() {
     assert!(pools.iter().flatten().count() == 0 && ledgers.iter().all(|ledger| ledger.made() == 2));
 }
 
-/// Two pools of one type mixed up, by a thread that remembers a pool by its address or its type. Here pools come and go
-/// at one and the same address, beside others that stay, and none ever hands out another's item.
+/// Two pools of one type mixed up, as a thread remembers a pool by its address or type. Here pools are made and dropped
+/// at one address, beside others that stay. None hands out another's item.
 #[test]
-fn two_pools_of_one_type_mixed_up() {
+fn pools_at_one_address_share_no_items() {
     fn pool_of(owner: usize) -> Pool<usize, impl Fn() -> usize> {
         Pool::with_settings(move || owner, MANUAL.private_slots(2))
     }

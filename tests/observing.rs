@@ -1,4 +1,4 @@
-//! What a pool tells of itself, with the features `tracing` and `metrics`: an event for each sweep, and its numbers.
+//! The features `tracing` and `metrics`: an event for each sweep, and the pool's numbers.
 #![cfg(all(feature = "metrics", feature = "tracing"))]
 
 mod common;
@@ -20,7 +20,7 @@ use tracing::{Event, Level, Subscriber};
 
 // ---- tracing --------------------------------------------------------------------------------------------------------
 
-/// Writes down every event of this crate's as a line, after it did something else.
+/// Records each event of this crate as a line, after it has called `first`.
 struct Scribe<F> {
     lines: Arc<Mutex<Vec<Line>>>,
     first: F,
@@ -48,7 +48,7 @@ impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
     fn exit(&self, _: &Id) {}
 }
 
-/// The fields and their values, but for the time.
+/// The fields and their values, without the time.
 #[derive(Default)]
 struct Line {
     text: String,
@@ -72,7 +72,7 @@ impl Visit for Line {
     }
 }
 
-/// What is told while `work` runs, to a subscriber that does `first` before it writes a line down.
+/// The events emitted while `work` runs, to a subscriber that calls `first` before it records one.
 fn told(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
     let lines = Arc::default();
     with_default(Scribe { lines: Arc::clone(&lines), first }, work);
@@ -84,7 +84,7 @@ fn texts(lines: &[Line]) -> Vec<&str> {
 }
 
 #[test]
-fn each_sweep_is_told_of() {
+fn each_sweep_emits_an_event() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Maker(ledger), MANUAL);
     let use_it = || {
@@ -105,7 +105,7 @@ fn each_sweep_is_told_of() {
 
 #[cfg(feature = "bounded")]
 #[test]
-fn each_sweep_of_a_bounded_pool_is_told_of() {
+fn each_sweep_of_a_bounded_pool_emits_an_event() {
     let settings = ebbtide::bounded::Settings::new(4).manual();
     let pool: ebbtide::BoundedPool<String> = ebbtide::BoundedPool::with_settings(DefaultRecycle, settings);
     let use_it = || {
@@ -131,7 +131,7 @@ impl Drop for Slow {
 }
 
 #[test]
-fn the_time_is_that_of_the_whole_sweep() {
+fn the_duration_is_that_of_the_whole_sweep() {
     let pool = Pool::with_settings(|| Slow, MANUAL);
     let start = Instant::now();
     let lines = told(
@@ -144,9 +144,9 @@ fn the_time_is_that_of_the_whole_sweep() {
     assert!((4000..=start.elapsed().as_micros() as u64).contains(&lines[0].micros), "{} µs", lines[0].micros);
 }
 
-/// When it is told, the items are gone and the pool is free: the subscriber sweeps it itself.
+/// The event is emitted after the items are dropped, with no lock held. So the subscriber can sweep the pool.
 #[test]
-fn nothing_is_held_while_it_is_told() {
+fn the_event_is_emitted_with_no_lock_held() {
     let ledger = Ledger::new();
     let pool = Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL));
     let again = Arc::clone(&pool);
@@ -178,10 +178,10 @@ fn a_panic_of_the_subscriber_goes_to_the_caller() {
     ledger.assert_all_dropped_once();
 }
 
-/// The janitor tells too, and survives who listens.
+/// The janitor emits events too, and survives a subscriber that panics.
 #[test]
-fn the_janitor_tells_too() {
-    if !alone("the_janitor_tells_too") {
+fn the_janitor_emits_events() {
+    if !alone("the_janitor_emits_events") {
         return;
     }
     static FAILED: AtomicBool = AtomicBool::new(false);
@@ -190,14 +190,14 @@ fn the_janitor_tells_too() {
     set_global_default(Scribe { lines: Arc::clone(&lines), first: fail_once }).unwrap();
     let pool = Pool::with_settings(String::new, Settings::new().every(Duration::from_millis(1)));
     drop(pool.get());
-    until("the janitor has told of three sweeps after the one that failed", || lock(&lines).len() >= 3);
+    until("the janitor has emitted three events after the one that failed", || lock(&lines).len() >= 3);
     assert!(FAILED.load(Ordering::SeqCst));
     assert_eq!(pool.stats().panics, 1);
 }
 
 // ---- metrics --------------------------------------------------------------------------------------------------------
 
-/// Numbers by metric and labels. A gauge is kept as the bits of its value, as that is how it comes.
+/// Values by metric and labels. A gauge is stored as the bits of its value, as the recorder gets it.
 #[derive(Default)]
 struct Register {
     counters: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
@@ -239,7 +239,7 @@ impl Register {
 }
 
 #[test]
-fn every_number_is_published() {
+fn every_stat_is_published() {
     let mut stats = Stats::default();
     let counters = [
         ("refills", &mut stats.refills),
@@ -255,7 +255,7 @@ fn every_number_is_published() {
         ("failed_barriers", &mut stats.failed_barriers),
         ("panics", &mut stats.panics),
     ];
-    // Each another number, so that none can stand in for another.
+    // Each number is different, so that none can stand in for another.
     let mut expected = Vec::new();
     for (number, (name, counter)) in (1..).zip(counters) {
         *counter = number;
@@ -274,7 +274,7 @@ fn every_number_is_published() {
 }
 
 #[test]
-fn pools_are_told_apart() {
+fn metrics_are_labelled_by_pool() {
     let register = Register::default();
     let pools = [Pool::<String>::new(), Pool::<String>::new()];
     drop((pools[0].get(), pools[0].get()));
@@ -286,7 +286,7 @@ fn pools_are_told_apart() {
     let expected =
         ["ebbtide_created_total pool=pool 0: 2", "ebbtide_idle pool=pool 0: 2", "ebbtide_idle pool=pool 1: 0"];
     assert_eq!(register.numbers(), expected);
-    // What falls again is a gauge.
+    // A number that can fall is a gauge.
     pools[0].clear();
     with_local_recorder(&register, || pools[0].stats().publish("pool 0"));
     assert!(register.numbers().contains(&"ebbtide_idle pool=pool 0: 0".to_owned()));

@@ -1,4 +1,4 @@
-//! An allocator that has nothing more to give: the process ends as Rust ends it, whichever allocation it was that failed.
+//! An allocator that runs out of memory. The process aborts as Rust does, whichever allocation fails.
 
 #![cfg(unix)]
 
@@ -14,13 +14,13 @@ use common::{MANUAL, child, finish, is_child};
 use ebbtide::{Pool, Pooled, Settings, advance_all};
 
 thread_local! {
-    /// How many allocations of this thread succeed before the one that fails; none is counted while this is none.
+    /// How many allocations of this thread succeed before one fails. `None` counts nothing.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 struct Scarce;
 
-// SAFETY: as `System`, but for the null that any allocator may return.
+// SAFETY: as `System`, except for null, which any allocator may return.
 unsafe impl GlobalAlloc for Scarce {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match LEFT.get() {
@@ -44,8 +44,8 @@ unsafe impl GlobalAlloc for Scarce {
 #[global_allocator]
 static ALLOCATOR: Scarce = Scarce;
 
-/// All that a pool does that allocates: its first use, items, arrays, spills, sweeps, batches that fit in part, the
-/// janitor's list and its thread. The items themselves allocate nothing.
+/// Makes a pool allocate in every way: first use, items, arrays, spills, sweeps, batches that fit partly, the janitor's
+/// list and its thread. The items themselves allocate nothing.
 fn use_pools() {
     let pool = Pool::with_settings(|| [0_u64; 4], MANUAL.private_slots(4).max_idle(30));
     for _ in 0..2 {
@@ -64,15 +64,15 @@ fn use_pools() {
     advance_all();
 }
 
-/// For every allocation of the crate in turn, a process in which that one fails: it says so and is aborted. It doesn't go
-/// on with nothing, nor wait for something, nor unwind through whatever it was doing.
+/// For each allocation of the crate in turn, a process lets that one fail. The process says so and aborts. It neither
+/// goes on, nor hangs, nor unwinds.
 #[test]
 fn a_failed_allocation_aborts() {
     const NAME: &str = "a_failed_allocation_aborts";
     const ENOUGH: usize = 100_000;
     if is_child() {
         let given = std::env::var("EBBTIDE_ALLOCATIONS").expect("set below").parse().expect("a number");
-        // On a thread of its own, whose state is new, and which allocates for nobody else.
+        // A new thread has no state yet, and allocates for nobody else.
         let used = thread::spawn(move || {
             LEFT.set(Some(given));
             use_pools();

@@ -1,4 +1,4 @@
-//! Promise 1: what the types ask for and what they promise. What must not compile is in `compile_fail`.
+//! Promise 1: what the types require and guarantee. `compile_fail` has what must not compile.
 
 mod common;
 
@@ -47,7 +47,7 @@ impl Recycle<u8> for Unmoved {
     }
 }
 
-/// The pool asks of items only that they be `Send`, and is then `Send` and `Sync`.
+/// The pool requires `Send` of items, and is then `Send` and `Sync`.
 #[test]
 fn a_pool_of_send_items_is_send_and_sync() {
     is_send::<Pool<OnlySend, fn() -> OnlySend>>();
@@ -58,15 +58,15 @@ fn a_pool_of_send_items_is_send_and_sync() {
     is_sync::<Pool<u8, Unmoved>>();
 }
 
-/// A guard is `Send` for items that are `Send` and a recycler that is `Sync`; `Sync` for items that are `Sync`.
+/// A guard is `Send` if its items are `Send` and its recycler is `Sync`. It is `Sync` if its items are.
 #[test]
-fn guards_are_as_thread_safe_as_can_be() {
+fn guards_are_send_and_sync_like_their_items() {
     is_send::<Pooled<'static, OnlySend, fn() -> OnlySend>>();
     is_send::<OwnedPooled<OnlySend, fn() -> OnlySend>>();
     is_send::<Pooled<'static, u8, Unmoved>>();
     is_sync::<Pooled<'static, Vec<u8>, DefaultRecycle>>();
     is_sync::<OwnedPooled<Vec<u8>>>();
-    // A shared guard gives nothing but the item, so the recycler doesn't matter.
+    // A shared guard gives access to the item only, so the recycler doesn't matter.
     is_sync::<Pooled<'static, u8, Unshared>>();
     is_sync::<OwnedPooled<u8, Unshared>>();
     is_sync::<Pooled<'static, u8, Unmoved>>();
@@ -83,7 +83,7 @@ fn the_small_types_are_plain_data() {
     is_unwind_safe::<(Settings, Stats, Swept, SettingsError, DefaultRecycle, WithCapacity)>();
 }
 
-/// A guard of a `!Sync` item can be sent to another thread, used there and dropped there.
+/// A guard of a `!Sync` item can be sent to another thread, used and dropped there.
 #[test]
 fn a_guard_of_a_cell_can_be_sent() {
     let pool = Pool::with_settings(|| Cell::new(1), MANUAL);
@@ -93,7 +93,7 @@ fn a_guard_of_a_cell_can_be_sent() {
     assert_eq!(pool.get().get(), 2);
 }
 
-/// A guard of a `Sync` item can be shared, even with a recycler that can't.
+/// A guard of a `Sync` item can be shared, even if its recycler can't.
 #[test]
 fn a_guard_can_be_shared() {
     let pool = Pool::with_settings(Unshared(Cell::new(0)), MANUAL);
@@ -121,9 +121,9 @@ fn a_pool_with_an_unshared_recycler_can_be_moved() {
     assert!(calls.join().expect("no panic") >= 2);
 }
 
-/// A guard gives shared and exclusive access, by every trait that says so, and shows its item as the item shows itself.
+/// A guard gives shared and exclusive access through the usual traits, and its `Debug` is the item's.
 #[test]
-fn a_guard_stands_for_its_item() {
+fn a_guard_dereferences_to_its_item() {
     fn as_ref(text: &impl AsRef<str>) -> usize {
         text.as_ref().len()
     }
@@ -141,9 +141,9 @@ fn a_guard_stands_for_its_item() {
     assert_eq!(format!("{guard:>7}|{owned:<7}|"), "  EBB!1|EBB?2  |");
 }
 
-/// A pool can be shown without asking anything of its items or its recycler.
+/// A pool's `Debug` requires nothing of its items or its recycler.
 #[test]
-fn a_pool_can_be_shown() {
+fn debug_of_a_pool_asks_nothing_of_its_items() {
     struct Opaque;
     let pool = Pool::with_settings(|| Opaque, MANUAL);
     drop(pool.get());

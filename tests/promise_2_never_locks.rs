@@ -1,6 +1,6 @@
-//! Promise 2: no call waits for another; no user code runs while slots are claimed.
+//! Promise 2: no call waits for another, and no user code runs while slots are claimed.
 //!
-//! That nothing is allocated inside a claim is tested in `allocator`.
+//! `allocator` tests that nothing is allocated inside a claim.
 
 mod common;
 
@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use common::{Count, MANUAL, lock, on_thread, until};
 use ebbtide::{Pool, Recycle, Swept};
 
-/// Calls `advance` wherever user code runs. A sweep leaves out the slots of a thread that is inside a claim, and counts
-/// them: so the count tells whether this code runs inside one.
+/// Calls `advance` from user code. A sweep leaves out the slots of a thread inside a claim, and counts them. So the
+/// count shows whether user code runs inside one.
 struct Probing;
 
 struct Probe;
@@ -29,7 +29,7 @@ fn probe() {
         return;
     }
     PROBES.bump();
-    // On one thread there is no other sweep that could have the token, unless this code runs in the middle of one.
+    // On one thread no other sweep has the token, unless this code runs in the middle of one.
     let swept: Option<Swept> = PROBED.advance();
     if swept.is_none_or(|swept| swept.left_busy > 0) {
         CLAIMED.bump();
@@ -73,7 +73,7 @@ fn user_code_never_runs_inside_a_claim_or_a_sweep() {
     assert!(PROBES.get() > 1000);
 }
 
-/// An item whose `Drop` waits until it is let go.
+/// An item whose `Drop` waits until it is released.
 struct Held(Arc<Hold>);
 
 #[derive(Default)]
@@ -93,9 +93,9 @@ impl Drop for Held {
     }
 }
 
-/// While a sweep is held up in an item's `Drop`, others get, put, spill, sweep and clear.
+/// While an item's `Drop` blocks a sweep, others get, put, spill, sweep and clear.
 #[test]
-fn a_slow_drop_in_a_sweep_holds_up_nobody() {
+fn a_slow_drop_in_a_sweep_blocks_nobody() {
     let hold = Arc::new(Hold::default());
     let make = {
         let hold = Arc::clone(&hold);
@@ -127,9 +127,9 @@ fn a_slow_drop_in_a_sweep_holds_up_nobody() {
     assert_eq!(swept.dropped, 10);
 }
 
-/// Create may wait as long as it likes, too.
+/// A create may block for as long as it likes.
 #[test]
-fn a_slow_create_holds_up_nobody() {
+fn a_slow_create_blocks_nobody() {
     let entered = Count::new();
     let released = Count::new();
     let pool = Pool::with_settings(|| vec![0_u8], MANUAL);

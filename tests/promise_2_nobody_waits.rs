@@ -1,7 +1,7 @@
-//! Promise 2: threads are stopped by a signal wherever they happen to be, thousands of times, and hold up nobody.
+//! Promise 2: a signal stops threads at random points, thousands of times, and they block nobody.
 //!
-//! What the others do meanwhile comes first, and only then are the stopped threads let go. So if anybody ever waited for
-//! one of them, both would wait for ever. No time decides anything, but for a deadline that turns that into a failure.
+//! The stopped threads continue only after the others have done their work. If anybody waited for a stopped thread,
+//! both would wait forever. Only a hang misses the deadline, so no result depends on timing.
 
 #![cfg(unix)]
 
@@ -24,10 +24,10 @@ static ALLOCATOR: unlocked::Unlocked = unlocked::Unlocked;
 /// Whether threads in the handler stay there, and how many do. The tests take turns.
 static HOLD: Count = Count::new();
 static STOPPED: Count = Count::new();
-/// Set when a stopped thread went on because it had not been let go for far too long.
+/// Set when a stopped thread went on by itself after far too long.
 static GAVE_UP: Count = Count::new();
 
-/// Nothing but a hang takes this long.
+/// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
 extern "C" fn stop(_: libc::c_int) {
@@ -38,7 +38,7 @@ extern "C" fn stop(_: libc::c_int) {
             GAVE_UP.set(1);
         }
         let pause = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
-        // SAFETY: `nanosleep` may be called in a handler, and `pause` is there to be read.
+        // SAFETY: `nanosleep` is async-signal-safe, and `pause` is valid for reads.
         unsafe { libc::nanosleep(&pause, std::ptr::null_mut()) };
     }
     STOPPED.drop_by_one();
@@ -49,7 +49,7 @@ fn turn() -> MutexGuard<'static, ()> {
     static ONCE: Once = Once::new();
     let turn = lock(&TURN);
     ONCE.call_once(|| {
-        // SAFETY: all zeros is a valid `sigaction`; the handler calls only what handlers may call.
+        // SAFETY: all zeros is a valid `sigaction`. The handler calls only async-signal-safe functions.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = stop as extern "C" fn(libc::c_int) as usize;
@@ -93,7 +93,7 @@ impl Looping {
 
     fn signal(&self) {
         let thread = self.thread.as_ref().expect("not dropped").as_pthread_t();
-        // SAFETY: the thread is not joined yet, so its handle is good.
+        // SAFETY: the thread is not joined yet, so its handle is valid.
         assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
     }
 
@@ -121,7 +121,7 @@ fn soon(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// Stops all of these threads, runs `meanwhile`, and lets them go on; returns how many were inside an operation.
+/// Stops all these threads, runs `meanwhile`, and lets them continue. Returns how many were inside an operation.
 #[track_caller]
 fn while_stopped(threads: &[Looping], meanwhile: impl FnOnce()) -> usize {
     struct Release;
@@ -141,7 +141,7 @@ fn while_stopped(threads: &[Looping], meanwhile: impl FnOnce()) -> usize {
     inside
 }
 
-/// Lets the threads run for a while that is never the same.
+/// Lets the threads run for a random time.
 fn run_on(dice: &mut Dice) {
     let start = Instant::now();
     let time = Duration::from_micros(dice.below(200) as u64);
@@ -150,15 +150,15 @@ fn run_on(dice: &mut Dice) {
     }
 }
 
-/// Items without a size, which need no memory.
+/// Zero-sized items, which need no memory.
 type Plain = Pool<(), fn()>;
 
-/// Never so many of them at once that a rack overflows.
+/// So few items at once that a rack never overflows.
 const fn plain(slots: usize) -> Plain {
     Pool::with_settings(|| (), MANUAL.private_slots(slots))
 }
 
-/// Gets so many items and puts them back.
+/// Gets `N` items and puts them back.
 fn burst<const N: usize>(pool: &Plain) {
     drop(array::from_fn::<_, N, _>(|_| pool.get()));
 }
@@ -168,17 +168,17 @@ fn burst<const N: usize>(pool: &Plain) {
 struct Meanwhile {
     private_hits: usize,
     spills: usize,
-    /// From shared queues, whosever they are.
+    /// From shared queues, of any shard.
     refills: usize,
     sweeps: usize,
-    /// Sweeps that another one, which was stopped, had the token of.
+    /// Sweeps that were refused, as a stopped thread had the token.
     refused_sweeps: usize,
     /// Slot sets that sweeps left alone, as their owners were stopped inside a claim.
     claimed: usize,
 }
 
 impl Meanwhile {
-    /// Does a bit of everything that a pool can do.
+    /// Uses every operation of a pool.
     #[track_caller]
     fn of_everything(&mut self, pool: &Plain) {
         let at_work = |what: &str| assert_eq!(GAVE_UP.get(), 0, "{what} waited for a stopped thread");
@@ -209,14 +209,14 @@ impl Meanwhile {
     }
 }
 
-/// Threads that are stopped at random points inside get and put.
+/// Threads are stopped at random points inside get and put.
 #[test]
-fn stopped_users_hold_up_nobody() {
+fn stopped_users_block_nobody() {
     const ROUNDS: usize = 500;
-    /// Items that one thread may be ahead of another that takes what it gives.
+    /// How far a thread that puts may be ahead of one that takes.
     const LEAD: usize = 30;
     let _turn = turn();
-    // Arrays have room for one item, so every spill wants an empty one and every refill leaves one over.
+    // Arrays have room for one item. So every spill needs an empty one, and every refill leaves one over.
     let pool = Arc::new(plain(2));
     let lead = Arc::new(Count::new());
     let bursts = {
@@ -246,7 +246,7 @@ fn stopped_users_hold_up_nobody() {
                 lead.drop_by_one();
             }
             Some(_) => {}
-            // Somebody else took or dropped what was given.
+            // Another thread took or dropped the items.
             None => lead.set(0),
         }
     };
@@ -269,9 +269,9 @@ fn stopped_users_hold_up_nobody() {
     }
 }
 
-/// Threads that are stopped at random points inside a sweep, and in gets and puts that a sweep keeps out of their slots.
+/// Threads are stopped inside a sweep, and inside gets and puts that a sweep keeps out of their slots.
 #[test]
-fn a_stopped_sweep_holds_up_nobody() {
+fn a_stopped_sweep_blocks_nobody() {
     const ROUNDS: usize = 1000;
     let _turn = turn();
     let pool = Arc::new(plain(8));
@@ -304,10 +304,10 @@ fn a_stopped_sweep_holds_up_nobody() {
     }
 }
 
-/// Threads that are stopped at random points, many inside a claim, while sweeps go on: what they claimed is theirs
-/// when they go on, and no item is lost, doubled or in two hands.
+/// Threads are stopped at random points, many inside a claim, while sweeps go on. They keep what they claimed. No item
+/// is lost, duplicated or owned twice.
 #[test]
-fn stopped_threads_keep_what_they_claimed() {
+fn stopped_threads_keep_their_claims() {
     const ROUNDS: usize = 60;
     let _turn = turn();
     let ledger = Ledger::new();
@@ -358,8 +358,8 @@ fn stopped_threads_keep_what_they_claimed() {
     ledger.assert_all_dropped_once();
 }
 
-/// What a sweep of several pools says that it left alone is the sum of what each of them counts, also where two owners
-/// were stopped inside a claim.
+/// A sweep of several pools reports the sum of what it left alone in each, also when two owners are stopped inside a
+/// claim.
 fn what_was_left_alone_adds_up(
     users: [Looping; 2],
     left_busy: impl Fn() -> [usize; 2],
@@ -383,7 +383,7 @@ fn what_was_left_alone_adds_up(
 }
 
 #[test]
-fn advance_all_counts_what_it_left_alone() {
+fn advance_all_counts_busy_slot_sets() {
     let _turn = turn();
     let hour = Settings::new().every(Duration::from_secs(3600));
     let pools = [(); 2].map(|()| Arc::new(Pool::with_settings(|| (), hour.private_slots(2))));
@@ -395,7 +395,7 @@ fn advance_all_counts_what_it_left_alone() {
 }
 
 #[test]
-fn a_buffer_pool_counts_what_it_left_alone() {
+fn a_buffer_pool_counts_busy_slot_sets() {
     let _turn = turn();
     let settings = buffers::Settings::new().smallest(64).largest(128).private_bytes(256).manual();
     let pool = Arc::new(BufferPool::with_settings(settings));

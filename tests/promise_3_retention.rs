@@ -1,4 +1,4 @@
-//! Promise 3: what is kept, and for how long; the order of reuse. See `stress.rs` for the lower bound under contention.
+//! Promise 3: what is kept, for how long, and the order of reuse. See `stress.rs` for the lower bound under contention.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn reuse_is_last_in_first_out() {
     }
 }
 
-/// Within the private slots the order is last in, first out for any number of items.
+/// Within the private slots, any number of items is reused last in, first out.
 #[test]
 fn reuse_of_many_is_last_in_first_out() {
     let (pool, _ledger) = counted(Settings::new());
@@ -50,9 +50,9 @@ fn an_idle_item_survives_one_sweep_and_not_two() {
     }
 }
 
-/// An item that is used between two sweeps survives both, again and again.
+/// An item that is used between every two sweeps survives all of them.
 #[test]
-fn an_item_in_use_now_and_then_survives() {
+fn an_item_used_between_sweeps_survives() {
     for slots in [0, 1, 32] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots));
         burst(&pool, 1);
@@ -68,9 +68,9 @@ fn an_item_in_use_now_and_then_survives() {
     }
 }
 
-/// An item that stays in use over any number of sweeps counts as put when it comes back.
+/// An item that is in use over any number of sweeps is young when it returns.
 #[test]
-fn an_item_in_use_over_sweeps_is_young_when_it_comes_back() {
+fn an_item_in_use_across_sweeps_returns_young() {
     let (pool, ledger) = counted(Settings::new());
     let item = pool.get();
     for _ in 0..5 {
@@ -84,9 +84,9 @@ fn an_item_in_use_over_sweeps_is_young_when_it_comes_back() {
     ledger.assert_all_dropped_once();
 }
 
-/// Of 64 idle items of which a thread uses one per epoch, 63 are gone after two epochs.
+/// A thread uses one of 64 idle items per epoch. The other 63 are dropped after two epochs.
 #[test]
-fn what_is_not_needed_ages_out_beside_what_is() {
+fn unused_items_age_out_beside_used_ones() {
     for slots in [0, 1, 2, 16, 32, 63, 64, 65, 128] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots));
         burst(&pool, 64);
@@ -103,9 +103,9 @@ fn what_is_not_needed_ages_out_beside_what_is() {
     }
 }
 
-/// The same where the idle items were put by another thread, so that the user gets them through the shared queues.
+/// The same where another thread put the idle items, so the user gets them through the shared queues.
 #[test]
-fn a_thread_that_takes_one_of_anothers_items_keeps_only_that_one() {
+fn taking_one_item_of_another_thread_keeps_only_that_one() {
     let (pool, ledger) = counted(Settings::new());
     let other = Arc::clone(&pool);
     on_thread(move || drop(burst(&other, 64)));
@@ -115,7 +115,7 @@ fn a_thread_that_takes_one_of_anothers_items_keeps_only_that_one() {
     assert_eq!((pool.idle(), ledger.live(), ledger.made()), (1, 1, 64));
 }
 
-/// A sweep empties the private slots of this thread, of an idle thread and of an exited one, and the shared queues.
+/// A sweep empties the shared queues, and the private slots of this thread, of an idle one and of an ended one.
 #[test]
 fn items_are_swept_wherever_they_lie() {
     let (pool, ledger) = counted(Settings::new());
@@ -124,7 +124,7 @@ fn items_are_swept_wherever_they_lie() {
     idle.run(move || drop(burst(&theirs, 10)));
     let theirs = Arc::clone(&pool);
     on_thread(move || drop(burst(&theirs, 20)));
-    // A thread that starts now may inherit the slots of the exited one; this one has its own.
+    // A thread that starts now may inherit the ended thread's slots. This thread has its own.
     let shared_and_mine = burst(&pool, 48).len();
     let before = pool.idle();
     assert!(before >= shared_and_mine, "{before}");
@@ -138,7 +138,7 @@ fn items_are_swept_wherever_they_lie() {
     drop(idle);
 }
 
-/// The upper bound, place by place: an item is gone by the second sweep.
+/// The upper bound, for each place: the second sweep drops the item.
 #[test]
 fn the_upper_bound_holds_in_every_place() {
     type Put = fn(&Arc<CountedPool>) -> Option<Worker>;
@@ -170,7 +170,7 @@ fn the_upper_bound_holds_in_every_place() {
         for sweeps_before in 0..3 {
             let (pool, ledger) = counted(Settings::new());
             for _ in 0..sweeps_before {
-                // An unused pool has no epochs yet; this gives it some.
+                // An unused pool has no epochs. This creates them.
                 burst(&pool, 1);
                 pool.clear();
                 pool.advance();
@@ -187,7 +187,7 @@ fn the_upper_bound_holds_in_every_place() {
     }
 }
 
-/// The lower bound: an item put after sweep number k survives sweep k + 1, wherever it was put.
+/// The lower bound: an item put after sweep number k survives sweep k + 1, wherever it is.
 #[test]
 fn an_item_put_after_a_sweep_survives_the_next() {
     for slots in [0, 1, 2, 32] {
@@ -209,12 +209,12 @@ fn an_item_put_after_a_sweep_survives_the_next() {
     }
 }
 
-/// A batch that a refill brought into private slots is swept like any other.
+/// A batch that a refill brought into private slots ages like any other.
 #[test]
 fn refilled_items_age_too() {
     let (pool, ledger) = counted(Settings::new());
     on_thread(|| drop(burst(&pool, 64)));
-    // Brings a whole batch of 16 into this thread's slots.
+    // Brings a batch of 16 into this thread's slots.
     burst(&pool, 1);
     assert_eq!(ledger.made(), 64);
     pool.advance();
@@ -223,9 +223,9 @@ fn refilled_items_age_too() {
     assert_eq!(ledger.live(), 0);
 }
 
-/// Young items are taken before old ones, so that the old ones age out.
+/// Young items are taken before victims, so that the victims age out.
 #[test]
-fn items_of_this_epoch_are_taken_before_those_of_the_last() {
+fn young_items_are_taken_before_victims() {
     let (pool, ledger) = counted(Settings::new().private_slots(0));
     pool.put(ledger.item());
     pool.advance();
@@ -235,9 +235,9 @@ fn items_of_this_epoch_are_taken_before_those_of_the_last() {
     assert_eq!(pool.stats().rescues, 1);
 }
 
-/// After a sweep everybody can use what an idle thread had to itself.
+/// After a sweep, every thread can get the items of an idle thread.
 #[test]
-fn a_sweep_hands_an_idle_threads_items_to_the_others() {
+fn a_sweep_shares_the_items_of_an_idle_thread() {
     let (pool, ledger) = counted(Settings::new());
     let idle = Worker::new();
     let theirs = Arc::clone(&pool);
@@ -249,10 +249,9 @@ fn a_sweep_hands_an_idle_threads_items_to_the_others() {
     ledger.assert_all_dropped_once();
 }
 
-/// For numbers of private slots at the edges of words, and as many items: all of them are kept, all are found again, and
-/// all go.
+/// Numbers of private slots around the bits of a word, with as many items. All are kept, found again and dropped.
 #[test]
-fn every_size_keeps_finds_and_drops() {
+fn every_number_of_slots_keeps_finds_and_drops() {
     let sizes = [0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129];
     for slots in sizes {
         for items in sizes {
@@ -276,7 +275,7 @@ fn every_size_keeps_finds_and_drops() {
     }
 }
 
-/// `clear` drops the items of every epoch and place at once.
+/// `clear` drops the items of every epoch and place.
 #[test]
 fn clear_drops_all() {
     let (pool, ledger) = counted(Settings::new());
@@ -292,7 +291,7 @@ fn clear_drops_all() {
     assert_eq!((ledger.live(), pool.idle()), (0, 0));
 }
 
-/// `min_idle` items stay through any number of sweeps, and `clear` drops them.
+/// `min_idle` items survive any number of sweeps. `clear` drops them.
 #[test]
 fn min_idle_items_are_exempt() {
     for slots in [0, 2, 8, 32] {
@@ -309,14 +308,14 @@ fn min_idle_items_are_exempt() {
         for _ in 0..5 {
             pool.advance();
         }
-        assert_eq!(pool.idle(), 3, "fewer than min_idle are all kept, and none is made");
+        assert_eq!(pool.idle(), 3, "fewer than min_idle are all kept, and none is created");
         assert_eq!(pool.clear().map(|swept| swept.dropped), Some(3));
         assert_eq!(pool.idle(), 0);
         ledger.assert_all_dropped_once();
     }
 }
 
-/// Items in use don't count as idle, so as many as `min_idle` stay beside them.
+/// Items in use don't count as idle. `min_idle` items stay beside them.
 #[test]
 fn min_idle_counts_idle_items_only() {
     let (pool, _ledger) = counted(Settings::new().min_idle(4));
@@ -329,7 +328,7 @@ fn min_idle_counts_idle_items_only() {
     assert_eq!(pool.idle(), 9);
 }
 
-/// Sweeps of a pool that was never used do nothing and say so.
+/// A sweep of an unused pool does nothing and reports nothing.
 #[test]
 fn sweeping_an_unused_pool_does_nothing() {
     let (pool, ledger) = counted(Settings::new());
@@ -339,7 +338,7 @@ fn sweeping_an_unused_pool_does_nothing() {
     assert_eq!(ledger.made(), 0);
 }
 
-/// A counted item knows its number; this keeps the helper honest.
+/// The ledger counts its items and their drops. All other tests rely on it.
 #[test]
 fn the_ledger_counts() {
     let ledger = Ledger::new();

@@ -1,4 +1,4 @@
-//! Promise 4: how many items can be idle.
+//! Promise 4: the bound on idle items.
 
 mod common;
 
@@ -13,16 +13,15 @@ fn put_new(pool: &common::CountedPool, ledger: &Arc<common::Ledger>, n: usize) {
     (0..n).for_each(|_| pool.put(ledger.item()));
 }
 
-/// How many items a thread finds that has none of its own.
+/// How many items a thread without private items finds.
 fn found_by_another_thread(pool: &common::CountedPool) -> usize {
     let held: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
     held.into_iter().map(ebbtide::Pooled::detach).collect::<Vec<Counted>>().len()
 }
 
-/// A thread keeps as many items to itself as it has private slots, and not one more; then one batch of half of them
-/// becomes everybody's.
+/// A thread keeps exactly as many items as it has private slots. One more, and a batch of half of them is shared.
 #[test]
-fn private_slots_hold_what_they_say() {
+fn private_slots_hold_exactly_their_number() {
     for slots in [1, 2, 8, 31, 32, 64] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots));
         let half = slots.div_ceil(2);
@@ -35,7 +34,7 @@ fn private_slots_hold_what_they_say() {
     }
 }
 
-/// With no private slots nothing is private.
+/// Without private slots, every item is shared.
 #[test]
 fn with_no_private_slots_everything_is_shared() {
     let (pool, ledger) = counted(Settings::new().private_slots(0));
@@ -43,9 +42,9 @@ fn with_no_private_slots_everything_is_shared() {
     assert_eq!(on_thread(|| found_by_another_thread(&pool)), 5);
 }
 
-/// Without a limit, as many items are idle as were in use at once, and no more.
+/// Without a limit, exactly as many items are idle as were in use at once.
 #[test]
-fn without_a_limit_what_was_in_use_is_idle() {
+fn without_a_limit_as_many_are_idle_as_were_in_use() {
     let (pool, ledger) = counted(Settings::new());
     for n in [10, 1000, 1, 500] {
         burst(&pool, n);
@@ -53,7 +52,7 @@ fn without_a_limit_what_was_in_use_is_idle() {
     assert_eq!((pool.idle(), ledger.made(), ledger.peak()), (1000, 1000, 1000));
 }
 
-/// `max_idle` bounds the shared queues strictly; what is put beyond it is dropped.
+/// `max_idle` bounds the shared queues. What is put beyond it is dropped.
 #[test]
 fn max_idle_bounds_the_shared_queues() {
     for slots in [0, 2, 8, 32] {
@@ -74,9 +73,9 @@ fn max_idle_bounds_the_shared_queues() {
     }
 }
 
-/// With no private slots the limit is reached exactly.
+/// Without private slots, the limit is reached exactly.
 #[test]
-fn max_idle_is_used_to_the_full() {
+fn max_idle_is_reached_exactly() {
     let (pool, ledger) = counted(Settings::new().private_slots(0).max_idle(10));
     for _ in 0..3 {
         burst(&pool, 25);
@@ -85,9 +84,9 @@ fn max_idle_is_used_to_the_full() {
     assert_eq!(pool.stats().rejected, 45);
 }
 
-/// A sweep that moves private items to the shared queues keeps to the limit there.
+/// A sweep that shares private items respects the limit.
 #[test]
-fn a_sweep_keeps_to_max_idle() {
+fn a_sweep_respects_max_idle() {
     let (pool, ledger) = counted(Settings::new().max_idle(10));
     let workers: Vec<_> = (0..4).map(|_| Worker::new()).collect();
     for worker in &workers {
@@ -101,9 +100,9 @@ fn a_sweep_keeps_to_max_idle() {
     drop(workers);
 }
 
-/// Room that an item leaves in the shared queues can be used again, whether it was got, swept or cleared.
+/// Room that an item leaves in the shared queues can be used again, whether the item was got, swept or cleared.
 #[test]
-fn room_is_given_back() {
+fn freed_room_can_be_used_again() {
     let (pool, ledger) = counted(Settings::new().private_slots(0).max_idle(4));
     for round in 0..10 {
         assert_eq!(pool.prefill(4), 4, "round {round}");
@@ -117,9 +116,9 @@ fn room_is_given_back() {
     }
 }
 
-/// Room is given back by refills too, which bring a whole batch into private slots.
+/// A refill, which moves a batch into private slots, frees room too.
 #[test]
-fn room_is_given_back_by_refills() {
+fn refills_free_room() {
     let (pool, ledger) = counted(Settings::new().private_slots(8).max_idle(8));
     for _ in 0..5 {
         assert_eq!(pool.prefill(8), 8);
@@ -130,10 +129,10 @@ fn room_is_given_back_by_refills() {
     assert_eq!(ledger.made(), 40);
 }
 
-/// The formula, while threads get and put as wildly as they can: in use at once, plus `max_idle`, plus the private slots
-/// of each thread, plus one batch in flight for each; at the end without what was in use.
+/// The documented bound holds while threads get and put at random. It is the items in use at once, `max_idle`, and, for
+/// each thread, its private slots and one batch in flight. In the end nothing is in use.
 #[test]
-fn the_formula_holds_under_contention() {
+fn the_documented_bound_holds_under_contention() {
     const THREADS: usize = 4;
     const IN_USE: usize = 30;
     for (slots, max_idle) in [(0, 7), (8, 20), (8, 0), (32, 64)] {
@@ -159,7 +158,7 @@ fn the_formula_holds_under_contention() {
         });
         let batch = slots.div_ceil(2).max(1);
         let idle_at_most = max_idle + THREADS * 2 * slots.div_ceil(2);
-        // The sweep holds what it took from each thread until it is pushed or dropped.
+        // The sweep holds the items of each thread until it shares or drops them.
         let at_most = THREADS * (IN_USE + batch) + idle_at_most + idle_at_most;
         assert!(ledger.peak() <= at_most, "{slots} slots, at most {max_idle}: {} at once", ledger.peak());
         assert!(pool.idle() <= idle_at_most, "{slots} slots, at most {max_idle}: {} idle", pool.idle());
@@ -169,7 +168,7 @@ fn the_formula_holds_under_contention() {
     }
 }
 
-/// A batch that fits in part is kept in part.
+/// Of a batch that fits partly, that part is kept.
 #[test]
 fn a_batch_that_fits_in_part_is_kept_in_part() {
     let (pool, ledger) = counted(Settings::new().private_slots(32).max_idle(10));

@@ -1,5 +1,5 @@
-//! Promise 5: an item has at most one owner and is dropped at most once; exactly once when the pool and all guards
-//! have been dropped. See `stress.rs` too.
+//! Promise 5: an item has at most one owner and is dropped at most once. Once the pool and all guards are dropped, it
+//! was dropped exactly once. See `stress.rs` too.
 
 mod common;
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{Counted, Ledger, MANUAL, Maker, Worker, burst, counted, on_thread, sweep_during};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings};
 
-/// Dropping a pool drops the idle items of this thread, of an idle one, of an exited one, and of both generations of
-/// the shared queues, each once.
+/// Dropping a pool drops each idle item once: those of this thread, of an idle one and of an ended one, and both
+/// generations of the shared queues.
 #[test]
 fn dropping_a_pool_drops_all_idle_items() {
     let (pool, ledger) = counted(Settings::new());
@@ -30,8 +30,7 @@ fn dropping_a_pool_drops_all_idle_items() {
     drop(idle);
 }
 
-/// The same with epochs by time, where the janitor knows the pool; long ones, as what it has in its hands at the moment is
-/// dropped there.
+/// The same for a timed pool, which the janitor knows. Its epochs are long, as the janitor drops what it holds itself.
 #[test]
 fn dropping_a_timed_pool_drops_all_idle_items() {
     let ledger = Ledger::new();
@@ -42,7 +41,7 @@ fn dropping_a_timed_pool_drops_all_idle_items() {
     ledger.assert_all_dropped_once();
 }
 
-/// An owned guard may be the last that holds the pool: its item comes back, and both go.
+/// An owned guard can be the last holder of its pool. Its item returns, and both are dropped.
 #[test]
 fn an_owned_guard_can_be_the_last_holder() {
     let (pool, ledger) = counted(Settings::new());
@@ -58,7 +57,7 @@ fn an_owned_guard_can_be_the_last_holder() {
     ledger.assert_all_dropped_once();
 }
 
-/// Detaching the last owned guard drops the pool and not the item.
+/// Detaching the last owned guard drops the pool but not the item.
 #[test]
 fn detaching_the_last_owned_guard_drops_the_pool() {
     let (pool, ledger) = counted(Settings::new());
@@ -86,7 +85,7 @@ fn forgetting_a_guard_leaks_one_item() {
     assert_eq!((ledger.live(), ledger.dropped()), (1, 10));
 }
 
-/// A forgotten owned guard leaks its item and the pool with it, as it holds both.
+/// A forgotten owned guard leaks its item and the pool, as it holds both.
 #[test]
 fn forgetting_an_owned_guard_leaks_the_pool() {
     let (pool, ledger) = counted(Settings::new());
@@ -99,7 +98,7 @@ fn forgetting_an_owned_guard_leaks_the_pool() {
     assert!(weak.upgrade().is_some());
 }
 
-/// A detached item is the caller's: the pool neither keeps nor drops it.
+/// A detached item belongs to the caller. The pool neither keeps nor drops it.
 #[test]
 fn a_detached_item_leaves_the_pool() {
     let (pool, ledger) = counted(Settings::new());
@@ -113,9 +112,9 @@ fn a_detached_item_leaves_the_pool() {
     ledger.assert_all_dropped_once();
 }
 
-/// Threads that come and go inherit each other's slots, while sweeps empty them: nothing is lost or doubled.
+/// Threads start, end and inherit slots while sweeps empty these. No item is lost or duplicated.
 #[test]
-fn inherited_slots_lose_and_double_nothing() {
+fn inherited_slots_lose_and_duplicate_nothing() {
     sweep_during(2, |pool| {
         for _ in 0..100 {
             on_thread(|| {
@@ -129,9 +128,9 @@ fn inherited_slots_lose_and_double_nothing() {
     });
 }
 
-/// Guards are dropped on other threads than those that got them, while their pool is dropped by whoever is last.
+/// Guards are dropped on other threads than those that got them. The last holder drops the pool.
 #[test]
-fn guards_that_travel_are_dropped_once() {
+fn guards_on_other_threads_are_dropped_once() {
     let (pool, ledger) = counted(Settings::new());
     let guards: Vec<Vec<_>> = (0..8).map(|_| (0..20).map(|_| pool.get_owned()).collect()).collect();
     let threads: Vec<_> = guards
@@ -151,7 +150,7 @@ fn guards_that_travel_are_dropped_once() {
     assert_eq!(ledger.made(), 160);
 }
 
-/// An item stays at its address while it belongs to the pool: in use, moved with its guard, idle, spilled and swept.
+/// An item's address never changes while the pool owns it: in use, moved with its guard, idle, spilled and swept.
 #[test]
 fn an_item_never_moves() {
     let pool = Pool::with_settings(|| [7_u64; 4], MANUAL);
@@ -168,7 +167,7 @@ fn an_item_never_moves() {
     }
 }
 
-/// Pointers into an item stay good while its guard is moved, as the guard isn't a `Box` that asserts otherwise.
+/// Pointers into an item stay valid while its guard moves. A `Box` would not allow that.
 #[test]
 fn moving_a_guard_keeps_pointers_into_its_item() {
     let pool = Pool::with_settings(|| 5_u32, MANUAL);
@@ -180,9 +179,9 @@ fn moving_a_guard_keeps_pointers_into_its_item() {
     assert_eq!(moved.take().map(Pooled::detach), Some(6));
 }
 
-/// Everything that was ever made is idle, in use, detached or dropped for a counted reason.
+/// Every item ever made is idle, in use, detached, or dropped for a counted reason.
 #[test]
-fn the_numbers_add_up() {
+fn stats_account_for_every_item() {
     let (pool, ledger) = counted(Settings::new().private_slots(4).max_idle(30));
     burst(&pool, 100);
     pool.prefill(10);

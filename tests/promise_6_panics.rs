@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Count, Counted, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, panic_of, take_all};
 use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings, advance_all};
 
-/// A panic in `create` goes to the caller of `get`, and the pool is as it was.
+/// A panic in `create` reaches the caller of `get`, and the pool is unchanged.
 #[test]
 fn a_panic_in_create_goes_to_the_caller() {
     let calls = Count::new();
@@ -27,9 +27,9 @@ fn a_panic_in_create_goes_to_the_caller() {
     assert_eq!(*pool.get(), [1]);
 }
 
-/// The same on the very first call, and by every way to get an item.
+/// The same in the first call, for every way to get an item.
 #[test]
-fn a_panic_in_create_leaves_every_way_to_get_intact() {
+fn a_panic_in_create_leaves_the_pool_intact() {
     let pool: Arc<Pool<String, fn() -> String>> = Arc::new(Pool::with_settings(|| panic!("never"), MANUAL));
     assert_eq!(panic_of(|| pool.get()), "never");
     assert_eq!(panic_of(|| pool.get_owned()), "never");
@@ -41,7 +41,7 @@ fn a_panic_in_create_leaves_every_way_to_get_intact() {
     assert_eq!(*pool.get_owned(), "made elsewhere");
 }
 
-/// When `create` panics in `prefill`, what it made before is kept.
+/// If `create` panics in `prefill`, the items created before are kept.
 #[test]
 fn a_panic_in_prefill_keeps_what_was_made_before() {
     for (slots, fails_at) in [(0, 5), (2, 5), (32, 5), (32, 20), (32, 32)] {
@@ -59,7 +59,7 @@ fn a_panic_in_prefill_keeps_what_was_made_before() {
     }
 }
 
-/// A recycler that panics with the items of a given number.
+/// A recycler that panics for the item with a given number.
 struct Fussy {
     ledger: Arc<Ledger>,
     panics_at: usize,
@@ -76,7 +76,7 @@ impl Recycle<Counted> for Fussy {
     }
 }
 
-/// A panic in `recycle` drops that item, goes to whoever dropped the guard, and leaves the others alone.
+/// A panic in `recycle` drops that item and reaches the caller. The other items are unaffected.
 #[test]
 fn a_panic_in_recycle_loses_that_item_only() {
     let ledger = Ledger::new();
@@ -92,9 +92,9 @@ fn a_panic_in_recycle_loses_that_item_only() {
     assert_eq!((stats.created, stats.refused, stats.dropped), (5, 1, 0));
 }
 
-/// The same for `put` and for an owned guard, which gives up its share of the pool all the same.
+/// The same for `put` and for an owned guard, which still releases the pool.
 #[test]
-fn a_panic_in_recycle_comes_out_of_put_and_of_owned_guards() {
+fn a_panic_in_recycle_is_raised_by_put_and_owned_guards() {
     let ledger = Ledger::new();
     let pool = Arc::new(Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL));
     let guard = pool.get_owned();
@@ -109,7 +109,7 @@ fn a_panic_in_recycle_comes_out_of_put_and_of_owned_guards() {
     assert_eq!((pool.idle(), ledger.drop_order()), (0, vec![0]));
 }
 
-/// While the thread unwinds, a panic in `recycle` is swallowed: the process lives, and the first panic goes on.
+/// While the thread unwinds, a panic in `recycle` is swallowed. The process lives, and the first panic goes on.
 #[test]
 fn a_panic_in_recycle_while_unwinding_does_not_abort() {
     let ledger = Ledger::new();
@@ -122,7 +122,7 @@ fn a_panic_in_recycle_while_unwinding_does_not_abort() {
     assert_eq!((pool.idle(), ledger.drop_order()), (1, vec![0]));
 }
 
-/// A guard that is dropped by unwinding puts its item back like any other.
+/// A guard that is dropped by unwinding returns its item as usual.
 #[test]
 fn a_guard_dropped_by_unwinding_puts_its_item_back() {
     let (pool, ledger) = counted(Settings::new());
@@ -132,7 +132,7 @@ fn a_guard_dropped_by_unwinding_puts_its_item_back() {
     });
     assert_eq!(text, "on the way");
     assert_eq!((pool.idle(), ledger.dropped()), (2, 0));
-    // Private slots that overflow while unwinding spill.
+    // Full private slots spill while unwinding.
     panic_of(|| {
         let _guards: Vec<_> = (0..100).map(|_| pool.get()).collect();
         panic!("on the way");
@@ -140,7 +140,7 @@ fn a_guard_dropped_by_unwinding_puts_its_item_back() {
     assert_eq!((pool.idle(), ledger.dropped()), (100, 0));
 }
 
-/// Fills a pool with ten items, of which those in `bombs` panic when dropped.
+/// Fills a pool with ten items. Those in `bombs` panic when dropped.
 fn with_bombs(bombs: &[usize], slots: usize) -> (Pool<Counted, Maker>, Arc<Ledger>) {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(slots));
@@ -150,8 +150,7 @@ fn with_bombs(bombs: &[usize], slots: usize) -> (Pool<Counted, Maker>, Arc<Ledge
     (pool, ledger)
 }
 
-/// When one or several items of a batch panic as a sweep drops them, all are dropped, and `advance` then raises the
-/// first of the panics.
+/// If items panic as a sweep drops them, all are still dropped. Then `advance` raises the first panic.
 #[test]
 fn advance_raises_the_first_panic_after_all_were_dropped() {
     for slots in [0, 4, 32] {
@@ -173,7 +172,7 @@ fn advance_raises_the_first_panic_after_all_were_dropped() {
     }
 }
 
-/// `clear` does the same.
+/// The same for `clear`.
 #[test]
 fn clear_raises_the_first_panic_after_all_were_dropped() {
     for slots in [0, 4, 32] {
@@ -185,7 +184,7 @@ fn clear_raises_the_first_panic_after_all_were_dropped() {
     }
 }
 
-/// Dropping a pool drops all items, panics or not, and raises none.
+/// Dropping a pool drops all items, whether they panic or not, and raises no panic.
 #[test]
 fn dropping_a_pool_swallows_the_panics_of_its_items() {
     for slots in [0, 4, 32] {
@@ -221,7 +220,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// A sweep in a destructor that runs while unwinding drops all, and keeps their panics to itself.
+/// In a destructor that runs while unwinding, a sweep drops all items and swallows their panics.
 #[test]
 fn advance_and_clear_while_unwinding_do_not_abort() {
     let (pool, ledger) = with_bombs(&[0, 9], 4);
@@ -239,7 +238,7 @@ fn advance_and_clear_while_unwinding_do_not_abort() {
     others.assert_all_dropped_once();
 }
 
-/// So does `advance_all`. In a process of its own, as it sweeps the pools of all tests.
+/// The same for `advance_all`. This runs in a process of its own, as it sweeps the pools of all tests.
 #[test]
 fn advance_all_while_unwinding_does_not_abort() {
     if !alone("advance_all_while_unwinding_does_not_abort") {
@@ -259,9 +258,9 @@ fn advance_all_while_unwinding_does_not_abort() {
     ledger.assert_all_dropped_once();
 }
 
-/// An item for which there is no room is dropped by the guard's drop, which raises its panic; the others stay.
+/// If there is no room for an item, its guard drops it and raises its panic. The other items stay.
 #[test]
-fn a_panic_of_an_item_that_is_not_kept_goes_to_whoever_gave_it_back() {
+fn a_panic_of_a_rejected_item_is_raised_by_its_guard() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(0).max_idle(1));
     pool.put(ledger.item());
@@ -277,15 +276,15 @@ fn a_panic_of_an_item_that_is_not_kept_goes_to_whoever_gave_it_back() {
     assert_eq!(pool.idle(), 1);
 }
 
-/// With a batch over `max_idle`, all that doesn't fit is dropped although the first of it panics.
+/// A batch beyond `max_idle` is dropped entirely, although its first item panics.
 #[test]
-fn a_rejected_batch_of_bombs_is_dropped_to_the_last() {
+fn a_rejected_batch_is_dropped_entirely_despite_panics() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL.private_slots(8).max_idle(0));
     for _ in 0..8 {
         pool.put(ledger.bomb());
     }
-    // Two arrays of four are full; this spills one of them, for which there is no room.
+    // Two arrays of four are full. This spills one of them, for which there is no room.
     let text = panic_of(|| pool.put(ledger.item()));
     assert!(text.starts_with("bomb "), "{text}");
     assert_eq!((pool.idle(), ledger.dropped()), (5, 4));
@@ -305,9 +304,9 @@ impl Recycle<Counted> for Refuse {
     }
 }
 
-/// The panic of a refused item is raised; if `recycle` panicked too, its panic is, as it came first.
+/// The panic of a refused item is raised. If `recycle` panicked too, that panic came first and is raised instead.
 #[test]
-fn a_refused_items_panic_is_raised_and_the_recyclers_comes_first() {
+fn a_panic_in_recycle_precedes_one_of_the_refused_item() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
     assert_eq!(panic_of(|| drop(pool.get())), "bomb 0");
@@ -317,9 +316,9 @@ fn a_refused_items_panic_is_raised_and_the_recyclers_comes_first() {
     ledger.assert_all_dropped_once();
 }
 
-/// Panics that come one right after the other, of each kind, leave nothing behind that the next call would meet.
+/// Consecutive panics of every kind leave nothing behind for the next call.
 #[test]
-fn panics_in_a_row() {
+fn consecutive_panics_leave_the_pool_intact() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Fussy { ledger: Arc::clone(&ledger), panics_at: 0 }, MANUAL.private_slots(4));
     let fussed = ledger.item();
@@ -330,7 +329,7 @@ fn panics_in_a_row() {
     for round in 0..3 {
         (0..6).for_each(|_| pool.put(ledger.bomb()));
         assert_eq!(pool.advance().map(|swept| swept.kept), Some(6), "round {round}");
-        // These are an epoch younger, so that the sweep after this one has bombs to drop too.
+        // These are an epoch younger. So the sweep after this one has bombs to drop too.
         (0..6).for_each(|_| pool.put(ledger.bomb()));
         for kept in [6, 0] {
             assert!(panic_of(|| pool.advance()).starts_with("bomb "), "round {round}");
@@ -346,7 +345,7 @@ fn panics_in_a_row() {
     assert_eq!((pool.stats().created, pool.stats().sweeps), (10, 15));
 }
 
-/// A destructor that runs while unwinding may ask for an item, and catch the panic of its making.
+/// A destructor that runs while unwinding may get an item, and catch a panic of its `create`.
 #[test]
 fn a_panic_in_create_while_unwinding_leaves_the_pool_intact() {
     let pool: Pool<String, fn() -> String> = Pool::with_settings(|| panic!("the second"), MANUAL);
@@ -359,7 +358,7 @@ fn a_panic_in_create_while_unwinding_leaves_the_pool_intact() {
     assert_eq!(*pool.get(), "made elsewhere");
 }
 
-/// A payload whose own `Drop` panics, again and again.
+/// A payload whose own `Drop` panics, repeatedly.
 struct Nested(u8);
 
 impl Drop for Nested {
@@ -380,7 +379,7 @@ impl Drop for Nasty {
     }
 }
 
-/// Panics whose payloads panic when they are dropped stop no sweep and abort nothing.
+/// Payloads that panic when dropped stop no sweep and abort nothing.
 #[test]
 fn payloads_that_panic_are_contained() {
     let dropped = Arc::new(Count::new());
@@ -395,16 +394,16 @@ fn payloads_that_panic_are_contained() {
     pool.advance();
     let first = panic::catch_unwind(panic::AssertUnwindSafe(|| pool.advance())).expect_err("the first panic is raised");
     assert_eq!(dropped.get(), 5);
-    // Dropping this one is ours to survive.
+    // The test must survive this payload, so it doesn't drop it.
     std::mem::forget(first);
     pool.prefill(5);
     drop(pool);
     assert_eq!(dropped.get(), 10);
 }
 
-/// A thread that dies of a panic with guards in hand gives their items back, and its slots are swept and inherited.
+/// A thread that panics with guards in hand returns their items. Its slots are swept and inherited.
 #[test]
-fn a_thread_that_dies_of_a_panic_leaves_its_items_to_the_pool() {
+fn a_panicked_thread_returns_its_items() {
     let (pool, ledger) = counted(Settings::new());
     for _ in 0..5 {
         let pool = Arc::clone(&pool);
@@ -420,7 +419,7 @@ fn a_thread_that_dies_of_a_panic_leaves_its_items_to_the_pool() {
     ledger.assert_all_dropped_once();
 }
 
-/// Panics of every kind on several threads while others sweep: each item is dropped once all the same.
+/// Panics of every kind on several threads, while others sweep. Each item is still dropped once.
 #[test]
 fn panics_under_contention_lose_only_their_items() {
     let ledger = Ledger::new();
@@ -446,9 +445,9 @@ fn panics_under_contention_lose_only_their_items() {
     ledger.assert_all_dropped_once();
 }
 
-/// `detach` runs no user code, so it can't panic, not even with an item that nobody can recycle or drop.
+/// `detach` runs no user code. So it can't panic, even with an item that panics in recycle and in drop.
 #[test]
-fn detach_takes_out_what_nobody_could_drop() {
+fn detach_runs_no_user_code() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
     std::mem::forget(Pooled::detach(pool.get()));
@@ -464,7 +463,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A recycler that panics, and panics again when it is dropped with its pool; so do its items.
+/// A recycler that panics, and panics again when it is dropped with its pool. Its items panic too.
 struct Fragile(Bomb);
 
 impl Recycle<Bomb> for Fragile {
@@ -477,7 +476,7 @@ impl Recycle<Bomb> for Fragile {
     }
 }
 
-/// The last guard drops the pool, and so does `detach`: of several panics the first is raised.
+/// The last guard drops the pool, and so does `detach`. Of several panics the first is raised.
 #[test]
 fn the_last_guard_raises_one_panic() {
     let pool = || Arc::new(Pool::with_settings(Fragile(Bomb), MANUAL));
@@ -487,9 +486,9 @@ fn the_last_guard_raises_one_panic() {
     assert_eq!(panic_of(|| OwnedPooled::detach(last)), "bomb");
 }
 
-/// What wasn't needed to make an item panics when it is dropped: the item, which would panic too, goes back.
+/// A factory that wasn't needed panics when it is dropped. The item, which would panic too, returns to the pool.
 #[test]
-fn a_panic_of_what_was_not_needed_gives_the_item_back() {
+fn a_panic_of_an_unused_factory_returns_the_item() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(|| ledger.bomb(), MANUAL);
     drop(pool.get());

@@ -1,4 +1,4 @@
-//! Promise 7: pools work wherever a program may have them, and guards wherever it may take them.
+//! Promise 7: pools work wherever a program can have them, and guards wherever it can take them.
 
 mod common;
 
@@ -20,9 +20,9 @@ static SIZED: Pool<Vec<u8>, WithCapacity> = Pool::with_recycle(WithCapacity { mi
 const SETTINGS: Settings<Manual> = Settings::new().private_slots(4).max_idle(10).min_idle(1).chaos(7).manual();
 static SET: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, SETTINGS);
 
-/// Pools of every constructor can be statics, with settings too.
+/// Pools of every constructor, and with settings, can be statics.
 #[test]
-fn in_a_static() {
+fn a_static_pool_works() {
     on_thread(|| {
         PLAIN.get().push(1);
         assert_eq!(*PLAIN.get(), []);
@@ -34,9 +34,9 @@ fn in_a_static() {
     });
 }
 
-/// Pools can be made late, in what is itself a static.
+/// A pool can be made lazily, inside a static.
 #[test]
-fn in_a_lazy_static() {
+fn a_lazy_static_pool_works() {
     static LAZY: LazyLock<Pool<String>> = LazyLock::new(Pool::new);
     static ONCE: OnceLock<Pool<String, fn() -> String>> = OnceLock::new();
     LAZY.get().push('a');
@@ -47,7 +47,7 @@ fn in_a_lazy_static() {
 
 /// A pool on the stack, used by scoped threads.
 #[test]
-fn on_the_stack() {
+fn a_pool_on_the_stack_works() {
     let pool = Pool::with_settings(String::new, MANUAL);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -59,7 +59,7 @@ fn on_the_stack() {
 
 /// A pool in an `Arc`, used by threads that outlive the function that made it.
 #[test]
-fn in_an_arc() {
+fn a_pool_in_an_arc_works() {
     let (pool, ledger) = counted(Settings::new());
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -72,9 +72,9 @@ fn in_an_arc() {
     ledger.assert_all_dropped_once();
 }
 
-/// A pool may be moved after it was used, to another place and to another thread, and keeps its items.
+/// A used pool can move to another place or thread, and keeps its items.
 #[test]
-fn moved_after_use() {
+fn a_pool_can_move_after_use() {
     let ledger = common::Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL);
     burst(&pool, 40);
@@ -94,9 +94,9 @@ fn moved_after_use() {
     ledger.assert_all_dropped_once();
 }
 
-/// A timed pool that moves stays known to the janitor.
+/// The janitor still knows a timed pool after a move.
 #[test]
-fn a_timed_pool_may_move() {
+fn a_timed_pool_can_move_after_use() {
     let ledger = common::Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), Settings::new().every(Duration::from_secs(3600)));
     burst(&pool, 10);
@@ -108,7 +108,7 @@ fn a_timed_pool_may_move() {
 
 /// A pool of pools, and a pool of guards of another pool.
 #[test]
-fn pools_and_guards_as_items() {
+fn pools_and_guards_can_be_items() {
     let pools: Pool<Pool<String>, _> = Pool::with_settings(Pool::new, MANUAL);
     pools.get().get().push('a');
     assert_eq!(pools.get().idle(), 1);
@@ -130,10 +130,10 @@ thread_local! {
     static LATE: RefCell<Vec<Pooled<'static, String, DefaultRecycle>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A guard in a thread-local is dropped when its thread exits, whether the thread-local was there before the thread's
-/// first touch of the pool or after; the item is idle again.
+/// A guard in a thread-local is dropped when its thread ends. The thread-local may be older or younger than the
+/// thread's first use of the pool. The item is idle again.
 #[test]
-fn guards_dropped_in_thread_local_destructors() {
+fn guards_can_be_dropped_in_thread_local_destructors() {
     static POOL: Pool<String> = Pool::with_settings(DefaultRecycle, MANUAL);
     for round in 1..=20 {
         let exited = thread::spawn(|| {
@@ -150,7 +150,7 @@ fn guards_dropped_in_thread_local_destructors() {
     assert_eq!((swept.kept, POOL.idle()), (0, 0));
 }
 
-/// Uses pools when its thread exits: gets, puts, spills and sweeps.
+/// Uses pools when its thread ends: gets, puts, spills and sweeps.
 struct AtExit;
 
 static AT_EXIT: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, MANUAL.private_slots(4));
@@ -172,9 +172,9 @@ impl Drop for AtExit {
     }
 }
 
-/// Pools can be used, even for the first time, in the destructor of a thread-local of a thread that used a pool before.
+/// The destructor of a thread-local can use pools, even for the first time, if the thread has used a pool before.
 #[test]
-fn pools_used_in_thread_local_destructors() {
+fn pools_can_be_used_in_thread_local_destructors() {
     thread_local! {
         static BEFORE: AtExit = const { AtExit };
         static AFTER: AtExit = const { AtExit };
@@ -195,9 +195,9 @@ fn pools_used_in_thread_local_destructors() {
     }
 }
 
-/// The same where the destructor is the thread's first touch of any pool.
+/// The same where the destructor is the thread's first use of any pool.
 #[test]
-fn pools_first_used_in_a_thread_local_destructor() {
+fn pools_can_be_first_used_in_a_thread_local_destructor() {
     static POOL: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, MANUAL.private_slots(4));
     static TOUCHES: Count = Count::new();
     struct Touch;
@@ -226,9 +226,9 @@ fn pools_first_used_in_a_thread_local_destructor() {
     assert_eq!(POOL.idle(), 0);
 }
 
-/// A thread in its last destructors and the one that inherits its slots never have the same item, nor lose one.
+/// A thread in its last destructors and the heir of its slots never have the same item, and lose none.
 #[test]
-fn a_thread_that_ends_and_its_heir_share_nothing() {
+fn an_ending_thread_and_its_heir_share_no_item() {
     static ENDING: Count = Count::new();
     static ENDED: Count = Count::new();
     type Shared = RefCell<Option<Arc<common::CountedPool>>>;
@@ -255,7 +255,7 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     for round in 0..100 {
         let theirs = Arc::clone(&pool);
-        // Destructors run in some order: one of these two comes after the thread has given up its slots.
+        // The order of destructors is unspecified. One of the two runs after the thread has given up its slots.
         let ending = thread::spawn(move || {
             ONE.with(|last| last.0.replace(Some(Arc::clone(&theirs))));
             drop(theirs.get());
@@ -263,7 +263,7 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
         });
         until("the thread ends", || ENDING.get() > 2 * round);
         while ENDED.get() < 2 * round + 2 {
-            // Two at once: one of them has the number that was given back.
+            // Two at once: one of them has the returned number.
             thread::scope(|scope| {
                 scope.spawn(|| use_it(&pool));
                 scope.spawn(|| use_it(&pool));
@@ -276,9 +276,9 @@ fn a_thread_that_ends_and_its_heir_share_nothing() {
     ledger.assert_all_dropped_once();
 }
 
-/// An owned guard in a thread-local may be the last that holds the pool, which then goes during the thread's teardown.
+/// An owned guard in a thread-local can be the last holder of its pool. The thread's teardown then drops the pool.
 #[test]
-fn a_pool_dropped_in_a_thread_local_destructor() {
+fn a_pool_can_be_dropped_in_a_thread_local_destructor() {
     type Last = RefCell<Option<OwnedPooled<common::Counted, Maker>>>;
     thread_local! {
         static LAST: Last = const { RefCell::new(None) };
@@ -311,7 +311,7 @@ struct InwardRecycle;
 
 impl Recycle<Inward> for InwardRecycle {
     fn create(&self) -> Inward {
-        // An item made inside the making of another: one level, or it would never end.
+        // Creates an item inside the creation of another, one level deep.
         drop(INWARD.get_with(|| Inward(0)));
         Inward(1)
     }
@@ -328,15 +328,15 @@ impl Recycle<Inward> for InwardRecycle {
 static INWARD: Pool<Inward, InwardRecycle> = Pool::with_settings(InwardRecycle, MANUAL.private_slots(2));
 static INWARD_DROPS: Count = Count::new();
 
-/// `get` works in an item's own create, recycle and `Drop`, and so does a sweep.
+/// An item's own create, recycle and `Drop` can use its pool and sweep it.
 #[test]
-fn a_pool_used_by_its_own_items() {
+fn items_can_use_their_own_pool() {
     for _ in 0..50 {
         let guards: Vec<_> = (0..5).map(|_| INWARD.get()).collect();
         drop(guards);
         INWARD.advance();
     }
-    // Each item that goes puts others back; `detach` ends that.
+    // Each dropped item puts others. `detach` ends that.
     while let Some(mut item) = INWARD.try_get() {
         item.0 = 0;
         drop(Pooled::detach(item));
@@ -358,9 +358,9 @@ impl Drop for Nothing {
     }
 }
 
-/// Items without a size are made, kept, swept and dropped like any other.
+/// Zero-sized items are created, kept, swept and dropped like any other.
 #[test]
-fn zero_sized_items() {
+fn zero_sized_items_work() {
     let pool = Pool::with_settings(Nothing::default, MANUAL);
     for _ in 0..3 {
         let guards: Vec<_> = (0..100).map(|_| pool.get()).collect();
@@ -375,9 +375,9 @@ fn zero_sized_items() {
     assert_eq!((pool.idle(), NOTHING_DROPS.get()), (0, 101));
 }
 
-/// An item of 1 MiB, whole.
+/// Items of 1 MiB.
 #[test]
-fn items_of_one_mebibyte() {
+fn items_of_one_mebibyte_work() {
     on_large_stack(|| {
         let pool = Pool::with_settings(|| [0_u8; 1 << 20], MANUAL);
         let mut guards: Vec<_> = (0..5).map(|_| pool.get()).collect();
@@ -394,14 +394,14 @@ fn items_of_one_mebibyte() {
     });
 }
 
-/// An item that must lie at multiples of 128.
+/// An item with an alignment of 128.
 #[repr(align(128))]
 #[derive(Default)]
 struct Aligned([u8; 3]);
 
-/// Alignment is kept for every item, in every generation.
+/// The alignment of every item is kept, in every generation.
 #[test]
-fn items_with_an_alignment_of_128() {
+fn an_alignment_of_128_is_kept() {
     on_large_stack(|| {
         let pool = Pool::with_settings(Aligned::default, MANUAL);
         for _ in 0..3 {
@@ -418,9 +418,9 @@ fn items_with_an_alignment_of_128() {
     });
 }
 
-/// A thousand threads that each live for one get: none fails, nothing is lost, and all is swept afterwards.
+/// A thousand threads get once each. None fails, nothing is lost, and everything is swept afterwards.
 #[test]
-fn a_thousand_threads_that_live_for_one_get() {
+fn a_thousand_threads_of_one_get_each_lose_nothing() {
     let (pool, ledger) = counted(Settings::new());
     for _ in 0..100 {
         thread::scope(|scope| {
@@ -444,9 +444,9 @@ impl common::Counted {
     }
 }
 
-/// Ten thousand pools at once: each keeps its own items, and dropping them drops all.
+/// Ten thousand pools at once. Each keeps its own items, and dropping them drops all.
 #[test]
-fn ten_thousand_pools() {
+fn ten_thousand_pools_keep_their_own_items() {
     let ledger = common::Ledger::new();
     let pools: Vec<_> = (0..10_000).map(|_| Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL)).collect();
     for (n, pool) in pools.iter().enumerate() {
@@ -461,9 +461,9 @@ fn ten_thousand_pools() {
     ledger.assert_all_dropped_once();
 }
 
-/// Ten thousand pools that the janitor knows, dropped in another order than they were made.
+/// Ten thousand timed pools, dropped in another order than they were made.
 #[test]
-fn ten_thousand_timed_pools() {
+fn ten_thousand_timed_pools_can_be_dropped() {
     let ledger = common::Ledger::new();
     let mut pools: VecDeque<_> = (0..10_000).map(|_| Pool::with_recycle(Maker(Arc::clone(&ledger)))).collect();
     pools.iter().for_each(|pool| drop(burst(pool, 1)));
@@ -471,14 +471,14 @@ fn ten_thousand_timed_pools() {
         drop(first);
         drop(pools.pop_back());
     }
-    // The janitor may hold some of them for a sweep at this moment, and drops those itself just after.
+    // The janitor may hold some items for a sweep, and drops them itself soon.
     until("all items are gone", || ledger.live() == 0);
     ledger.assert_all_dropped_once();
 }
 
-/// Guards are sent to other threads, used there and dropped there.
+/// Guards are sent to other threads, used and dropped there.
 #[test]
-fn guards_sent_to_other_threads() {
+fn guards_can_be_sent_to_other_threads() {
     let pool = Pool::with_settings(Vec::<usize>::new, MANUAL);
     thread::scope(|scope| {
         for n in 0..10 {
@@ -493,7 +493,7 @@ fn guards_sent_to_other_threads() {
     assert_eq!(found, (0..10).collect::<Vec<_>>());
 }
 
-/// Is pending once, then ready.
+/// Pending once, then ready.
 struct Pause(bool);
 
 impl Future for Pause {
@@ -504,9 +504,9 @@ impl Future for Pause {
     }
 }
 
-/// Guards of both kinds are held across `.await` by a future that each poll finds on another thread.
+/// A future holds guards of both kinds across `.await`. Each poll is on another thread.
 #[test]
-fn guards_held_across_await() {
+fn guards_can_be_held_across_await() {
     static POOL: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, MANUAL);
     let owner = Arc::new(Pool::with_settings(Vec::<u8>::new, MANUAL));
     let pool = Arc::clone(&owner);
@@ -537,9 +537,9 @@ fn guards_held_across_await() {
     assert_eq!((POOL.idle(), owner.idle(), Arc::strong_count(&owner)), (1, 1, 1));
 }
 
-/// A future that is dropped while it waits gives its guards back.
+/// A pending future that is dropped returns its items.
 #[test]
-fn a_cancelled_future_gives_its_guards_back() {
+fn a_cancelled_future_returns_its_items() {
     let pool = Pool::with_settings(String::new, MANUAL);
     {
         let mut future = pin!(async {
@@ -552,9 +552,9 @@ fn a_cancelled_future_gives_its_guards_back() {
     assert_eq!(pool.idle(), 1);
 }
 
-/// With manual epochs items may borrow from what outlives the pool.
+/// In a manual pool, items can borrow from anything that outlives the pool.
 #[test]
-fn items_that_borrow() {
+fn items_can_borrow() {
     let text = String::from("ebb and flow");
     let pool = Pool::with_settings(Vec::<&str>::new, MANUAL);
     pool.get().extend(text.split(' '));
@@ -565,7 +565,7 @@ fn items_that_borrow() {
     assert_eq!(pool.idle(), 0);
 }
 
-/// A type of one's own that can be cleared.
+/// A custom type that implements `Clear`.
 #[derive(Default)]
 struct Request {
     path: String,
@@ -577,9 +577,9 @@ impl Clear for Request {
     }
 }
 
-/// A struct may hold a pool and hand out guards that borrow from itself.
+/// A struct can hold a pool and hand out guards that borrow from it.
 #[test]
-fn in_a_struct() {
+fn a_struct_can_hold_a_pool() {
     struct Server {
         requests: Pool<Request>,
     }

@@ -1,4 +1,4 @@
-//! Promise 8: nothing of the last user is left for the next, unless that was asked for.
+//! Promise 8: a user never sees the contents of the one before, unless that was asked for.
 
 mod common;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use common::{MANUAL, on_thread};
 use ebbtide::{Clear, DefaultRecycle, OwnedPooled, Pool, Pooled, Recycle, Settings, WithCapacity};
 
-/// `Pool::new` clears an item before the next user sees it, whichever way it goes back and whichever way it is got.
+/// `Pool::new` clears an item before the next user sees it, whichever way it returns and is got.
 #[test]
 fn new_clears() {
     let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
@@ -28,9 +28,9 @@ fn new_clears() {
     assert_eq!(pool.stats().created, 1);
 }
 
-/// Items are cleared on their way back, so that what lies idle holds nothing either.
+/// Items are cleared when they return, so idle items hold nothing either.
 #[test]
-fn idle_items_are_clean_already() {
+fn items_are_cleared_when_they_return() {
     let pool: Pool<Vec<Arc<()>>> = Pool::new();
     let held = Arc::new(());
     pool.get().push(Arc::clone(&held));
@@ -45,9 +45,9 @@ fn clearing_keeps_the_storage() {
     assert!(pool.get().capacity() >= 1000);
 }
 
-/// `Pool::with` hands an item on as it was left.
+/// `Pool::with` keeps an item's contents.
 #[test]
-fn with_hands_on() {
+fn with_keeps_an_items_contents() {
     let pool = Pool::with(|| vec![1]);
     pool.get().push(2);
     assert_eq!(*pool.get(), [1, 2]);
@@ -56,7 +56,7 @@ fn with_hands_on() {
     assert_eq!(*pool.get(), [1, 2, 3]);
 }
 
-/// A recycler of one's own.
+/// A custom recycler.
 struct Careful;
 
 impl Recycle<Vec<u8>> for Careful {
@@ -70,7 +70,7 @@ impl Recycle<Vec<u8>> for Careful {
     }
 }
 
-/// A recycler can refuse an item, which is then dropped whichever way it came.
+/// A recycler can refuse an item. It is then dropped, whichever way it came.
 #[test]
 fn an_oversized_item_can_be_refused() {
     let pool = Arc::new(Pool::with_settings(Careful, MANUAL));
@@ -88,7 +88,7 @@ fn an_oversized_item_can_be_refused() {
     assert_eq!(pool.stats().refused, 4, "a detached item isn't recycled");
 }
 
-/// `put` recycles an item like any other.
+/// `put` recycles an item.
 #[test]
 fn put_recycles() {
     let pool: Pool<String> = Pool::with_settings(DefaultRecycle, MANUAL);
@@ -98,7 +98,7 @@ fn put_recycles() {
     assert!(item.capacity() >= 6);
 }
 
-/// `prefill` makes items with `create` and doesn't recycle them.
+/// `prefill` creates items and doesn't recycle them.
 #[test]
 fn prefill_creates() {
     let pool = Pool::with_settings(WithCapacity { min: 100, max: 100 }, MANUAL);
@@ -107,7 +107,7 @@ fn prefill_creates() {
     assert!(item.capacity() >= 100);
 }
 
-/// Fills a value, clears it, and finds it as a new one is.
+/// Fills a value, clears it, and checks that it equals a new one.
 fn clears<T: Clear + Default + PartialEq + Debug>(fill: impl FnOnce(&mut T)) -> T {
     let mut value = T::default();
     fill(&mut value);
@@ -117,7 +117,7 @@ fn clears<T: Clear + Default + PartialEq + Debug>(fill: impl FnOnce(&mut T)) -> 
     value
 }
 
-/// `Clear` empties every collection of the standard library that implements it, and keeps what storage it has.
+/// `Clear` empties every collection of std that implements it, and keeps its storage.
 #[test]
 fn clear_empties_every_collection() {
     assert!(clears::<Vec<u8>>(|v| v.extend(0..100)).capacity() >= 100);
@@ -137,9 +137,9 @@ fn clear_empties_every_collection() {
     assert!(clears::<bytes::BytesMut>(|v| v.extend(0..100_u8)).capacity() >= 100);
 }
 
-/// A cleared `Option` is as a new one is, and what was in it is dropped.
+/// A cleared `Option` is like a new one, and its contents are dropped.
 #[test]
-fn clear_leaves_nothing_in_an_option() {
+fn clear_empties_an_option() {
     clears::<Option<String>>(|v| *v = Some("text".to_owned()));
     let pool: Pool<Option<Arc<()>>> = Pool::new();
     let held = Arc::new(());
@@ -194,7 +194,7 @@ fn clear_reaches_into_boxed_trait_objects() {
     assert_eq!(boxed.size(), 0);
 }
 
-/// A new item has the capacity that was asked for, and one that grew too large is shrunk as far as it can be.
+/// A new item has the requested capacity. One that grew too large is shrunk as far as possible.
 fn with_capacity<C>(min: usize, max: usize, grow: impl Fn(&mut C, usize), capacity: impl Fn(&C) -> usize)
 where
     C: Send,
@@ -208,12 +208,12 @@ where
     assert_eq!((pool.idle(), pool.stats().refused), (1, 0), "{kind}: kept as it was");
     grow(&mut pool.get(), 50 * max);
     let item = pool.try_get().expect("shrunk and kept");
-    // A hash table's capacity is rounded up; no other collection's is.
+    // Only hash tables round their capacity up.
     let fresh: C = WithCapacity { min: max, max }.create();
     assert!(capacity(&item) <= capacity(&fresh), "{kind}: kept with {}", capacity(&item));
 }
 
-/// A hash table whose capacity is rounded up past the limit is kept all the same, or none ever would be.
+/// A hash table is kept even if its capacity is rounded up past the limit. Otherwise none would ever be.
 #[test]
 fn with_capacity_keeps_hash_tables_that_are_rounded_up() {
     let pool: Pool<HashMap<u8, u8>, _> = Pool::with_settings(WithCapacity { min: 1000, max: 1000 }, MANUAL);
@@ -234,7 +234,7 @@ fn with_capacity_keeps_to_its_limits() {
     with_capacity::<HashSet<usize>>(10, 100, |v, n| v.extend(0..n), HashSet::capacity);
 }
 
-/// A collection that can be shrunk to the limit exactly is kept, and clean.
+/// A collection that can be shrunk to the limit is kept, and cleared.
 #[test]
 fn with_capacity_shrinks_rather_than_refuses() {
     let pool: Pool<Vec<u8>, _> = Pool::with_settings(WithCapacity { min: 0, max: 100 }, MANUAL);
@@ -244,10 +244,10 @@ fn with_capacity_shrinks_rather_than_refuses() {
     assert_eq!(pool.stats().refused, 0);
 }
 
-/// Collections of zero-sized elements, whose capacity has no end, are always kept; with a limit of 0 all that hold no
-/// storage are.
+/// Collections of zero-sized elements, whose capacity is unlimited, are always kept. A limit of 0 keeps all collections
+/// without storage.
 #[test]
-fn with_capacity_knows_elements_without_a_size() {
+fn with_capacity_keeps_zero_sized_elements() {
     let pool: Pool<Vec<()>, _> = Pool::with_settings(WithCapacity { min: 0, max: 10 }, MANUAL);
     pool.get().extend([(); 100]);
     assert!(pool.try_get().expect("kept").is_empty());
@@ -260,7 +260,7 @@ fn with_capacity_knows_elements_without_a_size() {
     assert_eq!(pool.try_get().expect("shrunk to nothing and kept").capacity(), 0);
 }
 
-/// Sets of one zero-sized element hold storage like others and are kept.
+/// Sets of a zero-sized element have storage like others, and are kept.
 #[test]
 fn with_capacity_keeps_sets_of_units() {
     let pool: Pool<HashSet<()>, _> = Pool::with_settings(WithCapacity { min: 0, max: 10 }, MANUAL);
@@ -271,9 +271,9 @@ fn with_capacity_keeps_sets_of_units() {
     assert!(pool.try_get().expect("kept").is_empty());
 }
 
-/// The recycler's own calls, without a pool.
+/// The recyclers' own methods, without a pool.
 #[test]
-fn recyclers_stand_alone() {
+fn recyclers_work_without_a_pool() {
     let mut text: String = DefaultRecycle.create();
     text.push('a');
     assert!(DefaultRecycle.recycle(&mut text) && text.is_empty());
@@ -284,7 +284,7 @@ fn recyclers_stand_alone() {
     assert_eq!(item, [1, 2]);
 }
 
-/// With private slots or without, an item is clean however far it travelled.
+/// With and without private slots, an item is clean wherever it was.
 #[test]
 fn items_are_clean_wherever_they_come_from() {
     for slots in [0, 2, 32] {

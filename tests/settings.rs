@@ -1,4 +1,4 @@
-//! Settings: their limits, their errors, and what each does.
+//! Settings: their limits, their errors, and their effects.
 
 mod common;
 
@@ -33,23 +33,23 @@ fn errors_name_setting_value_and_limits() {
     }
 }
 
-/// The error names its setting for programs too.
+/// The error exposes its setting to programs.
 #[test]
-fn errors_say_which_setting_it_is() {
+fn errors_expose_the_setting() {
     let setting = |settings| error_of(settings).map(|error| error.setting());
     assert_eq!(setting(Settings::new().private_slots(5000)), Some("private_slots"));
     assert_eq!(setting(Settings::new().every(Duration::ZERO)), Some("every"));
     assert_eq!(setting(Settings::new().max_idle(1).min_idle(2)), Some("min_idle"));
 }
 
-/// The limits themselves are good.
+/// The limits themselves are valid.
 #[test]
-fn limits_are_good() {
+fn limits_are_valid() {
     assert_eq!(error_of(Settings::new().private_slots(0)), None);
     assert_eq!(error_of(Settings::new().private_slots(4096)), None);
     assert_eq!(error_of(Settings::new().every(Duration::from_millis(1))), None);
     assert_eq!(error_of(Settings::new().every(Duration::MAX)), None);
-    // What is left of this many nanoseconds in 64 bits is 0.
+    // This many nanoseconds, truncated to 64 bits, are 0.
     let large = Duration::from_nanos(u64::MAX) + Duration::from_nanos(1);
     assert_eq!(error_of(Settings::new().every(large)), None);
     assert_eq!(error_of(Settings::new().max_idle(7).min_idle(7)), None);
@@ -59,7 +59,7 @@ fn limits_are_good() {
     assert_eq!(error_of(Settings::default()), None);
 }
 
-/// `with_settings` panics with a bad setting, and says which.
+/// `with_settings` panics with a bad setting and names it.
 #[test]
 fn with_settings_panics_with_a_bad_setting() {
     let text = panic_of(|| Pool::with_settings(String::new, Settings::new().private_slots(4097)));
@@ -70,9 +70,9 @@ fn with_settings_panics_with_a_bad_setting() {
     assert!(text.contains("min_idle") && text.contains("max_idle"), "{text}");
 }
 
-/// Settings are `const`, small, and can be said in any order.
+/// Settings are `const`, small, and can be set in any order.
 #[test]
-fn settings_can_be_said_in_any_order() {
+fn settings_can_be_set_in_any_order() {
     const ONE: Settings<Manual> = Settings::new().manual().chaos(1).min_idle(2).max_idle(3).private_slots(4);
     const OTHER: Settings<Manual> = Settings::new().private_slots(4).max_idle(3).min_idle(2).chaos(1).manual();
     assert_eq!(format!("{ONE:?}"), format!("{OTHER:?}"));
@@ -80,9 +80,9 @@ fn settings_can_be_said_in_any_order() {
     assert_eq!(error_of(back), None);
 }
 
-/// A pool with the largest private slots works.
+/// A pool with the largest number of private slots works.
 #[test]
-fn the_most_private_slots() {
+fn the_largest_private_slots_work() {
     let (pool, ledger) = counted(Settings::new().private_slots(4096));
     burst(&pool, 5000);
     assert_eq!((pool.idle(), ledger.made()), (5000, 5000));
@@ -91,7 +91,7 @@ fn the_most_private_slots() {
     assert_eq!((pool.idle(), ledger.live()), (0, 0));
 }
 
-/// Which of 1000 puts chaos drops.
+/// The puts, of 1000, whose items chaos drops.
 fn chaos_drops(seed: u32) -> (Vec<usize>, usize) {
     let (pool, ledger) = counted(Settings::new().chaos(seed));
     for _ in 0..1000 {
@@ -102,7 +102,7 @@ fn chaos_drops(seed: u32) -> (Vec<usize>, usize) {
     (ledger.drop_order(), stats.rejected)
 }
 
-/// Chaos drops about one put in four, the same ones for the same seed and others for another, and counts them.
+/// Chaos drops about one put in four and counts that. Each seed selects its own puts.
 #[test]
 fn chaos_drops_one_in_four_by_its_seed() {
     let mut all = Vec::new();
@@ -117,9 +117,9 @@ fn chaos_drops_one_in_four_by_its_seed() {
     assert_eq!(all.len(), 5, "two seeds drop the same");
 }
 
-/// Chaos strikes guards as it does `put`, with every number of private slots and beside the other settings.
+/// Chaos applies to guards as to `put`, with every number of private slots and with other settings.
 #[test]
-fn chaos_strikes_guards_too() {
+fn chaos_applies_to_guards() {
     for slots in [0, 1, 32] {
         let (pool, ledger) = counted(Settings::new().private_slots(slots).chaos(3).max_idle(50).min_idle(5));
         for _ in 0..500 {
@@ -131,7 +131,7 @@ fn chaos_strikes_guards_too() {
     }
 }
 
-/// Without chaos no put is lost.
+/// Without chaos no put drops its item.
 #[test]
 fn without_chaos_nothing_is_dropped() {
     let (pool, ledger) = counted(Settings::new());
@@ -141,9 +141,9 @@ fn without_chaos_nothing_is_dropped() {
     assert_eq!((ledger.made(), ledger.dropped()), (1, 0));
 }
 
-/// Settings that come at run time make the same pool as those in a constant.
+/// Run-time settings make the same pool as constant ones.
 #[test]
-fn settings_at_run_time() -> Result<(), SettingsError> {
+fn run_time_settings_work_like_constant_ones() -> Result<(), SettingsError> {
     let ledger = Ledger::new();
     let slots = std::env::args().count().min(1);
     let pool: CountedPool =
@@ -156,9 +156,9 @@ fn settings_at_run_time() -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// `min_idle` equal to `max_idle` keeps exactly that many in the shared queues.
+/// With `min_idle` equal to `max_idle`, exactly that many items stay in the shared queues.
 #[test]
-fn min_idle_equal_to_max_idle() {
+fn min_idle_can_equal_max_idle() {
     let (pool, ledger) = counted(Settings::new().private_slots(8).min_idle(6).max_idle(6));
     burst(&pool, 40);
     for _ in 0..5 {

@@ -1,6 +1,6 @@
-//! What things weigh: the types themselves, and what is on the heap beside the items, to the byte.
+//! Sizes of the types, and heap memory beside the items, to the byte.
 //!
-//! The figures are those of 64-bit CPUs on which padding to a cache line is padding to 128 bytes.
+//! The figures are for 64-bit CPUs with cache lines padded to 128 bytes.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
 mod common;
@@ -14,9 +14,9 @@ use ebbtide::{DefaultRecycle, Manual, OwnedPooled, Pool, Pooled, Settings, WithC
 
 const WORD: usize = 8;
 
-/// A pool is one cache line, unused or not, whatever the item's size; two with a recycler of more than a word.
+/// A pool is one cache line, used or not, for any item size. With a recycler of more than a word it is two.
 #[test]
-fn a_pool_is_small() {
+fn a_pool_is_one_cache_line() {
     assert_eq!(size_of::<Settings>(), 5 * WORD);
     assert_eq!(size_of::<Settings<Manual>>(), 5 * WORD);
     assert_eq!(size_of::<Pool<Vec<u8>>>(), 8 * WORD);
@@ -25,7 +25,7 @@ fn a_pool_is_small() {
     assert_eq!(size_of::<Pool<Vec<u8>, WithCapacity>>(), 16 * WORD);
 }
 
-/// Guards are two words whatever the item's size, and so is an `Option` of one.
+/// Guards are two words for any item size, and so is an `Option` of one.
 #[test]
 fn a_guard_is_two_words() {
     assert_eq!(size_of::<Pooled<'_, u8, fn() -> u8>>(), 2 * WORD);
@@ -38,14 +38,14 @@ fn a_guard_is_two_words() {
 }
 
 thread_local! {
-    /// Bytes that this thread has allocated, and those that it has freed.
+    /// The bytes that this thread has allocated, and those that it has freed.
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
     static FREED: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
 
-// SAFETY: `System` does it all; counting neither allocates nor panics.
+// SAFETY: `System` does all the work. Counting neither allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.set(ALLOCATED.get() + layout.size());
@@ -63,34 +63,34 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes this thread allocates in `f`, and how many it frees.
+/// The bytes that this thread allocates in `f`, and those that it frees.
 fn heap(f: impl FnOnce()) -> (usize, usize) {
     let before = (ALLOCATED.get(), FREED.get());
     f();
     (ALLOCATED.get() - before.0, FREED.get() - before.1)
 }
 
-/// The items are zero-sized, and so take no memory of their own: what is on the heap is the pool's.
+/// Zero-sized items need no memory, so all heap memory is the pool's.
 type Empty = Pool<(), fn()>;
 
 fn empty() -> Empty {
     Pool::with_settings((|| ()) as fn(), MANUAL)
 }
 
-/// A thread's number is taken on its first use of any pool, and lies in a list that is the process's.
+/// A thread takes a number on its first use of any pool. The process's list of numbers allocates.
 fn take_number() {
     drop(empty().get());
 }
 
-/// Gets `n` items and puts them back, into a vector that is there already.
+/// Gets `n` items and puts them back, in an existing vector.
 fn burst<'pool>(pool: &'pool Empty, held: &mut Vec<Pooled<'pool, (), fn()>>, n: usize) {
     held.extend((0..n).map(|_| pool.get()));
     held.clear();
 }
 
-/// The heap part, of which an unused pool has nothing.
+/// The heap part. An unused pool has none.
 const STORE: usize = 896;
-/// What a thread has in a pool: its slot set, and two arrays of 16 places with a header of four words each.
+/// A thread's memory in a pool: its slot set, and two arrays of 16 places with a header of four words.
 const SLOT_SET: usize = 128;
 const ARRAY: usize = 20 * WORD;
 
@@ -104,10 +104,9 @@ fn an_unused_pool_has_nothing_on_the_heap() {
     assert_eq!(unused, (0, 0));
 }
 
-/// Each part is made when it is first needed; then nothing is allocated or freed for as long as the private slots are
-/// enough.
+/// Each part is allocated when it is first needed. After that, private hits neither allocate nor free.
 #[test]
-fn what_is_made_when() {
+fn each_part_is_allocated_when_first_needed() {
     take_number();
     let pool = empty();
     let mut held = Vec::with_capacity(32);
@@ -118,11 +117,11 @@ fn what_is_made_when() {
     assert_eq!(heap(|| (0..100).for_each(|n| burst(&pool, &mut held, n % 33))), (0, 0), "whatever fits");
 }
 
-/// Slot sets come in blocks of 1, 2, 4 and so on, a thread's arrays when it first puts something, and whoever inherits
-/// the number of a thread that is gone has them already. In a process of its own, where no other test takes numbers.
+/// Slot sets come in blocks of 1, 2, 4 and so on. A thread's first put allocates its arrays. The heir of an ended
+/// thread's number has them already. This runs in a process of its own, where no other test takes numbers.
 #[test]
-fn what_each_thread_allocates() {
-    if !alone("what_each_thread_allocates") {
+fn each_thread_allocates_its_slot_set_and_arrays() {
+    if !alone("each_thread_allocates_its_slot_set_and_arrays") {
         return;
     }
     take_number();
@@ -149,10 +148,10 @@ fn what_each_thread_allocates() {
     assert_eq!(put(&Worker::new()), (0, 0), "an heir");
 }
 
-/// The arrays that a burst empties are there for the next one: 128 with the thread, and 128 at its shard. A sweep frees them,
-/// and one of the two of the private slots.
+/// The next burst reuses the arrays that a burst empties: 128 with the thread, and 128 at its shard. A sweep frees
+/// them, and one of the two arrays of the private slots.
 #[test]
-fn what_a_burst_leaves_behind() {
+fn a_sweep_frees_the_arrays_of_a_burst() {
     take_number();
     let pool = empty();
     let mut held = Vec::with_capacity(8192);
@@ -168,10 +167,10 @@ fn what_a_burst_leaves_behind() {
     assert_eq!(freed - allocated, (128 + 128 + 1) * ARRAY, "a sweep");
 }
 
-/// In the shared queues an item takes up a place in an array and a share of the array's header and of its entry in a
-/// queue. All of it goes with the pool.
+/// A shared idle item takes up its place, and a share of its array's header and queue entry. All of it is freed with
+/// the pool.
 #[test]
-fn what_idle_items_take_up() {
+fn an_idle_item_takes_up_little_more_than_its_place() {
     const MORE: usize = 100_000;
     take_number();
     let (allocated, freed) = heap(|| {
@@ -181,7 +180,7 @@ fn what_idle_items_take_up() {
         let (allocated, freed) = heap(|| burst(&pool, &mut held, 1000 + MORE));
         let each = (allocated - freed) as f64 / MORE as f64;
         assert!((8.0..=12.0).contains(&each), "{each} bytes for an idle item");
-        // So that arrays without items go with the pool as well.
+        // The pool then frees empty arrays too.
         held.extend((0..MORE).map(|_| pool.get()));
         held.drain(..).for_each(Pooled::detach);
     });

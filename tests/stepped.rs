@@ -1,7 +1,7 @@
-//! Gets, puts and sweeps that are stopped after each of their instructions in turn, while another thread goes on.
+//! Gets, puts and sweeps, stopped after each of their instructions in turn while another thread proceeds.
 //!
-//! The processor traps after every instruction of a thread whose trap flag is set. So a claim, which lasts for a few
-//! nanoseconds, is met for certain and at every step of it, and not by luck.
+//! With the trap flag set, the processor traps after every instruction of a thread. A claim lasts a few nanoseconds. So
+//! the test stops at each of its steps for certain, and not by luck.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -18,7 +18,7 @@ use common::{Count, MANUAL, alone, burst, counted, lock, until};
 use ebbtide::{Pool, Pooled, Settings, advance_all};
 
 thread_local! {
-    /// What to do wherever this thread allocates or frees, but for what that allocates and frees itself.
+    /// Called wherever this thread allocates or frees, except inside the hook itself.
     static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
@@ -31,7 +31,7 @@ fn call_hook() {
 
 struct Hooked;
 
-// SAFETY: it is the system's; what the hooks do comes before.
+// SAFETY: `System` does all the work. The hook runs before it.
 unsafe impl GlobalAlloc for Hooked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         call_hook();
@@ -52,21 +52,21 @@ static ALLOCATOR: Hooked = Hooked;
 /// The instruction after which the stepped thread is held next.
 static NEXT: Count = Count::new();
 static STEPS: Count = Count::new();
-/// Set while the stepped thread is held, and when it has come to its end.
+/// Set while the stepped thread is held, and when it has ended.
 static HELD: Count = Count::new();
 static OVER: Count = Count::new();
-/// Set when the stepped thread went on because it had not been let go for far too long.
+/// Set when the stepped thread went on by itself after far too long.
 static GAVE_UP: Count = Count::new();
 /// Instructions that were full barriers.
 static BARRIERS: Count = Count::new();
 
-/// Nothing but a hang takes this long.
+/// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
-/// The bit of the processor's flags that makes it trap after the next instruction.
+/// The trap flag of the processor.
 const TRAP: i64 = 1 << 8;
 
-/// The handler and what it counts are the process's, so the tests take turns.
+/// The handler and its counters belong to the process, so the tests take turns.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = lock(&TURN);
@@ -75,9 +75,9 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 extern "C" fn trapped(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: the kernel hands out a context that may be written, and goes by it when the handler returns.
+    // SAFETY: the kernel passes a valid context, and restores it when the handler returns.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    // SAFETY: the thread is about to execute the instruction there.
+    // SAFETY: the thread is about to execute this instruction.
     if unsafe { is_full_barrier(registers[libc::REG_RIP as usize] as *const u8) } {
         BARRIERS.bump();
     }
@@ -100,13 +100,14 @@ extern "C" fn trapped(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut lib
     }
 }
 
-/// Whether this instruction is `mfence`, has a `lock` prefix, or is an exchange with memory, which is locked without one.
+/// Whether this instruction is a full barrier: `mfence`, a `lock` prefix, or an exchange with memory, which locks
+/// implicitly.
 ///
 /// # Safety
 ///
-/// The instruction can be read.
+/// The instruction must be readable.
 unsafe fn is_full_barrier(mut at: *const u8) -> bool {
-    // SAFETY: as the caller promises; each byte is read only if those before say that the instruction has it.
+    // SAFETY: as the caller promises. Each byte is read only if those before say that it exists.
     let mut next = || unsafe {
         let byte = at.read();
         at = at.add(1);
@@ -124,16 +125,17 @@ unsafe fn is_full_barrier(mut at: *const u8) -> bool {
     }
 }
 
-/// From here on the calling thread is stepped through what it does.
+/// From here on the calling thread is stepped.
 fn start() {
-    // SAFETY: its handler is installed, and sets the trap flag for what follows.
+    // SAFETY: the handler for this signal is installed. It sets the trap flag.
     assert_eq!(unsafe { libc::raise(libc::SIGTRAP) }, 0);
 }
 
 /// Runs `operation`, which calls `start`, on another thread. Holds that thread after `first` instructions, if it has as
-/// many, while this one runs `meanwhile`, and again after as many more as that returns; 0 lets it go for good.
+/// many, and runs `meanwhile` on this one. `meanwhile` returns after how many more instructions to hold it again; 0
+/// never holds it again.
 ///
-/// What `operation` may have in its hands where it is held, a lock of the allocator's say, `meanwhile` must not wait for.
+/// `meanwhile` must not wait for anything that `operation` may hold, such as a lock of the allocator.
 #[track_caller]
 fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile: impl FnMut() -> usize) {
     for number in [&STEPS, &HELD, &OVER, &GAVE_UP, &BARRIERS] {
@@ -143,7 +145,7 @@ fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile: impl FnMut
     thread::scope(|scope| {
         let stepped = scope.spawn(|| {
             operation();
-            // The next trap, if there still are any, clears the trap flag.
+            // If a trap follows, it clears the trap flag.
             NEXT.set(0);
             OVER.set(1);
         });
@@ -164,19 +166,19 @@ fn drain<F: Fn() -> usize>(pool: &Pool<usize, F>) -> Vec<usize> {
     std::iter::from_fn(|| pool.try_get()).map(Pooled::detach).collect()
 }
 
-/// Wherever its owner is stopped, a sweep comes to an end, and takes all of its items or leaves all of them alone.
+/// Wherever its owner is stopped, a sweep ends. It takes all of the owner's items or none.
 #[test]
-fn a_sweep_waits_for_no_owner_wherever_it_stopped() {
+fn a_sweep_never_waits_for_a_stopped_owner() {
     let _turn = turn();
-    // Unoptimized, this takes thousands of instructions, and each of them some microseconds; a claim takes hundreds.
+    // Unoptimized code takes thousands of instructions, of some microseconds each. A claim takes hundreds.
     let stride = if cfg!(debug_assertions) { 101 } else { 1 };
     let (mut inside, mut outside) = (0, 0);
     for first in (1..).step_by(stride) {
         let made = Count::new();
         let pool = Pool::with_settings(|| made.bump(), MANUAL.private_slots(2));
         let use_both_arrays = || {
-            // One item lies in each of them, so none of this needs the allocator or a queue, as the sweep does: a get and
-            // a put at the one array, and a get and a put that find it empty or full and swap the two.
+            // With one item in each array, none of this needs the allocator or a queue, as the sweep does. A get and a
+            // put use one array. Another get and put find it empty or full and swap the two.
             drop((pool.get(), pool.get()));
             start();
             drop((pool.get(), pool.get()));
@@ -192,7 +194,7 @@ fn a_sweep_waits_for_no_owner_wherever_it_stopped() {
             _ => inside += 1,
         }
         let mut found = drain(&pool);
-        // What was put after the sweep lies in the other thread's slots until the next one.
+        // Items put after the sweep are in the other thread's slots until the next one.
         pool.advance();
         found.extend(drain(&pool));
         found.sort_unstable();
@@ -202,21 +204,21 @@ fn a_sweep_waits_for_no_owner_wherever_it_stopped() {
     assert!(inside > 0 && outside > 0, "{inside} stops inside a claim, {outside} outside: nothing was tested");
 }
 
-/// What a get comes to while a sweep is stopped.
+/// What a get finds while a sweep is stopped.
 #[derive(Debug, PartialEq)]
 enum Came {
-    /// It found an item in its private slots.
+    /// An item in its private slots.
     Private,
-    /// It found one among the victims.
+    /// A victim.
     Rescued,
-    /// It found none.
+    /// No item.
     KeptOut,
 }
 
-/// Wherever a sweep is stopped, an owner gets on. Until the sweep asks for the items they are the owner's; then it takes them
-/// out itself, and finds them among the victims. Only from when the sweep takes what the owner left there it finds none,
-/// until they are with the victims too; by then this is over.
-fn an_owner_gets_on_wherever_a_sweep_stopped() {
+/// Wherever a sweep is stopped, an owner proceeds. Until the sweep asks for them, the items are the owner's. Then the
+/// owner moves them out itself and finds them among the victims. It finds none only while the sweep takes what the
+/// owner left there. Once the sweep has shared these, this test is over.
+fn owner_proceeds_wherever_a_sweep_stops() {
     let _turn = turn();
     let stride = if cfg!(debug_assertions) { 101 } else { 3 };
     let mut came = Vec::with_capacity(4);
@@ -236,7 +238,7 @@ fn an_owner_gets_on_wherever_a_sweep_stopped() {
                 (Some(_), 0) => Came::Private,
                 (Some(_), _) => Came::Rescued,
             };
-            // Once, as the same number of instructions doesn't lead to the same place each time.
+            // Once each, as the same number of instructions doesn't always lead to the same place.
             if !came.contains(&this) {
                 came.push(this);
             }
@@ -253,23 +255,23 @@ fn an_owner_gets_on_wherever_a_sweep_stopped() {
     assert_eq!(came, [Came::Private, Came::Rescued, Came::KeptOut]);
 }
 
-/// With the barrier that this system has.
+/// With the system's barrier.
 #[test]
-fn an_owner_gets_on_with_a_barrier() {
-    an_owner_gets_on_wherever_a_sweep_stopped();
+fn an_owner_never_waits_for_a_stopped_sweep_with_a_barrier() {
+    owner_proceeds_wherever_a_sweep_stops();
 }
 
-/// The same where there is none, so that both sides use fences.
+/// Without a barrier, so that both sides use fences.
 #[test]
-fn an_owner_gets_on_with_fences() {
-    if !alone("an_owner_gets_on_with_fences") {
+fn an_owner_never_waits_for_a_stopped_sweep_with_fences() {
+    if !alone("an_owner_never_waits_for_a_stopped_sweep_with_fences") {
         return;
     }
     forbid_membarrier();
-    an_owner_gets_on_wherever_a_sweep_stopped();
+    owner_proceeds_wherever_a_sweep_stops();
 }
 
-/// Set while a sweep stands at its barrier, until it is let go; then the barrier has failed.
+/// Set while a sweep is at its barrier. When it is cleared, the barrier fails.
 static AT_BARRIER: Count = Count::new();
 
 extern "C" fn hold_and_fail(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
@@ -279,15 +281,16 @@ extern "C" fn hold_and_fail(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut lib
     }
 }
 
-/// A sweep keeps an owner from its private items, so that it gets a batch from the shards. Then the sweep's barrier fails,
-/// wherever the owner is stopped, and its items are there again: the rest of the batch takes nobody's place.
+/// A sweep keeps an owner from its private items, so the owner gets a batch from the shards. Then the sweep's barrier
+/// fails, wherever the owner is stopped, and the owner's items are there again. The rest of the batch replaces none of
+/// them.
 #[test]
-fn a_batch_finds_the_slots_full_again() {
-    if !alone("a_batch_finds_the_slots_full_again") {
+fn a_refill_can_find_the_slots_full_again() {
+    if !alone("a_refill_can_find_the_slots_full_again") {
         return;
     }
     let _turn = turn();
-    // The first pool chooses the barriers of all, before there is none to be had.
+    // The first pool chooses the barriers of all pools, so the barrier must work at first.
     burst(&counted(Settings::new()).0, 1);
     trap_membarrier(hold_and_fail);
     let stride = if cfg!(debug_assertions) { 101 } else { 1 };
@@ -313,7 +316,7 @@ fn a_batch_finds_the_slots_full_again() {
             AT_BARRIER.set(0);
         });
         assert_eq!(pool.idle() + got.iter().len(), ledger.live(), "stopped after {first} instructions");
-        // Its four private items and one of two that it took from the shards, of which it has the other.
+        // Four private items, and one of the two taken from the shards. The other is in use.
         full_again += usize::from(stopped && got.is_some() && pool.idle() == 5);
         drop(got);
         drop(pool);
@@ -332,7 +335,7 @@ fn number() -> usize {
     0
 }
 
-/// Two pools that one round of the janitor's sweeps with one barrier, in an order that nobody knows.
+/// Two pools that one round of the janitor sweeps with one barrier, in unspecified order.
 static ROUND: [Numbers; 2] = {
     const SETTINGS: Settings = Settings::new().every(Duration::from_secs(3600)).private_slots(4);
     [Pool::with_settings(number as fn() -> usize, SETTINGS), Pool::with_settings(number as fn() -> usize, SETTINGS)]
@@ -340,7 +343,7 @@ static ROUND: [Numbers; 2] = {
 static LOOKS: Count = Count::new();
 static CLOSED: Count = Count::new();
 
-/// Puts an item and gets it from private slots again; or from the shared queues, if a sweep has closed the slots.
+/// Puts an item and gets it from private slots again, or from the shared queues if a sweep has closed the slots.
 fn look_at(pool: &Numbers) {
     LOOKS.bump();
     let shared = || pool.stats().rescues + pool.stats().refills;
@@ -352,8 +355,8 @@ fn look_at(pool: &Numbers) {
     }
 }
 
-/// A sweep that finds an owner inside a claim has an array too many. It is freed when the slots of every pool in the round are
-/// open again: an allocator that uses one of them finds its items in private slots.
+/// A sweep that finds an owner inside a claim has an unneeded array. It frees the array only after it has opened the
+/// slots of every pool in the round. So an allocator that uses one of them finds its items in private slots.
 #[test]
 fn nothing_is_freed_while_a_round_has_slots_closed() {
     let _turn = turn();
@@ -391,14 +394,14 @@ fn nothing_is_freed_while_a_round_has_slots_closed() {
 static CROWDED: Numbers = Pool::with_settings(number as fn() -> usize, MANUAL.private_slots(8).max_idle(3));
 static PREFILLED: Count = Count::new();
 
-/// An owner that is asked for its items has looked whether there is room for them, and the room is gone when it comes to take
-/// them out. Then it leaves all as it is: no item is dropped, and none is idle that there is no room for.
+/// An owner has checked that there is room for the items that a sweep asks for. The room is gone when it moves them
+/// out. Then it changes nothing: no item is dropped, and no idle item is without room.
 #[test]
-fn an_owner_that_finds_no_room_after_all_keeps_its_items() {
-    if !alone("an_owner_that_finds_no_room_after_all_keeps_its_items") {
+fn an_owner_whose_room_is_gone_keeps_its_items() {
+    if !alone("an_owner_whose_room_is_gone_keeps_its_items") {
         return;
     }
-    // Makes the shards, and leaves no array there that the owner could use.
+    // Makes the shards, and leaves no array there for the owner.
     CROWDED.prefill(2);
     let two = [CROWDED.try_get(), CROWDED.try_get()];
     assert!(two.iter().all(Option::is_some));
@@ -423,7 +426,7 @@ fn an_owner_that_finds_no_room_after_all_keeps_its_items() {
     assert_eq!((CROWDED.idle(), CROWDED.prefill(2)), (4, 1), "two private, two prefilled; one more has room");
 }
 
-/// How many full barriers are executed by a get and a put that the private slots serve.
+/// The number of full barriers in a get and a put of a private hit.
 fn barriers_of_a_private_hit() -> usize {
     let _turn = turn();
     let pool = Pool::with_settings(|| 0_u8, MANUAL);
@@ -435,17 +438,17 @@ fn barriers_of_a_private_hit() -> usize {
     step(usize::MAX, hit, || 0);
     println!("{} instructions, {} full barriers", STEPS.get(), BARRIERS.get());
     assert!(STEPS.get() > 20, "nothing was stepped through");
-    // The last one is that of `step` itself, where the operation is over.
+    // The last one belongs to `step` itself, at the end of the operation.
     BARRIERS.get() - 1
 }
 
-/// With the barrier that this system has, the owner pays no atomic read-modify-write and no fence.
+/// With the system's barrier, the owner executes no atomic read-modify-write and no fence.
 #[test]
 fn a_private_hit_has_no_full_barrier() {
     assert_eq!(barriers_of_a_private_hit(), 0);
 }
 
-/// Without that barrier the get is a claim, whose compare-exchange is one.
+/// Without that barrier the get is a claim. Its compare-exchange is one full barrier.
 #[test]
 fn a_private_hit_has_a_fence_where_it_needs_one() {
     if !alone("a_private_hit_has_a_fence_where_it_needs_one") {

@@ -1,7 +1,7 @@
-//! Threads that come and go, sweeps every 100 µs, and guards that cross threads: no item has two owners, is lost, or is
-//! dropped twice, in use or too early. Counts what it did, so that it can't pass by doing nothing.
+//! Threads start and end, sweeps run every 100 µs, and guards cross threads. No item has two owners, is lost, is
+//! dropped twice, in use or too early. The test counts its work, so it can't pass by doing nothing.
 //!
-//! `cargo test --release --test stress -- --ignored --nocapture` is the long form, of 10⁹ operations.
+//! The long form, with 10⁹ operations: `cargo test --release --test stress -- --ignored --nocapture`.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn a_thousand_million_operations() {
     stress(1_000_000_000);
 }
 
-/// At least so many operations, a third of them without a limit, where an item's age is all that it is dropped for.
+/// Runs at least `operations`. A third of them have no limit, so items are dropped for their age only.
 fn stress(operations: usize) {
     for (slots, max_idle) in [(32, usize::MAX), (6, 40), (0, 40)] {
         let books = Arc::new(Books { age_alone: max_idle == usize::MAX, ..Books::default() });
@@ -49,7 +49,7 @@ fn stress(operations: usize) {
         println!("{slots} private slots: {counts:?}");
         for (what, times) in counts {
             let possible = match what {
-                // One CPU has one shard, and nobody to steal from.
+                // One CPU has one shard, so there is nobody to steal from.
                 "steals" => thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
                 "spills" | "inheritances" => slots > 0,
                 _ => true,
@@ -59,40 +59,40 @@ fn stress(operations: usize) {
     }
 }
 
-/// Who has an item: a thread, or one of these.
+/// The owner of an item: a thread, or one of these.
 type Owner = usize;
-/// Nobody; it may be idle.
+/// Nobody. It may be idle.
 const FREE: Owner = 0;
 /// On its way from one thread to another.
 const CROSSING: Owner = usize::MAX;
-/// It was dropped.
+/// Dropped.
 const GONE: Owner = usize::MAX - 1;
 
 struct Item {
     number: usize,
     owner: Count,
-    /// The last thread that had it.
+    /// The last thread that owned it.
     last: Owner,
-    /// How many sweeps had ended when it was put.
+    /// The number of sweeps that had ended when it was put.
     put_after: usize,
-    /// To be refused.
+    /// Is to be refused.
     unwanted: bool,
     books: Arc<Books>,
 }
 
-/// What is known of all items together.
+/// The balance of all items.
 #[derive(Default)]
 struct Books {
     made: Count,
     dropped: Count,
-    /// The sum of the numbers of the items made, less those dropped: so that one item lost doesn't make up for another
-    /// dropped twice.
+    /// The sum of the numbers of all items made, minus those dropped. So a lost item doesn't cancel one that is dropped
+    /// twice.
     sum: Count,
     dropped_in_use: Count,
     dropped_early: Count,
     sweeps_begun: Count,
     sweeps_ended: Count,
-    /// Whether items are dropped for their age alone, unless they are unwanted.
+    /// Whether items are dropped only for their age, or because they are unwanted.
     age_alone: bool,
 }
 
@@ -104,7 +104,7 @@ impl Item {
         Self { number, owner: Count::new(), last: FREE, put_after, unwanted: false, books: Arc::clone(books) }
     }
 
-    /// It goes from one owner to another; fails if it was another's.
+    /// Passes the item from one owner to another. Fails if `from` isn't its owner.
     fn pass(&self, from: Owner, to: Owner) {
         assert_eq!(self.owner.swap(to), from, "item {} has two owners", self.number);
     }
@@ -116,8 +116,7 @@ impl Drop for Item {
         if self.owner.swap(GONE) != FREE {
             books.dropped_in_use.bump();
         }
-        // The first sweep to advance the epoch after the put is the one after those that had ended; only the second may
-        // drop it.
+        // The first sweep after the put is the next after those that had ended. Only the second may drop the item.
         if books.age_alone && !self.unwanted && books.sweeps_begun.get() < self.put_after + 2 {
             books.dropped_early.bump();
         }
@@ -127,7 +126,7 @@ impl Drop for Item {
 }
 
 impl Books {
-    /// Drops the pool, of which nobody has an item any more, and strikes the balance.
+    /// Drops the pool, whose items nobody owns any more, and checks the balance.
     fn close(&self, pool: Pool<Item, Maker>) {
         assert_eq!(pool.idle(), self.made.get() - self.dropped.get(), "of {} items", self.made.get());
         self.sweeps_begun.set(usize::MAX);
@@ -157,13 +156,13 @@ impl Recycle<Item> for Maker {
 
 type Guard<'pool> = Pooled<'pool, Item, Maker>;
 
-/// What threads did.
+/// The work that threads did.
 #[derive(Default)]
 struct Done {
     /// Gets and puts.
     operations: usize,
     threads: usize,
-    /// Threads that found in their private slots what a thread had left there that has exited.
+    /// Threads whose private slots held an item of an ended thread.
     inheritances: usize,
     /// Guards that came from another thread.
     crossings: usize,
@@ -178,15 +177,15 @@ impl AddAssign for Done {
     }
 }
 
-/// How many threads there are at once, beside the one that sweeps. In each lane one comes after the other.
+/// How many threads run at once, beside the sweeper. The threads of a lane run one after the other.
 const LANES: usize = 4;
 
 struct Stress<'pool> {
     pool: &'pool Pool<Item, Maker>,
     books: &'pool Arc<Books>,
-    /// Guards on their way from thread to thread; always as many as there are lanes.
+    /// Guards on their way between threads, one for each lane.
     exchange: Mutex<Vec<Guard<'pool>>>,
-    /// For each lane, how many of its threads have exited.
+    /// For each lane, how many of its threads have ended.
     exited: [Count; LANES],
 }
 
@@ -222,7 +221,7 @@ impl<'pool> Stress<'pool> {
         self.books.sweeps_ended.bump();
     }
 
-    /// One thread after the other, until there were enough operations.
+    /// Runs one thread after the other, until there were enough operations.
     fn lane(&self, lane: usize, operations: usize) -> Done {
         let mut done = Done::default();
         while done.operations < operations {
@@ -233,7 +232,7 @@ impl<'pool> Stress<'pool> {
         done
     }
 
-    /// Whether that owner is a thread that has come to its end.
+    /// Whether that owner is a thread that has ended.
     fn has_exited(&self, owner: Owner) -> bool {
         if owner == FREE {
             return false;
@@ -242,7 +241,7 @@ impl<'pool> Stress<'pool> {
         thread < self.exited[lane].get()
     }
 
-    /// The life of a thread.
+    /// The work of one thread.
     fn live(&self, me: Owner, operations: usize) -> Done {
         let mut dice = Dice::new(me as u64);
         let mut done = Done { threads: 1, inheritances: usize::from(self.inherits(me)), ..Done::default() };
@@ -278,12 +277,12 @@ impl<'pool> Stress<'pool> {
         done
     }
 
-    /// Whether a thread that has just begun finds in its private slots what another, which has exited, left there.
+    /// Whether a new thread finds an item of an ended thread in its private slots.
     fn inherits(&self, me: Owner) -> bool {
-        // These only ever grow. If they are the same before and after, nothing came from the shared queues meanwhile.
+        // These counters only grow. If they don't change, nothing came from the shared queues meanwhile.
         let shared_hits = |stats: Stats| stats.refills + stats.steals + stats.rescues;
         let before = shared_hits(self.pool.stats());
-        // A thread's first put is what gives it private slots. It takes that item out again, and then the next one.
+        // A thread's first put gives it private slots. The thread takes that item out again, and then the next one.
         self.pool.put(Item::new(self.books));
         let mut held = vec![self.take(me, FREE, self.pool.get())];
         let next = self.pool.try_get();
@@ -302,7 +301,7 @@ impl<'pool> Stress<'pool> {
         guard
     }
 
-    /// Gives a guard to whoever comes next, and takes one of those that others gave.
+    /// Gives a guard to another thread, and takes one that another thread gave.
     fn swap(&self, me: Owner, given: Guard<'pool>, which: usize) -> Guard<'pool> {
         given.pass(me, CROSSING);
         let mut exchange = lock(&self.exchange);

@@ -1,5 +1,5 @@
-//! How threads end: their last destructors, those of the main thread too, thousands of threads that end while another one
-//! sweeps, and the child of a `fork`.
+//! How threads end: their last destructors, the main thread's too, thousands of threads that end during sweeps, and the
+//! child of a `fork`.
 
 mod common;
 
@@ -10,8 +10,8 @@ use std::thread;
 use common::{Count, CountedPool, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, sweep_during};
 use ebbtide::{OwnedPooled, Pool, Pooled, Settings, advance_all};
 
-/// Threads by the thousand that end, several at a time, while another one sweeps: each item that they leave behind is
-/// found, swept or inherited once.
+/// Thousands of threads end, several at a time, while another one sweeps. Each item that they leave is found, swept or
+/// inherited once.
 #[test]
 fn thousands_of_threads_end_while_another_sweeps() {
     sweep_during(3, |pool| {
@@ -25,8 +25,8 @@ fn thousands_of_threads_end_while_another_sweeps() {
     });
 }
 
-/// Of threads that come one after the other each inherits the slots of the one before, so that all together they keep no
-/// more than one. In a process of its own, where no other thread takes part.
+/// Threads run one after the other, and each inherits the slots of the one before. So all of them together keep no more
+/// items than one. This runs in a process of its own, where no other thread takes part.
 #[test]
 fn a_thread_inherits_from_the_one_before() {
     if !alone("a_thread_inherits_from_the_one_before") {
@@ -39,7 +39,7 @@ fn a_thread_inherits_from_the_one_before() {
     assert_eq!((ledger.made(), pool.idle()), (4, 4));
 }
 
-/// Uses the pool when its thread exits.
+/// Uses the pool when its thread ends.
 struct Late(Arc<CountedPool>);
 
 impl Drop for Late {
@@ -48,21 +48,21 @@ impl Drop for Late {
     }
 }
 
-/// The same where the threads' last destructors use the pool too: what a thread takes to do so it gives back, so that all
-/// together keep no more than one thread and its destructors.
+/// The same where the threads' last destructors use the pool too. A destructor gives back the number that it takes. So
+/// all of them together keep no more items than one thread and its destructors.
 #[test]
-fn a_thread_inherits_from_the_last_destructors_of_the_one_before() {
+fn a_thread_inherits_from_its_predecessors_destructors() {
     thread_local! {
         static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
     }
-    if !alone("a_thread_inherits_from_the_last_destructors_of_the_one_before") {
+    if !alone("a_thread_inherits_from_its_predecessors_destructors") {
         return;
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
     for _ in 0..1000 {
         let pool = Arc::clone(&pool);
-        // Where thread-locals are keys, they may be dropped in the order in which they were first used. The pool looks for the
-        // thread's number before it makes an item, and takes one when that comes back.
+        // Where thread-locals are keys, they may be dropped in the order of first use. The pool looks for the thread's
+        // number before it creates an item, and takes one when the item returns.
         let exited = thread::spawn(move || {
             let guard = pool.get();
             LATE.set(Some(Late(Arc::clone(&pool))));
@@ -75,14 +75,14 @@ fn a_thread_inherits_from_the_last_destructors_of_the_one_before() {
     assert!(made <= 8 && pool.idle() == made, "{made} items were made for one thread at a time");
 }
 
-/// What a thread takes with it to its end: guards and pools.
+/// What a thread keeps until its end: guards and pools.
 struct Luggage {
     guard: Pooled<'static, common::Counted, Maker>,
     last_holder: OwnedPooled<common::Counted, Maker>,
     own: CountedPool,
 }
 
-/// Uses what the thread had, and pools that it had not, when it is dropped.
+/// Uses the thread's luggage and other pools when it is dropped.
 struct Last(RefCell<Option<Luggage>>);
 
 static POOL: OnceLock<CountedPool> = OnceLock::new();
@@ -110,10 +110,10 @@ impl Drop for Last {
         let (shared, ledger) = (POOL.get().expect("made before"), LEDGER.get().expect("made before"));
         let before = ledger.dropped();
         drop(guard);
-        // With this goes its pool of 20.
+        // This drops its pool of 20.
         drop(last_holder);
         assert_eq!(ledger.dropped(), before + 20);
-        // Without slots of its own any more, the thread doesn't find the 4 items that lie in those it had.
+        // The thread no longer has slots. So it doesn't find the 4 items in its former ones.
         assert_eq!((own.idle(), burst(&own, 25).len()), (20, 25));
         let idle = own.idle();
         assert!(idle == 25 || idle == 29, "{idle}");
@@ -128,12 +128,12 @@ impl Drop for Last {
         if ENDS.bump() == 1 {
             assert_eq!(shared.clear().map(|swept| swept.kept), Some(0));
             ledger.assert_all_dropped_once();
-            eprintln!("both destructors are through");
+            eprintln!("both destructors have run");
         }
     }
 }
 
-/// Fills two thread-locals: one that was there before the thread's own state in the pools, and one that came after.
+/// Fills two thread-locals: one older than the thread's own state in the pools, and one younger.
 fn pack_twice() {
     thread_local! {
         static BEFORE: Last = const { Last(RefCell::new(None)) };
@@ -144,10 +144,10 @@ fn pack_twice() {
     AFTER.with(Last::pack);
 }
 
-/// Guards, pools and last holders of pools in thread-locals, dropped before the thread's own state and after it.
+/// Guards, pools and their last holders are dropped in thread-locals, before and after the thread's own state.
 #[test]
-fn guards_and_pools_dropped_when_their_thread_ends() {
-    if !alone("guards_and_pools_dropped_when_their_thread_ends") {
+fn guards_and_pools_can_be_dropped_when_a_thread_ends() {
+    if !alone("guards_and_pools_can_be_dropped_when_a_thread_ends") {
         return;
     }
     thread::spawn(pack_twice).join().expect("no panic in a destructor");
@@ -167,7 +167,7 @@ mod linux {
 
     const ON_MAIN: &str = "EBBTIDE_ON_MAIN";
 
-    /// Runs before `main`, and thus on the main thread, where the test harness runs no test.
+    /// Runs before `main`, and so on the main thread, where the harness runs no test.
     #[used]
     #[unsafe(link_section = ".init_array")]
     static BEFORE_MAIN: extern "C" fn() = {
@@ -181,58 +181,57 @@ mod linux {
 
     /// The same on the main thread, whose destructors run when the process exits.
     #[test]
-    fn guards_and_pools_dropped_when_the_main_thread_ends() {
+    fn guards_and_pools_can_be_dropped_when_main_ends() {
         if std::env::var_os(ON_MAIN).is_some() {
             return;
         }
-        let mut command = child("linux::guards_and_pools_dropped_when_the_main_thread_ends");
+        let mut command = child("linux::guards_and_pools_can_be_dropped_when_main_ends");
         let (status, text) = finish(command.env(ON_MAIN, "1"));
-        assert!(status.success() && text.contains("both destructors are through"), "{text}");
+        assert!(status.success() && text.contains("both destructors have run"), "{text}");
     }
 
-    /// Forks; the child executes a shell that exits with `code`. Whether that is how it ended.
+    /// Forks, and the child executes a shell that exits with `code`. Whether it ended that way.
     fn forked_child_exits_with(code: &CStr) -> bool {
         let arguments = [c"/bin/sh".as_ptr(), c"-c".as_ptr(), c"exit $0".as_ptr(), code.as_ptr(), ptr::null()];
         let execute = || {
-            // SAFETY: the arguments were made before, and end with a null pointer.
+            // SAFETY: the arguments were made before and end with a null pointer.
             unsafe { libc::execv(arguments[0], arguments.as_ptr()) };
             1
         };
-        // SAFETY: until it executes another program, the child calls only what is allowed in a child.
+        // SAFETY: until `exec`, the child calls only async-signal-safe functions.
         let status = unsafe { forked_child(execute) };
         status.is_some_and(|status| code.to_bytes() == status.to_string().as_bytes())
     }
 
-    /// Forks; the child does `act` and exits with what that returns. With what it did exit, if it did.
+    /// Forks. The child runs `act` and exits with its result. Returns the exit status, if it did exit.
     ///
     /// # Safety
     ///
-    /// `act` must do nothing that needs another thread of this process, or what such a thread may hold.
+    /// `act` must not need another thread of this process, or anything that such a thread may hold.
     unsafe fn forked_child(act: impl FnOnce() -> libc::c_int) -> Option<libc::c_int> {
-        // SAFETY: the child does `act`, of which the caller answers for.
+        // SAFETY: the child only runs `act`, for which the caller is responsible.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let code = panic::catch_unwind(AssertUnwindSafe(act)).unwrap_or(101);
-            // SAFETY: ends the child, and runs nothing else there.
+            // SAFETY: ends the child without running anything else.
             unsafe { libc::_exit(code) };
         }
         assert!(child > 0, "no process can be started");
         let mut status = 0;
-        // SAFETY: `status` is there to be written.
+        // SAFETY: `status` is valid for writes.
         let ended = || unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == child;
         if !holds_within(Duration::from_secs(30), ended) {
-            // SAFETY: it was not waited for, so its number is still its own.
+            // SAFETY: the child was not reaped, so its number is still its own.
             unsafe { libc::kill(child, libc::SIGKILL) };
             return None;
         }
         libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
     }
 
-    /// The child of a fork has no janitor. Where it goes on without `exec`, its pools are swept by `advance_all`, and serve as
-    /// before.
+    /// The child of a fork has no janitor. If it doesn't `exec`, `advance_all` sweeps its pools, which work as before.
     #[test]
-    fn a_child_of_a_fork_sweeps_by_advance_all() {
-        if !alone("linux::a_child_of_a_fork_sweeps_by_advance_all") {
+    fn a_forked_child_sweeps_with_advance_all() {
+        if !alone("linux::a_forked_child_sweeps_with_advance_all") {
             return;
         }
         let ledger = Ledger::new();
@@ -258,10 +257,10 @@ mod linux {
         assert_eq!(unsafe { forked_child(act) }, Some(7));
     }
 
-    /// In a program whose threads use pools, the child of a `fork` comes as far as `exec`, wherever those threads were.
+    /// In a program whose threads use pools, the child of a `fork` reaches `exec`, wherever those threads were.
     #[test]
-    fn a_child_of_a_fork_comes_as_far_as_exec() {
-        if !alone("linux::a_child_of_a_fork_comes_as_far_as_exec") {
+    fn a_forked_child_reaches_exec() {
+        if !alone("linux::a_forked_child_reaches_exec") {
             return;
         }
         let ledger = Ledger::new();
@@ -284,7 +283,7 @@ mod linux {
             over.set(1);
             all_did
         });
-        assert!(all_did, "a child came to no end, or to another one");
+        assert!(all_did, "a child didn't end, or ended with another status");
         until("the janitor of this process goes on", || ledger.live() == 0);
         ledger.assert_all_dropped_once();
     }

@@ -1,7 +1,7 @@
-//! The bounded pool: waits, their cancellation, `get_many`, `close`, `resize` and sweeps against each other.
+//! The bounded pool: waits, dropped waits, `get_many`, `close`, `resize` and sweeps against each other.
 //!
-//! This is the pool itself, its line and its sleeping threads, not a stand-in: all of it runs on loom's locks. A wake-up
-//! that is lost is a deadlock, which loom reports, since nothing else would wake the thread.
+//! These models run the real pool with its queue and its sleeping threads, on loom's locks. A lost wake-up is a
+//! deadlock, as nothing else would wake the thread. Loom reports deadlocks.
 
 mod common;
 
@@ -18,15 +18,15 @@ use loom::sync::Notify;
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// Three threads that all wait and wake have too many interleavings for more.
+/// Three threads that all wait and wake have too many interleavings for a higher bound.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// Makes a world's items, and sees that there are never more than the capacity.
+/// Creates a world's items, and checks that there are never more than the capacity.
 struct AtMost(World, usize);
 
 impl Recycle<Tracked> for AtMost {
     fn create(&self) -> Tracked {
-        assert!(self.0.alive() < self.1, "one more than the capacity");
+        assert!(self.0.alive() < self.1, "more than the capacity");
         Recycle::create(&self.0)
     }
 
@@ -37,7 +37,7 @@ impl Recycle<Tracked> for AtMost {
 
 type Bounded = BoundedPool<Tracked, AtMost>;
 
-/// An item during whose `Drop` another thread runs.
+/// An item whose `Drop` lets another thread run.
 struct Slow(Tracked);
 
 impl Drop for Slow {
@@ -60,7 +60,7 @@ fn bounded(world: &World, capacity: usize) -> Arc<Bounded> {
     Arc::new(BoundedPool::with_settings(AtMost(world.clone(), capacity), Settings::new(capacity).manual()))
 }
 
-/// Takes what was got, uses it, and gives it back.
+/// Uses the items and gives them back.
 fn use_up(items: Result<Vec<Pooled<'_, Tracked, AtMost>>, GetError>) -> Result<usize, GetError> {
     let items = items?;
     items.iter().for_each(|item| item.taken_out());
@@ -71,14 +71,14 @@ fn use_one(item: Result<Pooled<'_, Tracked, AtMost>, GetError>) -> Result<usize,
     use_up(item.map(|item| vec![item]))
 }
 
-/// Polls a wait once and drops it; whether it was ready.
+/// Polls a wait once and drops it. If it was ready, `used` gets the items.
 fn give_up<F: Future<Output = Result<Vec<O>, GetError>>, O>(wait: F, used: impl FnOnce(F::Output)) {
     if let Poll::Ready(items) = pin!(wait).poll(&mut Context::from_waker(Waker::noop())) {
         used(items);
     }
 }
 
-/// When every other thread was joined: nobody waits, nothing is in use, and every place can be had.
+/// All other threads were joined. Nobody waits, nothing is in use, and every place is free.
 fn nothing_is_lost(world: &World, pool: Arc<Bounded>, capacity: usize) {
     assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, world.alive()));
     assert_eq!(use_up(pool.get_many(capacity)), Ok(capacity));
@@ -86,10 +86,10 @@ fn nothing_is_lost(world: &World, pool: Arc<Bounded>, capacity: usize) {
     drop(Arc::into_inner(pool).expect("the other threads are gone, and their handles with them"));
 }
 
-/// Two threads and one item: the one that comes second waits, and is woken.
+/// Two threads and one item. The second thread waits and is woken.
 #[test]
-fn two_wait_for_one() {
-    explore("two wait for one", UNBOUNDED, |world| {
+fn two_waiters_for_one_item() {
+    explore("two waiters for one item", UNBOUNDED, |world| {
         let pool = bounded(world, 1);
         let other = spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1)));
         world.go();
@@ -100,10 +100,10 @@ fn two_wait_for_one() {
     });
 }
 
-/// Three threads and one item: each release wakes the next.
+/// Three threads and one item. Each return wakes the next.
 #[test]
-fn three_wait_for_one() {
-    explore("three wait for one", THREE, |world| {
+fn three_waiters_for_one_item() {
+    explore("three waiters for one item", THREE, |world| {
         let pool = bounded(world, 1);
         let others = [(); 2].map(|()| spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1))));
         world.go();
@@ -114,10 +114,10 @@ fn three_wait_for_one() {
     });
 }
 
-/// A wait that is given up while an item comes back: whether it was served or not, the one behind it is.
+/// A wait is dropped while an item returns. Whether it was served or not, the next waiter is.
 #[test]
-fn a_wait_given_up_as_it_is_served() {
-    explore("a wait given up as it is served", THREE, |world| {
+fn wait_dropped_while_it_is_served() {
+    explore("wait dropped while it is served", THREE, |world| {
         let pool = bounded(world, 1);
         let item = pool.get().unwrap();
         item.taken_out();
@@ -142,10 +142,10 @@ impl Wake for Bell {
     }
 }
 
-/// A wait that goes on in another task while it is served: that task finds its item, or is woken.
+/// A wait moves to another task while it is served. That task finds the item, or is woken.
 #[test]
-fn served_while_it_moves_to_another_task() {
-    explore("served while it moves to another task", UNBOUNDED, |world| {
+fn wait_served_while_it_moves_to_another_task() {
+    explore("wait served while it moves to another task", UNBOUNDED, |world| {
         let pool = bounded(world, 1);
         let item = pool.get_owned().unwrap();
         item.taken_out();
@@ -173,10 +173,10 @@ fn served_while_it_moves_to_another_task() {
     });
 }
 
-/// Two that each need both items: neither ends up with one of them.
+/// Two threads need both items. Neither keeps one of them.
 #[test]
-fn two_wait_for_both() {
-    explore("two wait for both", UNBOUNDED, |world| {
+fn two_waiters_for_both_items() {
+    explore("two waiters for both items", UNBOUNDED, |world| {
         let pool = bounded(world, 2);
         let other = spawn_with(&pool, |pool| assert_eq!(use_up(pool.get_many(2)), Ok(2)));
         world.go();
@@ -187,10 +187,10 @@ fn two_wait_for_both() {
     });
 }
 
-/// One that has no time to wait for both items isn't in the way of another, for whom one is enough.
+/// A get of both items with a timeout of zero doesn't block another thread that needs one.
 #[test]
-fn no_time_holds_up_nobody() {
-    explore("no time holds up nobody", UNBOUNDED, |world| {
+fn zero_timeout_does_not_block_the_next() {
+    explore("zero timeout does not block the next", UNBOUNDED, |world| {
         let pool = bounded(world, 2);
         let item = pool.get().unwrap();
         item.taken_out();
@@ -205,11 +205,10 @@ fn no_time_holds_up_nobody() {
     });
 }
 
-/// One that waits for both items gives up while one of them is in use: the one behind it gets the other without waiting for
-/// that.
+/// A wait for both items is dropped while one of them is in use. The next waiter gets the other without waiting for it.
 #[test]
-fn a_head_that_gives_up_lets_the_next_pass() {
-    explore("a head that gives up lets the next pass", THREE, |world| {
+fn dropping_the_head_serves_the_next() {
+    explore("dropping the head serves the next", THREE, |world| {
         let pool = bounded(world, 2);
         let item = pool.get().unwrap();
         item.taken_out();
@@ -222,10 +221,10 @@ fn a_head_that_gives_up_lets_the_next_pass() {
     });
 }
 
-/// Closed while one thread waits and another gives back: the one gets the item or is told, and nothing is kept.
+/// `close` while one thread waits and another gives back. The waiter gets the item or an error, and nothing is kept.
 #[test]
-fn close_while_one_waits() {
-    explore("close while one waits", THREE, |world| {
+fn close_during_a_wait() {
+    explore("close during a wait", THREE, |world| {
         let pool = bounded(world, 1);
         world.expect_drops();
         let item = pool.get_owned().unwrap();
@@ -240,10 +239,10 @@ fn close_while_one_waits() {
     });
 }
 
-/// A smaller capacity while one waits for more than that: it is served or refused, and the one behind it is served.
+/// The capacity shrinks while a thread waits for more. That wait is served or refused, and the next is served.
 #[test]
-fn less_capacity_while_two_wait() {
-    explore("less capacity while two wait", THREE, |world| {
+fn resize_down_while_two_wait() {
+    explore("resize down while two wait", THREE, |world| {
         let pool = bounded(world, 2);
         world.expect_drops();
         let item = pool.get_owned().unwrap();
@@ -260,10 +259,10 @@ fn less_capacity_while_two_wait() {
     });
 }
 
-/// A sweep that drops the only item while another thread wants one: there is never a second one beside it.
+/// A sweep drops the only item while another thread gets one. There is never a second item beside it.
 #[test]
-fn a_sweep_against_a_get() {
-    explore("a sweep against a get", UNBOUNDED, |world| {
+fn sweep_against_a_get() {
+    explore("sweep against a get", UNBOUNDED, |world| {
         let pool: BoundedPool<Slow, _> =
             BoundedPool::with_settings(AtMost(world.clone(), 1), Settings::new(1).manual());
         let pool = Arc::new(pool);
@@ -279,11 +278,10 @@ fn a_sweep_against_a_get() {
     });
 }
 
-/// While a pool is closed, another thread looks whether anything is left: when it is told that nothing is idle and nothing in
-/// use, no item exists.
+/// While a pool is closed, another thread reads its counts. If nothing is idle and nothing in use, no item exists.
 #[test]
-fn nothing_exists_when_the_pool_says_so() {
-    explore("nothing exists when the pool says so", UNBOUNDED, |world| {
+fn no_item_exists_once_none_is_counted() {
+    explore("no item exists once none is counted", UNBOUNDED, |world| {
         let pool: BoundedPool<Slow, _> =
             BoundedPool::with_settings(AtMost(world.clone(), 2), Settings::new(2).manual());
         let pool = Arc::new(pool);
@@ -299,7 +297,7 @@ fn nothing_exists_when_the_pool_says_so() {
     });
 }
 
-/// Two threads that are the first to use a pool: one of them makes its heap part, and both use the same.
+/// Two threads use a pool first. One of them makes its heap part, and both use the same.
 #[test]
 fn first_use_by_two_threads() {
     explore("first use of a bounded pool by two threads", UNBOUNDED, |world| {

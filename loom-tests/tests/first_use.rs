@@ -1,14 +1,14 @@
-//! Two threads that are the first to use a pool: each makes what is missing, and one of them wins.
+//! Two threads use a pool first. Each makes the missing parts, and one of them wins.
 
 mod common;
 
 use common::{Bounds, explore, try_get};
 
-/// Without a bound this takes minutes. Three preemptions let a thread be stopped between finding the heap part missing
-/// and making it, and again at the shards, and the other one too.
+/// Without a bound this takes minutes. Three preemptions can stop a thread between finding the heap part missing and
+/// making it, then again at the shards, and stop the other thread too.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// The heap part and the shards are made once: no item is lost with one that lost the race.
+/// The heap part and the shards are made once. No item is lost with a part that lost the race.
 #[test]
 fn first_use_by_two_threads() {
     explore("first use by two threads", THREE, |world| {

@@ -9,10 +9,10 @@ use ebbtide::{Manual, Pooled, Settings};
 
 const SLOTS: Settings<Manual> = Settings::new().manual().private_slots(4);
 
-/// Where two puts and a get past the private slots are all there is.
+/// For two puts and a get without private slots.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// Two are enough to stop an owner within a claim, and a sweep between any two of its steps.
+/// Two preemptions can stop an owner within a claim, and a sweep between any two of its steps.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
 /// Gets an item during a sweep that drops none.
@@ -25,10 +25,10 @@ fn get_during_a_sweep(world: &World, pool: Arc<TrackedPool>) {
     world.end(pool);
 }
 
-/// An owner is asked by a sweep for its items, and whoever comes first takes them out. All are fewer than `max_idle`, so none
-/// is dropped.
+/// A sweep asks an owner for its items, and whichever comes first moves them out. They are fewer than `max_idle`, so
+/// none is dropped.
 #[test]
-fn an_answer_and_a_sweep_need_room_for_the_same_items_once() {
+fn answer_and_sweep_reserve_room_once() {
     explore("an answer and a sweep need room once", TWO, |world| {
         let pool = world.pool_with(SLOTS.max_idle(3));
         world.put(&pool, 2);
@@ -36,10 +36,10 @@ fn an_answer_and_a_sweep_need_room_for_the_same_items_once() {
     });
 }
 
-/// A refill takes items out of the shared queues, and a sweep takes them out of the private slots at once. All are no more than
-/// `max_idle`, so none is dropped.
+/// A refill takes items from the shared queues while a sweep takes items from the private slots. Together they are at
+/// most `max_idle`, so none is dropped.
 #[test]
-fn a_refill_and_a_sweep_need_room_for_the_same_items_once() {
+fn refill_and_sweep_reserve_room_once() {
     explore("a refill and a sweep need room once", TWO, |world| {
         let pool = world.pool_with(SLOTS.max_idle(2));
         assert_eq!(pool.prefill(2), 2);
@@ -47,10 +47,10 @@ fn a_refill_and_a_sweep_need_room_for_the_same_items_once() {
     });
 }
 
-/// One item too many is put while another is got and put back: one of the two finds room. A put that finds none takes up
-/// none, not even for a moment.
+/// One item too many is put, while another is got and put back. One of the two finds room. A put that finds no room
+/// never takes any, not even for a moment.
 #[test]
-fn a_put_without_room_leaves_the_room_to_others() {
+fn put_without_room_takes_no_room() {
     explore("a put without room", UNBOUNDED, |world| {
         let pool = world.pool_with(Settings::new().manual().private_slots(0).max_idle(1));
         pool.put(world.make());
@@ -64,12 +64,13 @@ fn a_put_without_room_leaves_the_room_to_others() {
     });
 }
 
-/// Two items are old and two are young. A sweep leaves three, though a thread takes the young ones into its private slots.
+/// Two items are victims and two are young. A sweep leaves three, though a thread moves the young ones into its private
+/// slots.
 #[test]
-fn a_refill_counts_once_towards_min_idle() {
+fn refill_counts_once_towards_min_idle() {
     explore("a refill counts once towards min_idle", TWO, |world| {
         let pool = world.pool_with(SLOTS.min_idle(3));
-        // What is prefilled goes to the first shard and then to the second, which is that of the second thread.
+        // `prefill` fills the first shard and then the second, which is the second thread's.
         pool.put(world.make());
         drop(Pooled::detach(get(&pool)));
         assert_eq!(pool.prefill(2), 2);
@@ -87,9 +88,9 @@ fn a_refill_counts_once_towards_min_idle() {
     });
 }
 
-/// Of two victims a thread takes one and keeps the other, which a sweep takes from it and leaves in the pool.
+/// A thread takes one of two victims and keeps the other. A sweep takes that one and leaves it in the pool.
 #[test]
-fn a_kept_victim_counts_once_towards_min_idle() {
+fn kept_victim_counts_once_towards_min_idle() {
     explore("a kept victim counts once towards min_idle", TWO, |world| {
         let pool = world.pool_with(SLOTS.min_idle(2));
         assert_eq!(pool.prefill(2), 2);

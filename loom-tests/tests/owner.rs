@@ -5,20 +5,20 @@ mod common;
 use common::{Bounds, explore, get, get_owned, spawn_with, try_get};
 use ebbtide::Pooled;
 
-/// Without a bound these take minutes or hours. Three preemptions let a sweep start within a pop, be stopped between
-/// asking and taking, and go on within the next pop.
+/// Without a bound these take minutes or hours. Three preemptions can start a sweep within a pop, stop it between
+/// asking and taking, and continue it within the next pop.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// Where more of the owner's claims and its shard come in too. Two preemptions are enough to stop a sweep between any two of its
-/// steps and an owner within a pop or a claim.
+/// With more of the owner's claims and its shard. Two preemptions can stop a sweep between any two steps, and an owner
+/// within a pop or a claim.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// Where there are two sweeps, or a thread's end. One is enough to stop an owner anywhere while a sweep passes, or a sweep
+/// With two sweeps, or the end of a thread. One preemption can stop an owner anywhere while a sweep passes, or a sweep
 /// while an owner passes.
 const ONE: Bounds = Bounds { preemptions: Some(1) };
 
-/// The owner pops an item while a sweep takes what it finds and, being `clear`, drops it at once: an item that both took is
-/// dropped while it is in use. No push comes after the pop, whose look at `top` would hide the pop's own store from loom.
+/// The owner pops an item while `clear` takes items and drops them at once. An item that both take is dropped in use.
+/// No push follows the pop: its read of `top` would hide the pop's own store from loom.
 #[test]
 fn pop_against_a_sweep() {
     explore("pop against a sweep", THREE, |world| {
@@ -33,7 +33,7 @@ fn pop_against_a_sweep() {
     });
 }
 
-/// The owner pops an item and pushes it back while a sweep takes what it finds.
+/// The owner pops an item and pushes it back while a sweep takes items.
 #[test]
 fn push_and_pop_against_a_sweep() {
     explore("push and pop against a sweep", TWO, |world| {
@@ -47,7 +47,7 @@ fn push_and_pop_against_a_sweep() {
     });
 }
 
-/// The owner pops the only item and then from nothing, which leaves `top` lower than anything for a moment.
+/// The owner pops the only item and then pops from nothing. For a moment `top` is below all places.
 #[test]
 fn pop_from_nothing_against_a_sweep() {
     explore("pop from nothing against a sweep", TWO, |world| {
@@ -62,8 +62,7 @@ fn pop_from_nothing_against_a_sweep() {
     });
 }
 
-/// Items are pushed and popped while `clear` takes what it finds and drops it at once: it sees the items as their last
-/// user left them.
+/// Items are pushed and popped while `clear` takes and drops them. It sees the items as their last user left them.
 #[test]
 fn push_and_pop_against_clear() {
     explore("push and pop against clear", THREE, |world| {
@@ -79,8 +78,7 @@ fn push_and_pop_against_clear() {
     });
 }
 
-/// The owner pops while two sweeps come one after the other: the second finds the slots as the first and the owner
-/// left them.
+/// The owner pops during two consecutive sweeps. The second finds the slots as the first and the owner left them.
 #[test]
 fn push_and_pop_against_two_sweeps_in_a_row() {
     explore("push and pop against two sweeps in a row", ONE, |world| {
@@ -95,7 +93,7 @@ fn push_and_pop_against_two_sweeps_in_a_row() {
     });
 }
 
-/// A thread's first put makes its slot set while a sweep, which has closed the only other one, goes through them all.
+/// A thread's first put makes its slot set while a sweep visits all sets. The sweep has closed the only other one.
 #[test]
 fn slot_set_made_during_a_sweep() {
     explore("slot set made during a sweep", TWO, |world| {
@@ -109,7 +107,7 @@ fn slot_set_made_during_a_sweep() {
     });
 }
 
-/// Two threads make their slot sets at once. They lie in one bucket, which one of the two makes for both.
+/// Two threads make their slot sets at once. Both are in one bucket, which one thread makes for both.
 #[test]
 fn slot_sets_made_by_two_threads() {
     explore("slot sets made by two threads", THREE, |world| {
@@ -125,8 +123,8 @@ fn slot_sets_made_by_two_threads() {
     });
 }
 
-/// A thread exits with an item in its slots, and the next thread may inherit them (or not, if it starts before the
-/// first has given up its id), while a sweep takes what it finds.
+/// A thread ends with an item in its slots while a sweep takes items. The next thread may inherit the slots, or not if
+/// it starts before the first has returned its id.
 #[test]
 fn slots_inherited_during_a_sweep() {
     explore("slots inherited during a sweep", ONE, |world| {
@@ -143,7 +141,7 @@ fn slots_inherited_during_a_sweep() {
     });
 }
 
-/// A guard is dropped on another thread than the one that got it, into slots that a sweep empties; the item is found
+/// A guard is dropped on another thread than the one that got it, into slots that a sweep empties. Its item is found
 /// here afterwards, or is still there.
 #[test]
 fn guard_dropped_on_another_thread() {

@@ -1,4 +1,4 @@
-//! Threads that take from the shared queues, against each other and against a sweep.
+//! Threads take from the shared queues, against each other and against a sweep.
 
 mod common;
 
@@ -8,15 +8,14 @@ use ebbtide::Pooled;
 /// No bound: the threads meet in one or two queues.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// With private slots to spill, or a third thread, there are too many interleavings. Three preemptions let a thread be
-/// stopped after it has taken a batch, and another one twice.
+/// With private slots to spill, or a third thread, there are too many interleavings. Three preemptions can stop a
+/// thread after it has taken a batch, and another one twice.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// Where an owner's claims come in as well. Two are enough to stop a sweep between any two of its steps and an owner within
-/// a claim.
+/// With an owner's claims. Two preemptions can stop a sweep between any two of its steps, and an owner within a claim.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// The item is a victim, and the sweep that would drop it runs: it is got or dropped.
+/// A get takes a victim while the sweep that would drop it runs. The item is got or dropped.
 #[test]
 fn victim_got_during_a_sweep() {
     explore("victim got during a sweep", UNBOUNDED, |world| {
@@ -33,8 +32,8 @@ fn victim_got_during_a_sweep() {
     });
 }
 
-/// The same with a batch of two: the one that isn't taken is kept by the thread and stays a victim. If that is too late for
-/// the sweep that runs, the next one drops it: a call delays the batch that it holds by one epoch.
+/// The same with a batch of two. The thread keeps the other item, which stays a victim. If that is too late for this
+/// sweep, the next one drops it. So a call delays the batch that it holds by one epoch.
 #[test]
 fn rest_of_a_victim_batch_during_a_sweep() {
     explore("rest of a victim batch during a sweep", TWO, |world| {
@@ -53,8 +52,7 @@ fn rest_of_a_victim_batch_during_a_sweep() {
     });
 }
 
-/// A thread goes on with a victim batch that it has begun, while a sweep comes that drops the rest of it: each of the items
-/// is got or dropped.
+/// A thread continues with a victim batch while a sweep drops the rest of it. Each item is got or dropped.
 #[test]
 fn kept_victim_got_during_a_sweep() {
     explore("kept victim got during a sweep", TWO, |world| {
@@ -75,14 +73,13 @@ fn kept_victim_got_during_a_sweep() {
     });
 }
 
-/// A thread refills its private slots from its own shard while another steals from there: each gets one of the two
-/// items, unless the first to come took the whole batch.
+/// A thread refills its private slots from its own shard while another steals from there. Each gets one of the two
+/// items, unless the first takes the whole batch.
 #[test]
 fn steal_against_the_owner() {
     explore("steal against the owner", UNBOUNDED, |world| {
         let pool = world.pool(4);
-        // Shards are handed out in turn: this goes to the first, and so does what the second slot set to be made
-        // spills.
+        // Shards are assigned in turn. This goes to the first shard, and so do the spills of the second slot set.
         assert_eq!(pool.prefill(2), 2);
         pool.put(world.make());
         let thief = try_get(&pool);
@@ -100,14 +97,14 @@ fn steal_against_the_owner() {
     });
 }
 
-/// Two threads steal from a shard that is neither's own and holds two batches: both find something.
+/// Two threads steal from another thread's shard, which holds two batches. Both find something.
 #[test]
 fn steal_against_a_steal() {
     explore("steal against a steal", THREE, |world| {
         let pool = world.pool(0);
-        // There are two shards, and threads belong to them in turn. So between the two of one shard there has to be
-        // one of the other, to which it puts an item. What no thread calls its own goes to the shards in turn,
-        // beginning with the other one too.
+        // There are two shards, and threads get them in turn. So a thread of the other shard must come between the two
+        // of one shard, and puts an item there. Items that belong to no thread's shard go to the shards in turn too,
+        // beginning with the other one.
         pool.put(world.make());
         let me = loom::thread::current();
         let between = world.spawn(&pool, move |world, pool| {
@@ -134,12 +131,12 @@ fn steal_against_a_steal() {
     });
 }
 
-/// An item is got while it is put: it is seen as its last user left it.
+/// An item is got while it is put. It is seen as its last user left it.
 #[test]
 fn get_against_a_put() {
     explore("get against a put", UNBOUNDED, |world| {
         let pool = world.pool(0);
-        // Its own shard is the second; this makes it look into the first one too, where the other thread's is.
+        // Its own shard is the second one. This makes it look into the first one too, which is the other thread's.
         drop(get(&pool));
         assert_eq!(pool.prefill(1), 1);
         let mine = [try_get(&pool), try_get(&pool)];
@@ -153,8 +150,8 @@ fn get_against_a_put() {
     });
 }
 
-/// A batch is got while it is spilled to a shard that was empty but still marked as occupied: it is seen as its last user
-/// left it, and it, or the next one, is found afterwards.
+/// A batch is got while it is spilled to a shard that was empty but still marked as occupied. It is seen as its last
+/// user left it. This batch or the next one is found afterwards.
 #[test]
 fn get_against_a_spill() {
     explore("get against a spill", THREE, |world| {
@@ -172,7 +169,8 @@ fn get_against_a_spill() {
     });
 }
 
-/// A batch is taken in while a sweep keeps the owner out of its slots: the rest goes back to the shared queues.
+/// A refill takes a batch while a sweep keeps the owner out of its slots. The rest of the batch returns to the shared
+/// queues.
 #[test]
 fn refill_against_a_sweep() {
     explore("refill against a sweep", TWO, |world| {

@@ -1,24 +1,23 @@
-//! Sweeps against each other, against puts that read the epoch late, and against the end of the pool.
+//! Sweeps against each other, against puts with a stale epoch, and against the drop of the pool.
 
 mod common;
 
 use common::{Bounds, explore, explore_first, get, spawn, try_get};
 
-/// No bound, where two sweeps, or a sweep and a put past the private slots, are all there is.
+/// No bound: for two sweeps, or a sweep and a put without private slots.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// Three preemptions let a put be stopped between reading the epoch and pushing, and a sweep between any two of its
-/// steps.
+/// Three preemptions can stop a put between reading the epoch and pushing, and a sweep between any two of its steps.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// With a sweep and an owner's claims there are too many interleavings for more than this. Two are enough to stop a sweep
-/// between any two of its steps and an owner within any claim.
+/// With a sweep and an owner's claims there are too many interleavings for more. Two preemptions can stop a sweep
+/// between any two of its steps, and an owner within any claim.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// With two sweeps, one is enough to stop an owner anywhere while both pass, or a sweep while the owner passes.
+/// With two sweeps. One preemption can stop an owner anywhere while both pass, or a sweep while the owner passes.
 const ONE: Bounds = Bounds { preemptions: Some(1) };
 
-/// Two sweeps at once: one of them is refused, or they come one after the other and age the item by two steps.
+/// Two sweeps at once. One is refused, or they run one after the other and age the item twice.
 #[test]
 fn two_sweeps_at_once() {
     explore("two sweeps at once", UNBOUNDED, |world| {
@@ -37,7 +36,7 @@ fn two_sweeps_at_once() {
     });
 }
 
-/// The same on private slots that their owner goes on using: they are taken by one sweep at a time.
+/// The same on private slots in use. One sweep at a time takes them.
 #[test]
 fn two_sweeps_at_once_against_the_owner() {
     explore("two sweeps at once against the owner", ONE, |world| {
@@ -54,7 +53,7 @@ fn two_sweeps_at_once_against_the_owner() {
     });
 }
 
-/// A put straight into the shared queues during a sweep: it reads an epoch that is right, or older by one.
+/// A put into the shared queues during a sweep. The epoch that it reads is current or stale by one.
 #[test]
 fn put_stale_by_one_epoch() {
     explore("put stale by one epoch", THREE, |world| {
@@ -69,8 +68,8 @@ fn put_stale_by_one_epoch() {
     });
 }
 
-/// The same during two sweeps: the epoch that it read may be older by two, and then its batch lies among the primaries
-/// of a generation that was swept meanwhile.
+/// The same during two sweeps. The epoch may be stale by two. Then the batch lands among the primaries of a generation
+/// that was swept meanwhile.
 #[test]
 fn put_stale_by_two_epochs() {
     explore("put stale by two epochs", THREE, |world| {
@@ -86,7 +85,7 @@ fn put_stale_by_two_epochs() {
     });
 }
 
-/// Full private slots spill a batch during a sweep, which may take them before, after or between.
+/// Full private slots spill a batch while a sweep takes them before, after or in between.
 #[test]
 fn spill_against_a_sweep() {
     explore("spill against a sweep", TWO, |world| {
@@ -100,12 +99,12 @@ fn spill_against_a_sweep() {
     });
 }
 
-/// An owner answers the second of two sweeps, of which the first has taken a part: what it gives is counted, not what it had.
-/// The first sweep has to see an item late for that, and there are three preemptions.
+/// An owner answers the second of two sweeps, after the first took a part of its items. The answer counts what it
+/// gives, not what the owner had. For that, the first sweep must see an item late, which takes three preemptions.
 #[test]
 #[ignore = "takes a minute"]
-fn an_answer_with_less_than_there_was() {
-    explore_first(450_000, "an answer with less than there was", THREE, |world| {
+fn answer_counts_what_it_gives() {
+    explore_first(450_000, "answer counts what it gives", THREE, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
         let sweeps = world.spawn_two_sweeps(&pool);
@@ -116,7 +115,7 @@ fn an_answer_with_less_than_there_was() {
     });
 }
 
-/// The same during two sweeps, of which the second may be the first that may drop the spilled batch.
+/// The same during two sweeps. The second may be the first that may drop the spilled batch.
 #[test]
 fn spill_against_two_sweeps() {
     explore("spill against two sweeps", ONE, |world| {
@@ -130,13 +129,13 @@ fn spill_against_two_sweeps() {
     });
 }
 
-/// A put while the sweep drains the generation that it pushes to: found afterwards, whatever the sweep did to the marks
-/// that say which shards hold something.
+/// A put while the sweep drains the generation that the put pushes to. The item is found afterwards, whatever the sweep
+/// did to the marks of occupied shards.
 #[test]
 fn put_while_a_sweep_drains() {
     explore("put while a sweep drains", UNBOUNDED, |world| {
         let pool = world.pool(0);
-        // Marks the generation as occupied, and makes its items victims.
+        // Marks the generation as occupied and makes its items victims.
         pool.put(world.make());
         world.advance(&pool).unwrap();
         let drain = world.spawn_two_sweeps(&pool);
@@ -148,7 +147,7 @@ fn put_while_a_sweep_drains() {
     });
 }
 
-/// The pool is dropped while somebody who shares its heap part, as the janitor does, sweeps it.
+/// The pool is dropped while another thread sweeps its shared heap part, as the janitor does.
 #[test]
 fn pool_dropped_during_a_sweep() {
     explore("pool dropped during a sweep", TWO, |world| {

@@ -1,4 +1,4 @@
-//! Programs that nobody thought of: threads that do at random whatever can be done with a pool.
+//! Random programs: threads that call a pool's operations at random.
 
 mod common;
 
@@ -6,10 +6,10 @@ use common::{Watched, explore, join};
 use ebbtide::{Pooled, Settings};
 use shuttle::rand::{Rng, thread_rng};
 
-/// Five threads with six operations each, on a pool with few or no private slots. What shuttle draws is part of the
-/// schedule, and comes again in a replay.
+/// Five threads of six operations each, on a pool with few or no private slots. Shuttle's random numbers are part of
+/// the schedule, so a replay draws the same ones.
 #[test]
-fn any_program() {
+fn any_program_keeps_the_promises() {
     explore(|| {
         let pool = Watched::new(settings());
         run(&pool);
@@ -17,9 +17,9 @@ fn any_program() {
     });
 }
 
-/// The same with a bound on the shared items.
+/// The same with `max_idle`.
 #[test]
-fn any_program_with_a_bound() {
+fn any_program_keeps_to_max_idle() {
     explore(|| {
         let bound = 3;
         let pool = Watched::limited(settings().max_idle(bound));
@@ -39,7 +39,7 @@ fn run(pool: &Watched) {
     pool.age_out();
 }
 
-/// With no more items than the model's queues have places for.
+/// Holds no more items than the model's queues have places.
 fn use_at_random(pool: Watched) {
     let mut held = Vec::new();
     for _ in 0..6 {

@@ -1,5 +1,5 @@
-//! The bounded pool: programs of five threads that get, wait, give up and change the capacity at random. Its line and the
-//! sleep of its threads are the real ones; a wake-up that is lost is a deadlock, which shuttle reports.
+//! The bounded pool: five threads get, wait, drop waits and change the capacity at random. The queue and the sleeping
+//! threads are real. A lost wake-up is a deadlock, which shuttle reports.
 
 mod common;
 
@@ -15,7 +15,7 @@ use ebbtide::bounded::{GetError, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
 use shuttle::rand::{Rng, thread_rng};
 
-/// The items there are, and how many there may be.
+/// The number of items, and the most that are allowed.
 #[derive(Clone)]
 struct Ledger(Arc<Counts>);
 
@@ -29,7 +29,7 @@ struct Item {
     used: Cell<bool>,
 }
 
-// ORDERING: SeqCst throughout; std's atomics, which count and which shuttle doesn't see, so no partner is meant.
+// ORDERING: SeqCst throughout, with no partner. These std atomics only count, and shuttle doesn't see them.
 impl Ledger {
     fn alive(&self) -> usize {
         self.0.alive.load(Ordering::SeqCst)
@@ -38,7 +38,7 @@ impl Ledger {
 
 impl Recycle<Item> for Ledger {
     fn create(&self) -> Item {
-        assert!(self.0.alive.fetch_add(1, Ordering::SeqCst) < self.0.most, "more than there may be");
+        assert!(self.0.alive.fetch_add(1, Ordering::SeqCst) < self.0.most, "more items than allowed");
         shuttle::thread::yield_now();
         Item { ledger: self.clone(), used: Cell::new(false) }
     }
@@ -51,7 +51,7 @@ impl Recycle<Item> for Ledger {
 
 impl Drop for Item {
     fn drop(&mut self) {
-        // While it is being dropped it still exists.
+        // An item exists until its drop has ended.
         shuttle::thread::yield_now();
         self.ledger.0.alive.fetch_sub(1, Ordering::SeqCst);
     }
@@ -60,17 +60,17 @@ impl Drop for Item {
 type Bounded = BoundedPool<Item, Ledger>;
 type Items<'a> = Vec<Pooled<'a, Item, Ledger>>;
 
-/// A pool of which `most` items may exist, by its capacity of now or later.
+/// A pool of which `most` items may exist, by its largest capacity.
 fn bounded(capacity: usize, most: usize) -> (Arc<Bounded>, Ledger) {
     let ledger = Ledger(Arc::new(Counts { alive: AtomicUsize::new(0), most }));
     (Arc::new(BoundedPool::with_settings(ledger.clone(), Settings::new(capacity).manual())), ledger)
 }
 
-/// Uses items, while others run; no two threads may have the same.
+/// Uses items while others run. No two threads may have the same item.
 fn use_up(items: Items) {
-    items.iter().for_each(|item| assert!(!item.used.replace(true), "two have it"));
+    items.iter().for_each(|item| assert!(!item.used.replace(true), "it has two owners"));
     shuttle::thread::yield_now();
-    items.iter().for_each(|item| assert!(item.used.replace(false), "two had it"));
+    items.iter().for_each(|item| assert!(item.used.replace(false), "it had two owners"));
 }
 
 /// Polls a wait a few times and drops it, ready or not.
@@ -85,7 +85,7 @@ fn give_up<'a>(wait: impl Future<Output = Result<Items<'a>, GetError>>) -> Optio
     None
 }
 
-/// Does at random whatever can be done, but never waits with an item in hand. Ends early when the pool is closed.
+/// Calls operations at random, but never waits with an item in hand. Ends early when the pool is closed.
 fn use_at_random(pool: &Bounded, n: usize) -> Result<(), GetError> {
     for _ in 0..5 {
         match thread_rng().gen_range(0..9) {
@@ -110,7 +110,7 @@ fn use_at_random(pool: &Bounded, n: usize) -> Result<(), GetError> {
     Ok(())
 }
 
-/// When all other threads have ended: nobody waits, nothing is in use, and every place can be had.
+/// All other threads have ended. Nobody waits, nothing is in use, and every place is free.
 fn nothing_is_lost(pool: Arc<Bounded>, ledger: &Ledger) {
     assert_eq!((pool.waiting(), pool.in_use(), pool.idle()), (0, 0, ledger.alive()));
     let all = pool.get_many(pool.capacity()).expect("all are free");
@@ -128,9 +128,9 @@ fn spawn<O: Send + 'static>(
     shuttle::thread::spawn(move || body(&pool))
 }
 
-/// Five threads on a pool of one to three.
+/// Five threads on a pool of one to three items.
 #[test]
-fn any_program() {
+fn any_program_loses_nothing() {
     explore(|| {
         let capacity = thread_rng().gen_range(1..=3);
         let (pool, ledger) = bounded(capacity, capacity);
@@ -139,7 +139,7 @@ fn any_program() {
     });
 }
 
-/// The same while the capacity goes up and down.
+/// The same while the capacity changes.
 #[test]
 fn any_program_while_the_capacity_changes() {
     explore(|| {
@@ -157,7 +157,7 @@ fn any_program_while_the_capacity_changes() {
     });
 }
 
-/// The same until one closes it: all come to an end, and nothing is kept.
+/// The same until one thread closes the pool. All threads end, and nothing is kept.
 #[test]
 fn any_program_until_the_pool_is_closed() {
     explore(|| {
@@ -177,9 +177,9 @@ fn any_program_until_the_pool_is_closed() {
     });
 }
 
-/// Those who wait are served in the order in which they joined the line, whoever runs first afterwards.
+/// Waiters are served in the order in which they joined, whoever runs first afterwards.
 #[test]
-fn in_their_order() {
+fn waiters_are_served_in_order() {
     explore(|| {
         let (pool, ledger) = bounded(1, 1);
         let order = Arc::new(shuttle::sync::Mutex::new(Vec::new()));

@@ -1,15 +1,15 @@
-//! The janitor's rounds over several pools. Under shuttle there is no janitor; a thread of the scenario does what it
-//! does, with `advance_all`.
+//! The janitor's rounds over several pools. Shuttle has no janitor, so a thread of the scenario does its work with
+//! `advance_all`.
 
 mod common;
 
 use common::{Watched, explore, janitor, join};
 use ebbtide::Settings;
 
-/// Three pools are swept in rounds, all at once, while threads use them in turn, end, and leave their slot sets in each of
-/// them to others.
+/// Rounds sweep three pools, all at once. Meanwhile threads use the pools in turn, end, and leave their slot sets in
+/// each pool to others.
 #[test]
-fn several_pools() {
+fn rounds_sweep_several_pools() {
     explore(|| {
         let pools = [2, 2, 0].map(|slots| Watched::new(Settings::new().private_slots(slots)));
         let rounds = janitor(3, &pools);
@@ -31,10 +31,9 @@ fn several_pools() {
     });
 }
 
-/// Pools are used for the first time, all at once, and dropped while a round may be sweeping them. What the round has in
-/// its hands it drops.
+/// Pools are first used and then dropped while a round may be sweeping them. The round drops the items that it holds.
 #[test]
-fn pools_come_and_go() {
+fn pools_are_dropped_during_rounds() {
     explore(|| {
         let lasting = [(); 2].map(|()| Watched::new(Settings::new().private_slots(2)));
         let passing = [(); 3].map(|()| Watched::new(Settings::new().private_slots(2)));
@@ -59,10 +58,10 @@ fn pools_come_and_go() {
     });
 }
 
-/// Items hold items of another pool, of their own, or the last handle to a pool. A round that drops them runs what user
-/// code can do there: it puts items into pools that it has just swept, and drops a pool.
+/// Items hold items of another pool, of their own, or the last handle to a pool. A round that drops them puts items
+/// into pools that it has just swept, and drops a pool.
 #[test]
-fn items_that_hold_items() {
+fn items_hold_items_of_other_pools() {
     explore(|| {
         let pools = [(); 3].map(|()| Watched::new(Settings::new().private_slots(2)));
         let rounds = janitor(3, &pools);
@@ -79,7 +78,7 @@ fn items_that_hold_items() {
         let ledger = passing.give_up();
         join(threads);
         join([rounds]);
-        // What goes back when another item is dropped is idle from then on, and may hold one more.
+        // An item that returns when another is dropped is idle from then on, and may hold one more.
         age_out(6, [&outer, &inner]);
         ledger.assert_closed();
         outer.close();
@@ -87,8 +86,7 @@ fn items_that_hold_items() {
     });
 }
 
-/// When all other threads have ended: so many rounds, two unless an item's `Drop` puts another one, leave nothing in these
-/// pools.
+/// All other threads have ended. Two rounds leave nothing in these pools, or more if an item's `Drop` puts another one.
 fn age_out<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Watched, IntoIter: Clone>) {
     let pools = pools.into_iter();
     join([janitor(rounds, pools.clone())]);

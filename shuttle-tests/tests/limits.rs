@@ -1,17 +1,18 @@
-//! `max_idle`, `min_idle`, `chaos` and `clear` against everybody at once.
+//! `max_idle`, `min_idle`, `chaos` and `clear` under concurrent use.
 
 mod common;
 
 use common::{Watched, explore, join};
 use ebbtide::Settings;
 
-/// Room under `max_idle` is taken and given back by puts, spills, refills, sweeps and `clear`. In the end there is as
-/// much as in the beginning.
+/// Puts, spills, refills, sweeps and `clear` take room under `max_idle` and give it back. In the end there is as much
+/// room as at first.
 #[test]
 fn no_room_is_lost() {
     explore(|| {
         let pool = Watched::limited(Settings::new().manual().private_slots(4).max_idle(7));
-        // Enough for two refills in a row: the first leaves an empty array over, for which a sweep closes the slot set.
+        // Enough for two refills in a row. The first leaves an unneeded empty array, for which a sweep closes the slot
+        // set.
         let users = [9, 8, 3].map(|n| {
             pool.spawn(move |pool| {
                 pool.burst(n);
@@ -35,9 +36,9 @@ fn no_room_is_lost() {
     });
 }
 
-/// Sweeps leave `min_idle` items where there are as many; `clear` doesn't care.
+/// Sweeps leave `min_idle` items if there are as many. `clear` leaves none.
 #[test]
-fn min_idle_is_left() {
+fn sweeps_keep_min_idle() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(4).min_idle(3));
         let users = [5, 2, 3].map(|n| pool.spawn(move |pool| pool.burst(n)));
@@ -54,7 +55,7 @@ fn min_idle_is_left() {
 
 /// No sweep leaves fewer items than `min_idle`, whatever moves meanwhile.
 #[test]
-fn min_idle_is_left_by_every_sweep() {
+fn every_sweep_keeps_min_idle() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(4).min_idle(4));
         pool.prefill(6);
@@ -75,7 +76,7 @@ fn min_idle_is_left_by_every_sweep() {
     });
 }
 
-/// While all items together are no more than `max_idle`, nothing is rejected, and the first sweep drops nothing.
+/// While all items are at most `max_idle`, none is rejected, and the first sweep drops none.
 #[test]
 fn nothing_is_dropped_below_max_idle() {
     explore(|| {
@@ -98,9 +99,9 @@ fn nothing_is_dropped_below_max_idle() {
     });
 }
 
-/// Some puts drop their item, and all of them take the slow path.
+/// Some puts drop their item, and all take the slow path.
 #[test]
-fn chaos() {
+fn chaos_drops_some_puts() {
     explore(|| {
         let pool = Watched::limited(Settings::new().manual().private_slots(2).chaos(1));
         let users = [3, 2, 3].map(|n| {
@@ -117,10 +118,10 @@ fn chaos() {
     });
 }
 
-/// `clear` takes what is idle and leaves the epoch as it is, while others put, get and sweep. One that nothing overlaps
-/// leaves nothing.
+/// `clear` drops idle items without a new epoch, while others put, get and sweep. If nothing overlaps it, it leaves no
+/// item.
 #[test]
-fn clear_against_puts() {
+fn clear_against_puts_and_gets() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(2));
         let users = [3, 2, 3].map(|n| {

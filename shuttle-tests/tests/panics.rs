@@ -1,4 +1,4 @@
-//! Items whose user code panics, while other threads go on with the pool.
+//! Items whose user code panics while other threads use the pool.
 
 mod common;
 
@@ -7,10 +7,10 @@ use std::panic::resume_unwind;
 use common::{Fault, Watched, caught, explore, join};
 use ebbtide::Settings;
 
-/// Items panic in their `Drop`, several in one sweep. The sweep goes on and raises one of the panics; every other item is
-/// dropped once too, and the pool is as good as before.
+/// Items panic in their `Drop`, several in one sweep. The sweep goes on and raises one of the panics. Every other item
+/// is dropped once, and the pool still works.
 #[test]
-fn drops_in_sweeps() {
+fn panics_in_drop_during_sweeps() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(2));
         let users = [3, 2, 3].map(|n| {
@@ -37,9 +37,9 @@ fn drops_in_sweeps() {
     });
 }
 
-/// The recycler panics in an item or refuses it, and `create` panics, while a sweep and other puts are under way.
+/// The recycler panics for an item or refuses it, and `create` panics, during a sweep and other puts.
 #[test]
-fn recyclers() {
+fn panics_in_recyclers() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(2));
         let users = [Fault::Refused, Fault::PanicInRecycle, Fault::None].map(|fault| {
@@ -49,7 +49,7 @@ fn recyclers() {
                 item.fault = fault;
                 let dropped = caught(|| drop(item));
                 assert_eq!(dropped.is_err(), fault == Fault::PanicInRecycle);
-                // Where an item is idle, none is made.
+                // If an item is idle, none is created.
                 caught(|| drop(pool.get_with(|| resume_unwind(Box::new(0_usize))))).unwrap_or_default();
                 pool.burst(3);
             })

@@ -1,11 +1,11 @@
-//! Many threads that use one pool while others sweep it.
+//! Many threads use one pool while others sweep it.
 
 mod common;
 
 use common::{Watched, explore, join};
 use ebbtide::{Pooled, Settings};
 
-/// Users that spill and refill, while two threads sweep: one sweep at a time, and no item is lost between them.
+/// Users spill and refill while two threads sweep. One sweep runs at a time, and no item is lost between them.
 #[test]
 fn two_sweepers() {
     explore(|| {
@@ -29,15 +29,15 @@ fn two_sweepers() {
     });
 }
 
-/// The pool's heap part, its shards and its buckets of slot sets are made by whoever comes first; six threads come at
-/// once, and a sweep.
+/// The first thread to come makes the pool's heap part, its shards and its buckets of slot sets. Six threads and a
+/// sweep come at once.
 #[test]
-fn first_use_by_all() {
+fn six_threads_use_a_pool_first() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(2));
         let users = [1, 3, 1, 3, 1, 3].map(|n| pool.spawn(move |pool| pool.burst(n)));
         let sweep = pool.spawn(|pool| {
-            // A pool that nobody has used yet says that it was swept, but its epoch isn't made yet.
+            // A sweep of an unused pool succeeds, but no epoch exists yet.
             pool.clear();
         });
         join(users.into_iter().chain([sweep]));
@@ -46,10 +46,10 @@ fn first_use_by_all() {
     });
 }
 
-/// Puts set the marks that say which shards hold anything, and gets that find nothing clear them, with a sweep in between:
-/// in the end every item is found.
+/// Puts mark shards as occupied, and gets that find nothing clear the marks, with a sweep in between. In the end every
+/// item is found.
 #[test]
-fn marks() {
+fn marks_hide_no_item() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(0));
         let givers = [(); 3].map(|()| {
@@ -72,10 +72,9 @@ fn marks() {
     });
 }
 
-/// As many items are idle as threads come for one. Each finds one, in whichever shard they lie, as there are no batches
-/// to take the others along.
+/// There is one idle item for each thread. Every thread finds one, in any shard, as no batch takes several along.
 #[test]
-fn nobody_misses() {
+fn every_thread_finds_an_item() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(0));
         assert_eq!(pool.prefill(5), 5);
@@ -86,10 +85,10 @@ fn nobody_misses() {
     });
 }
 
-/// Victims are taken one by one while the sweep that would drop them runs. What is left of a batch goes back, and if that
-/// was too late for this sweep it isn't for the next one.
+/// Victims are got one by one while the sweep that would drop them runs. The rest of a batch returns. If that is too
+/// late for this sweep, the next one drops it.
 #[test]
-fn victims_rescued_by_many() {
+fn victims_are_rescued_one_by_one() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(6));
         assert_eq!(pool.prefill(6), 6);

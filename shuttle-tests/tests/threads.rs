@@ -1,4 +1,4 @@
-//! Threads that end while others sweep, threads that inherit their slot sets, and items that change threads.
+//! Threads that end during sweeps, threads that inherit their slot sets, and items that change threads.
 
 mod common;
 
@@ -8,10 +8,10 @@ use common::{Ledger, Tracked, Watched, explore, join};
 use ebbtide::{OwnedPooled, Settings};
 use shuttle::sync::mpsc;
 
-/// Each of three threads starts another one as its last act. That one gets its number and with it its slot set, items
-/// included, if it comes late enough, else another's or a new one, while a sweep takes the items.
+/// Each of three threads ends by starting another one, while a sweep takes items. If the new thread is late enough, it
+/// inherits the old one's number and slot set with its items. Otherwise it gets another's or a new one.
 #[test]
-fn heirs() {
+fn heirs_lose_nothing() {
     explore(|| {
         let pool = Watched::new(Settings::new().manual().private_slots(4));
         let sweeper = pool.spawn(|pool| pool.sweep(4));
@@ -37,8 +37,8 @@ shuttle::thread_local! {
     static KEPT: RefCell<Option<OwnedPooled<Tracked, Ledger>>> = const { RefCell::new(None) };
 }
 
-/// Guards are dropped in thread-local destructors, before and after their threads have given up their slot sets, which
-/// others inherit meanwhile.
+/// Thread-local destructors drop guards, before and after their threads have returned their slot sets. Others inherit
+/// these meanwhile.
 #[test]
 fn guards_in_thread_locals() {
     explore(|| {
@@ -46,7 +46,7 @@ fn guards_in_thread_locals() {
         let sweeper = pool.spawn(|pool| pool.sweep(2));
         let threads = [true, false, true].map(|first| {
             pool.spawn(move |pool| {
-                // What a thread first touches, it first destroys.
+                // The thread-local that a thread uses first is destroyed first.
                 if first {
                     KEPT.with(|_| ());
                 }
@@ -63,8 +63,8 @@ fn guards_in_thread_locals() {
     });
 }
 
-/// Two threads take items and send them, two others receive them and put them into slots of their own, from which they
-/// spill and are stolen back. A sweep goes through it all.
+/// Two threads get items and send them. Two others receive them and put them into their own slots, from which the items
+/// are spilled and stolen back. A sweep runs meanwhile.
 #[test]
 fn guards_cross_threads() {
     explore(|| {

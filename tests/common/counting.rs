@@ -1,9 +1,9 @@
-//! A global allocator that counts, for each thread, what it was asked for.
+//! A global allocator that counts the allocations of each thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// From this size on a block is counted as large: the buffers of `buffers::copy`.
+/// A block of at least this size counts as large: the buffers of `buffers::copy`.
 const LARGE: usize = 32 << 10;
 
 thread_local! {
@@ -13,7 +13,7 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: `System` does it all; counting neither allocates nor panics.
+// SAFETY: `System` does all the work. Counting neither allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALL.set(ALL.get() + 1);
@@ -31,7 +31,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many blocks this thread allocates in `f`, and how many of them are large.
+/// The number of blocks that this thread allocates in `f`, and of large ones among them.
 pub(crate) fn allocations<O>(f: impl FnOnce() -> O) -> (O, [usize; 2]) {
     let before = [ALL.get(), LARGE_ONES.get()];
     let value = f();

@@ -1,4 +1,4 @@
-//! What several test files share: counted items, threads that wait for work, and polls with a deadline.
+//! Shared by the test files: counted items, worker threads, and waiting with a deadline.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 
 use ebbtide::{Manual, Pool, Recycle, Settings};
 
-/// A number that several threads count with.
+/// A counter for several threads.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicUsize);
 
-// ORDERING: SeqCst throughout; these count what tests do, so the strongest is the plainest, and no partner is meant.
+// ORDERING: SeqCst throughout, with no partner. Tests count with these, so the simplest ordering is right.
 impl Count {
     pub(crate) const fn new() -> Self {
         Self(AtomicUsize::new(0))
     }
 
-    /// Adds one; returns what it was before.
+    /// Adds one and returns the value before.
     pub(crate) fn bump(&self) -> usize {
         self.0.fetch_add(1, Ordering::SeqCst)
     }
@@ -34,12 +34,12 @@ impl Count {
         self.0.store(to, Ordering::SeqCst);
     }
 
-    /// Sets it and returns what it was before.
+    /// Sets it and returns the value before.
     pub(crate) fn swap(&self, to: usize) -> usize {
         self.0.swap(to, Ordering::SeqCst)
     }
 
-    /// Makes it at least this large.
+    /// Raises it to at least `to`.
     pub(crate) fn raise_to(&self, to: usize) {
         self.0.fetch_max(to, Ordering::SeqCst);
     }
@@ -52,7 +52,7 @@ impl Count {
         self.0.fetch_sub(by, Ordering::SeqCst);
     }
 
-    /// Takes one away.
+    /// Subtracts one.
     pub(crate) fn drop_by_one(&self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -62,7 +62,7 @@ impl Count {
     }
 }
 
-/// Knows how often each of its items was dropped, and in which order.
+/// Records how often each of its items was dropped, and in which order.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// For every item made, how often it was dropped.
@@ -102,12 +102,12 @@ impl Ledger {
         lock(&self.drops).iter().sum()
     }
 
-    /// Which items were dropped, in order.
+    /// The dropped items, in order.
     pub(crate) fn drop_order(&self) -> Vec<usize> {
         lock(&self.order).clone()
     }
 
-    /// Which items were dropped after the first `n` drops, in order.
+    /// The items dropped after the first `n` drops, in order.
     pub(crate) fn dropped_after(&self, n: usize) -> Vec<usize> {
         lock(&self.order)[n..].to_vec()
     }
@@ -121,7 +121,7 @@ impl Ledger {
         self.peak.get()
     }
 
-    /// Every item was dropped exactly once.
+    /// Asserts that every item was dropped exactly once.
     #[track_caller]
     pub(crate) fn assert_all_dropped_once(&self) {
         let drops = lock(&self.drops);
@@ -131,7 +131,7 @@ impl Ledger {
     }
 }
 
-/// An item that tells its ledger when it is dropped.
+/// An item that reports its drop to its ledger.
 #[derive(Debug)]
 pub(crate) struct Counted {
     pub(crate) id: usize,
@@ -141,7 +141,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// Marks the item as owned; fails if somebody owns it already.
+    /// Marks the item as owned. Fails if it has an owner.
     #[track_caller]
     pub(crate) fn own(&self) {
         assert_eq!(self.in_use.swap(1), 0, "item {} has two owners", self.id);
@@ -164,7 +164,7 @@ impl Drop for Counted {
     }
 }
 
-/// A recycler that makes counted items and hands them on as they were left.
+/// A recycler that makes counted items and never clears them.
 #[derive(Debug, Clone)]
 pub(crate) struct Maker(pub(crate) Arc<Ledger>);
 
@@ -187,10 +187,10 @@ pub(crate) fn counted(settings: Settings) -> (Arc<CountedPool>, Arc<Ledger>) {
     (Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), settings.manual())), ledger)
 }
 
-/// The settings for pools that nobody but the test sweeps.
+/// Settings for pools that only the test sweeps.
 pub(crate) const MANUAL: Settings<Manual> = Settings::new().manual();
 
-/// Takes `n` items at once and puts them all back; returns their numbers.
+/// Takes `n` items at once and puts them all back. Returns their numbers.
 pub(crate) fn burst<R: Recycle<Counted>>(pool: &Pool<Counted, R>, n: usize) -> Vec<usize> {
     let guards: Vec<_> = (0..n).map(|_| pool.get()).collect();
     guards.iter().map(|item| item.id).collect()
@@ -221,7 +221,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `f` on a thread of its own, to its end.
+/// Runs `f` on a new thread and joins it.
 #[track_caller]
 pub(crate) fn on_thread<O: Send>(f: impl FnOnce() -> O + Send) -> O {
     thread::scope(|scope| match scope.spawn(f).join() {
@@ -230,7 +230,7 @@ pub(crate) fn on_thread<O: Send>(f: impl FnOnce() -> O + Send) -> O {
     })
 }
 
-/// Runs `f` on a thread with room for large items, which debug builds copy on the stack.
+/// Runs `f` on a thread with a stack for large items, which debug builds copy there.
 #[track_caller]
 pub(crate) fn on_large_stack<O: Send + 'static>(f: impl FnOnce() -> O + Send + 'static) -> O {
     let thread = thread::Builder::new().stack_size(64 << 20).spawn(f).expect("a thread");
@@ -242,7 +242,7 @@ pub(crate) fn on_large_stack<O: Send + 'static>(f: impl FnOnce() -> O + Send + '
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that is idle but for what it is asked to run; exits when dropped.
+/// A thread that runs jobs on request and is idle otherwise. It exits when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Worker {
     jobs: Option<mpsc::Sender<Job>>,
@@ -281,13 +281,13 @@ impl Drop for Worker {
     }
 }
 
-/// Waits until `condition` holds. The deadline is for liveness alone: so long that only a hang misses it.
+/// Waits until `condition` holds. Only a hang misses the deadline.
 #[track_caller]
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     assert!(holds_within(Duration::from_secs(30) * patience(), &mut condition), "waited in vain until {what}");
 }
 
-/// How many times as long as usual to wait: where a CPU is emulated everything takes longer.
+/// The factor for deadlines. An emulated CPU needs more time.
 fn patience() -> u32 {
     std::env::var("EBBTIDE_PATIENCE").map_or(1, |times| times.parse().expect("a number"))
 }
@@ -323,7 +323,7 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-/// Random enough for tests, and the same every time.
+/// A random number generator with a fixed seed.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
@@ -341,8 +341,8 @@ impl Dice {
     }
 }
 
-/// Whether this process was started for `test` alone; if not, starts one that is, and fails if that fails. So a test that
-/// must be the only one in its process begins with `if !alone("its name") { return; }`.
+/// Whether this process was started for `test` alone. If not, starts such a process and fails if it fails. A test that
+/// needs its own process begins with `if !alone("its name") { return; }`.
 #[track_caller]
 pub(crate) fn alone(test: &str) -> bool {
     if is_child() {
@@ -353,7 +353,7 @@ pub(crate) fn alone(test: &str) -> bool {
     false
 }
 
-/// A command that runs `test` of this same test binary in a process of its own, with `EBBTIDE_CHILD` set.
+/// A command that runs `test` of this binary in a process of its own, with `EBBTIDE_CHILD` set.
 pub(crate) fn child(test: &str) -> Command {
     let mut command = this_binary();
     command.args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]).env("EBBTIDE_CHILD", "1");
@@ -366,7 +366,7 @@ fn this_binary() -> Command {
     command
 }
 
-/// Runs a command to its end; returns how it ended and what it printed. The deadline is for liveness alone, as above.
+/// Runs a command to its end. Returns its status and output. Only a hang misses the deadline.
 #[track_caller]
 pub(crate) fn finish(command: &mut Command) -> (ExitStatus, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the test binary starts");
@@ -398,21 +398,21 @@ pub(crate) fn is_child() -> bool {
     std::env::var_os("EBBTIDE_CHILD").is_some()
 }
 
-/// What is only on Linux: system calls that fail.
+/// Linux only: system calls that fail.
 #[cfg(target_os = "linux")]
 pub(crate) mod linux {
     use super::*;
 
     use std::os::unix::process::CommandExt;
 
-    /// From now on the system refuses `membarrier` to this process, in all of its threads and in what it executes.
+    /// From now on the system refuses `membarrier` to this process, in all threads and after `exec`.
     pub(crate) fn forbid_membarrier() {
         filter_membarrier(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
-        // SAFETY: asks which commands there are.
+        // SAFETY: the query has no preconditions.
         assert_eq!(unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_QUERY, 0, 0) }, -1);
     }
 
-    /// A signal's handler that is told where the signal came and may change what happens after it.
+    /// A signal handler that gets the signal's details and may change the context.
     pub(crate) type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
 
     /// From now on `handler` is called instead of `membarrier`.
@@ -422,7 +422,7 @@ pub(crate) mod linux {
     }
 
     pub(crate) fn install(signal: libc::c_int, handler: Handler) {
-        // SAFETY: all zeros is a valid `sigaction`; the handlers here call only what handlers may call.
+        // SAFETY: all zeros is a valid `sigaction`. The handlers call only async-signal-safe functions.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as usize;
@@ -431,37 +431,37 @@ pub(crate) mod linux {
         }
     }
 
-    /// From now on the system answers `membarrier` with `verdict`, in all threads of this process and in what it executes.
+    /// From now on the system answers `membarrier` with `verdict`, in all threads and after `exec`.
     pub(crate) fn filter_membarrier(verdict: u32) {
         assert_eq!(filter(libc::SYS_membarrier, verdict, libc::SECCOMP_FILTER_FLAG_TSYNC), 0);
     }
 
-    /// From now on the system answers this call with `verdict`, in this thread, unless `flags` say more. Returns what the
-    /// flags say, or -1 if that failed.
+    /// From now on the system answers this call with `verdict`. This affects the calling thread, unless `flags` say
+    /// more. Returns what `seccomp` returns: -1 on failure.
     pub(crate) fn filter(call: libc::c_long, verdict: u32, flags: libc::c_ulong) -> libc::c_long {
         const fn statement(code: u32, k: u32, jump: [u8; 2]) -> libc::sock_filter {
             libc::sock_filter { code: code as u16, jt: jump[0], jf: jump[1], k }
         }
         let mut program = [
-            // The system call's number is the first field of what the filter sees.
+            // The system call's number is the first field of the filter's input.
             statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
             statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, [0, 1]),
             statement(libc::BPF_RET | libc::BPF_K, verdict, [0, 0]),
             statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
         ];
         let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-        // SAFETY: sets a flag of this process; the further arguments must be 0.
+        // SAFETY: sets a flag of this process. The further arguments must be 0.
         assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-        // SAFETY: `filter` and the program that it points to are there to be read.
+        // SAFETY: `filter` and its program are valid for reads.
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) }
     }
 
-    /// Runs every test of this binary but `this` in a process that the system refuses `membarrier` from the start.
+    /// Runs every test of this binary except `this` in a process without `membarrier`.
     #[track_caller]
     pub(crate) fn all_others_pass_without_membarrier(this: &str) {
         let mut command = this_binary();
         command.args(["--skip", this]);
-        // SAFETY: two system calls and what they point to on the stack, as allowed between `fork` and `exec`.
+        // SAFETY: makes two system calls with data on the stack, which is allowed between `fork` and `exec`.
         unsafe {
             command.pre_exec(|| {
                 forbid_membarrier();

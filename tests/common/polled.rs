@@ -1,4 +1,4 @@
-//! A future that a test polls by hand, and that counts how often it was woken.
+//! A future that a test polls by hand, with a count of its wake-ups.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ impl<F: Future> Polled<F> {
         Self { future: Box::pin(future), wakes: Arc::default() }
     }
 
-    /// Polls it once; it must not be ready.
+    /// Polls it once. It must be pending.
     #[track_caller]
     pub(crate) fn waiting(future: F) -> Self {
         let mut polled = Self::new(future);
@@ -43,7 +43,7 @@ impl<F: Future> Polled<F> {
         }
     }
 
-    /// Polls it with the waker of another task from now on.
+    /// From now on polls it with the waker of another task.
     pub(crate) fn move_to_another_task(&mut self) -> Option<F::Output> {
         self.wakes = Arc::default();
         self.poll()
@@ -53,7 +53,7 @@ impl<F: Future> Polled<F> {
         self.wakes.0.get()
     }
 
-    /// It was woken and is ready.
+    /// Asserts that it was woken and is ready.
     #[track_caller]
     pub(crate) fn ready(mut self) -> F::Output {
         assert!(self.wakes() > 0, "it was not woken");

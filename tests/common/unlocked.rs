@@ -1,8 +1,8 @@
-//! A global allocator that waits for nobody. Where threads are stopped it has to be one, or what waits for a stopped
-//! thread may be somebody who wants memory.
+//! A global allocator without locks. Where threads are stopped it must not lock: another thread that allocates would
+//! wait for the stopped one.
 //!
-//! Each thread has a list of free blocks for each size and room to cut new ones from. A block that another thread frees is
-//! that thread's from then on. Nothing goes back to the system but large blocks, and a thread's blocks are lost with it.
+//! Each thread has a free list for each size, and room for new blocks. A freed block belongs to the thread that frees
+//! it. Only large blocks return to the system. A thread's blocks are lost when it ends.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -10,12 +10,12 @@ use std::ptr;
 
 pub(crate) struct Unlocked;
 
-/// The sizes are powers of two; what is larger than the largest is the system's business alone.
+/// Sizes are powers of two. Larger blocks come from the system.
 const SIZES: usize = 18;
 const LARGEST: usize = 1 << (SIZES - 1);
 const ROOM: usize = 8 * LARGEST;
 
-/// What comes from the system is aligned to this.
+/// The alignment of memory from the system.
 const PAGE: usize = 4096;
 
 struct Free {
@@ -24,7 +24,7 @@ struct Free {
 
 thread_local! {
     static FREE: [Cell<*mut Free>; SIZES] = const { [const { Cell::new(ptr::null_mut()) }; SIZES] };
-    /// Where the room for new blocks begins, and how much there is.
+    /// The start and size of the room for new blocks.
     static FRESH: Cell<(*mut u8, usize)> = const { Cell::new((ptr::null_mut(), 0)) };
 }
 
@@ -32,7 +32,7 @@ fn size(layout: Layout) -> usize {
     layout.size().max(layout.align()).max(size_of::<Free>()).next_power_of_two()
 }
 
-// SAFETY: a block is as large as asked for, aligned to its own size or to a page, and one thread's alone until it is
+// SAFETY: a block is as large as requested, aligned to its size or to a page, and belongs to one thread until it is
 // freed.
 unsafe impl GlobalAlloc for Unlocked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Unlocked {
             match list.get() {
                 block if block.is_null() => cut(size),
                 block => {
-                    // SAFETY: written when the block was freed, and nobody has used it since.
+                    // SAFETY: written when the block was freed, and unused since.
                     list.set(unsafe { (*block).next });
                     block.cast()
                 }
@@ -65,7 +65,7 @@ unsafe impl GlobalAlloc for Unlocked {
         }
         FREE.with(|free| {
             let list = &free[size.ilog2() as usize];
-            // SAFETY: the block is large enough and aligned, and the caller's no longer.
+            // SAFETY: the block is large enough and aligned, and no longer the caller's.
             unsafe { block.cast::<Free>().write(Free { next: list.get() }) };
             list.set(block.cast());
         });

@@ -1,7 +1,7 @@
-//! Runs a sequence of calls on a real pool, over real threads, and has the model judge every step.
+//! Runs a sequence of calls on a real pool, on real threads. The model checks every step.
 //!
-//! The calls don't overlap: the whole world travels from thread to thread, and who has it makes the next call. A case
-//! can be read from any bytes, so that a fuzzer can drive this as well as a test.
+//! Calls don't overlap: the world passes from thread to thread, and its holder makes the next call. Any bytes encode a
+//! case, so a fuzzer can drive this too.
 
 use std::mem::{self, ManuallyDrop};
 use std::panic::{self, AssertUnwindSafe};
@@ -13,17 +13,17 @@ use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings};
 use crate::common::{Count, Counted, Ledger, lock};
 use crate::reference::{Id, Limits, Model, Number};
 
-/// How many threads there are at the same time.
+/// The number of threads at a time.
 const THREADS: usize = 4;
 
-/// A pool's settings and what happens to it.
+/// A pool's settings and the steps of a case.
 #[derive(Debug)]
 pub(crate) struct Case {
     limits: Limits,
     steps: Vec<(usize, Act)>,
 }
 
-/// What a thread does; a `usize` says how often, or which of the guards it is about.
+/// What a thread does. A `usize` is a count or selects a guard.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Get(usize),
@@ -32,9 +32,9 @@ enum Act {
     TryGet(usize),
     /// Puts new items.
     Put(usize),
-    /// Puts an item back that was detached.
+    /// Puts a detached item back.
     PutBack,
-    /// Drops so many guards, from this one on, whoever got them.
+    /// Drops several guards, starting with this one, whichever thread got them.
     Drop(usize, usize),
     /// Drops a guard whose item is refused.
     Refuse(usize),
@@ -44,12 +44,12 @@ enum Act {
     Advance,
     Clear,
     Prefill(usize),
-    /// Comes to its end; the next act is that of a new thread in its place.
+    /// Ends the thread. The next act is that of a new thread in its place.
     Exit,
 }
 
 impl Case {
-    /// Three bytes of settings and three for every step; what is left over counts as zeros.
+    /// Three bytes of settings and three for every step. Missing bytes are zeros.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut triples = bytes.chunks(3).map(|chunk| std::array::from_fn(|i| chunk.get(i).copied().unwrap_or(0)));
         let [slots, max, min] = triples.next().unwrap_or_default();
@@ -84,9 +84,9 @@ impl Case {
         (usize::from(who) % THREADS, act)
     }
 
-    /// Runs it; panics at the first step whose outcome the model doesn't allow.
+    /// Runs the case. Panics at the first step that the model doesn't allow.
     pub(crate) fn run(&self) {
-        // Numbers of threads belong to the process, so nobody else may take or give back any meanwhile.
+        // All threads of a process share the numbers. No other test may take or return one meanwhile.
         static ALONE: Mutex<()> = Mutex::new(());
         let _alone = lock(&ALONE);
 
@@ -96,7 +96,7 @@ impl Case {
         let refuse = Arc::new(Count::new());
         let recycler = Choosy { ledger: Arc::clone(&ledger), refuse: Arc::clone(&refuse) };
         let pool = Arc::new(Pool::with_settings(recycler, settings));
-        // What a bad step leaves behind, maybe an item with two owners, is better not dropped.
+        // After a bad step, an item may have two owners. So this is not dropped.
         let kept_on_panic = ManuallyDrop::new(Arc::clone(&pool));
         let (owned, detached) = thread::scope(|scope| {
             let mut threads = [const { None }; THREADS];
@@ -139,7 +139,7 @@ fn pick<const N: usize>(byte: u8, from: [usize; N]) -> usize {
     from[usize::from(byte) % N]
 }
 
-/// Makes counted items and refuses them when told to.
+/// Makes counted items, and refuses them when told to.
 struct Choosy {
     ledger: Arc<Ledger>,
     refuse: Arc<Count>,
@@ -176,7 +176,7 @@ impl Guard<'_> {
     }
 }
 
-/// The pool, all that came out of it, and what the model has to say about both.
+/// The pool, everything that came out of it, and the model of both.
 struct World<'pool> {
     pool: &'pool Arc<Pool<Counted, Choosy>>,
     ledger: &'pool Arc<Ledger>,
@@ -186,12 +186,12 @@ struct World<'pool> {
     numbers: [Option<Number>; THREADS],
     guards: Vec<Guard<'pool>>,
     detached: Vec<Counted>,
-    /// How many drops the model knows of.
+    /// The drops that the model knows.
     drops: usize,
 }
 
 impl<'pool> World<'pool> {
-    /// One act of the thread `who`, which is the one that calls this.
+    /// One act of the thread `who`, which calls this.
     fn act(&mut self, who: usize, act: Act) {
         let pool = self.pool;
         match act {
@@ -298,25 +298,25 @@ impl<'pool> World<'pool> {
         self.model.refused(id, &dropped);
     }
 
-    /// Which items were dropped since the last call of this.
+    /// The items dropped since the last call.
     fn dropped(&mut self) -> Vec<Id> {
         let dropped = self.ledger.dropped_after(self.drops);
         self.drops += dropped.len();
         dropped
     }
 
-    /// What can be seen at any time, when no call is under way.
+    /// Checks what is visible between calls.
     fn check(&mut self) {
         assert_eq!(self.dropped(), [], "dropped for no reason");
         let mut stats = self.pool.stats();
-        // Which shard a batch lies in is the one thing that the model doesn't say.
+        // The model doesn't know in which shard a batch is.
         stats.refills += mem::take(&mut stats.steals);
         assert_eq!(stats, self.model.stats());
         assert_eq!(self.pool.idle(), self.ledger.live() - self.guards.len() - self.detached.len());
         assert!(stats.idle <= self.model.bound(), "{} idle items, and {} allowed", stats.idle, self.model.bound());
     }
 
-    /// Drops the guards that borrow the pool; returns what may outlive it.
+    /// Drops the guards that borrow the pool. Returns what may outlive it.
     fn into_remains(self) -> (Vec<Guard<'static>>, Vec<Counted>) {
         let owned = self.guards.into_iter().filter_map(|guard| match guard {
             Guard::Borrowed(_) => None,
@@ -326,7 +326,7 @@ impl<'pool> World<'pool> {
     }
 }
 
-/// A thread that acts when it is handed the world, and hands it back.
+/// A thread that acts when it gets the world, and hands it back.
 struct Worker<'scope, 'pool> {
     inbox: mpsc::Sender<(Box<World<'pool>>, Act)>,
     outbox: mpsc::Receiver<thread::Result<Box<World<'pool>>>>,
@@ -339,7 +339,7 @@ impl<'scope, 'pool: 'scope> Worker<'scope, 'pool> {
         let (done, outbox) = mpsc::channel();
         let thread = scope.spawn(move || {
             for (world, act) in acts {
-                // As above.
+                // As in `Case::run`.
                 let mut world = ManuallyDrop::new(world);
                 let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
                     world.act(who, act);
@@ -357,7 +357,7 @@ impl<'scope, 'pool: 'scope> Worker<'scope, 'pool> {
         self.outbox.recv().expect("panics are caught").unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
-    /// Returns when the thread's number has been given back.
+    /// Returns when the thread's number has been returned.
     fn end(self) {
         drop(self.inbox);
         self.thread.join().expect("panics are caught");

@@ -1,7 +1,7 @@
-//! Any sequence of calls, over several threads that take turns, does what a plain model of the pool says.
+//! Any sequence of calls, on several threads that take turns, matches a simple model of the pool.
 //!
-//! Takes turns, so it says nothing about calls that overlap: for those see `stress.rs` and the loom models. The same
-//! sequences are driven by coverage in `fuzz/`, by `ci/fuzz`.
+//! Calls never overlap here. For overlapping calls see `stress.rs` and the loom models. `ci/fuzz` drives the same
+//! sequences by coverage.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,7 +15,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_does_what_the_model_says(case in cases()) {
+    fn any_sequence_matches_the_model(case in cases()) {
         case.run();
     }
 }

@@ -1,15 +1,14 @@
-//! What the pool is to do, in plain collections: one call at a time, no atomics, nothing hidden.
+//! What the pool must do, in plain collections, one call at a time and without atomics.
 //!
-//! A call is made on the real pool first. What it handed out and dropped is then told to the model, which fails if the
-//! design doesn't allow that. The design leaves one choice open, from which of several batches of the same age a `get`
-//! takes; everything else follows.
+//! A call is first made on the real pool. The model then gets what was handed out and dropped, and fails if the design
+//! doesn't allow that. The design leaves one choice open: from which of several batches of the same age a `get` takes.
 
 use ebbtide::{Stats, Swept};
 
-/// Which item; `Counted::id`.
+/// An item: `Counted::id`.
 pub(crate) type Id = usize;
 
-/// Which slot set: the number of a thread, used again after its end.
+/// A slot set: the number of a thread. Numbers are reused after a thread ends.
 pub(crate) type Number = usize;
 
 #[derive(Clone, Copy, Debug)]
@@ -20,28 +19,28 @@ pub(crate) struct Limits {
 }
 
 pub(crate) struct Model {
-    /// Whether anything was ever made or put; sweeps don't count before.
+    /// Whether any item was ever created or put. Earlier sweeps don't count.
     used: bool,
-    /// Items in one array; a thread's private slots are two.
+    /// The size of an array. A thread's private slots are two arrays.
     array: usize,
     limits: Limits,
-    /// Sweeps that made items older.
+    /// The number of sweeps that aged items.
     epoch: usize,
-    /// By number; those of exited threads wait for the next thread to get their number.
+    /// By number. The slots of an ended thread wait for the next thread with its number.
     private: Vec<Slots>,
-    /// Numbers given back; the last one is used again first.
+    /// Returned numbers. The last one is reused first.
     free: Vec<Number>,
     shared: Vec<Batch>,
-    /// What `Pool::stats` is to say, with steals counted as refills and `idle` left at 0.
+    /// The expected `Pool::stats`. Steals count as refills, and `idle` is 0.
     stats: Stats,
 }
 
-/// Two arrays: the loaded one is worked on, and swapped with the spare one when that is of use.
+/// Two arrays. The loaded one is in use, and is swapped with the spare one when needed.
 #[derive(Default)]
 struct Slots {
     loaded: Vec<Id>,
     spare: Vec<Id>,
-    /// The epoch in which the items in the spare array were put, if they are the rest of a victim batch.
+    /// If the spare array is the rest of a victim batch: the epoch in which its items were put.
     victims: Option<usize>,
 }
 
@@ -50,7 +49,7 @@ struct Batch {
     items: Vec<Id>,
     /// The epoch in which its items were put.
     put: usize,
-    /// Whose shard it lies in, if that is known. It may be another thread's too, as there are fewer shards than threads.
+    /// The owner of the batch's shard, if known. Other threads may share that shard.
     home: Option<Number>,
 }
 
@@ -73,7 +72,7 @@ impl Slots {
         item
     }
 
-    /// Returns the batch that has to go out for it, if any, and when that was put, if these are victims.
+    /// Returns the batch that must be spilled for it, if any, and when that was put if it has victims.
     fn push(&mut self, item: Id, array: usize) -> Option<(Vec<Id>, Option<usize>)> {
         if self.loaded.len() < array {
             self.loaded.push(item);
@@ -84,7 +83,7 @@ impl Slots {
         Some((out, self.victims.take())).filter(|(out, _)| !out.is_empty())
     }
 
-    /// Takes in a batch, as there is nothing left.
+    /// Takes in a batch. The slots are empty.
     fn refill(&mut self, batch: Vec<Id>, put: usize, epoch: usize) {
         if put == epoch {
             self.loaded = batch;
@@ -94,7 +93,7 @@ impl Slots {
         }
     }
 
-    /// What a sweep in `epoch` takes, and when that was put.
+    /// What a sweep in `epoch` takes, and when it was put.
     fn take(&mut self, epoch: usize) -> [(Vec<Id>, usize); 2] {
         let spare = (std::mem::take(&mut self.spare), self.victims.take().unwrap_or(epoch));
         [(std::mem::take(&mut self.loaded), epoch), spare]
@@ -117,7 +116,7 @@ impl Model {
 
     // ---- what happened ----
 
-    /// A thread asked for an item and was handed `found`, or nothing that was idle.
+    /// A thread asked for an item and got `found`, or no idle item.
     pub(crate) fn got(&mut self, thread: &mut Option<Number>, found: Option<Id>) {
         if !self.used {
             return assert_eq!(found, None);
@@ -140,8 +139,8 @@ impl Model {
         };
         let mut batch = self.shared.swap_remove(at);
         batch.items.retain(|item| *item != id);
-        // First the own shard, primaries and then victims; then the others likewise. Where it isn't known which of them a
-        // batch was in, the one for this find.
+        // The own shard comes first, its young batches before its victims, and then the others likewise. If a batch's
+        // shard is unknown, take the one that explains this find.
         let young = batch.put == self.epoch;
         let own = |batch: &Batch| batch.home == Some(number);
         let rank = |own: bool, batch: &Batch| (!own, batch.put != self.epoch);
@@ -155,13 +154,13 @@ impl Model {
         self.private[number].refill(batch.items, batch.put, epoch);
     }
 
-    /// The item that a thread asked for had to be made.
+    /// No idle item was found, so one was created.
     pub(crate) fn created(&mut self) {
         self.used = true;
         self.stats.created += 1;
     }
 
-    /// A thread put in an item, and these were dropped.
+    /// A thread put an item, and the pool dropped `dropped`.
     pub(crate) fn put(&mut self, thread: &mut Option<Number>, id: Id, dropped: &[Id]) {
         let number = self.enroll(thread);
         let out = if self.array == 0 {
@@ -183,7 +182,7 @@ impl Model {
         self.stats.refused += 1;
     }
 
-    /// Of `n` items wanted, `made` were made, `kept` is said to be kept, and the others were dropped.
+    /// Of `n` requested items, `made` were made and `kept` are reported as kept. The others were dropped.
     pub(crate) fn prefilled(&mut self, n: usize, mut made: &[Id], kept: usize, dropped: &[Id]) {
         self.used = true;
         let (mut rejected, mut expected) = (0, 0);
@@ -217,7 +216,7 @@ impl Model {
         );
         assert_eq!(dropped.len(), young - kept + old - spared, "{dropped:?} were dropped, not all of them idle");
         self.shared.retain(|batch| !batch.items.is_empty());
-        // What was spared for `min_idle` is now as old as the items of the epoch that ends here, and lies anywhere.
+        // Victims that `min_idle` kept are now as old as the items of the epoch that ends here, and lie anywhere.
         for batch in self.shared.iter_mut().filter(|batch| batch.put != put) {
             *batch = Batch { items: std::mem::take(&mut batch.items), put, home: None };
         }
@@ -225,7 +224,7 @@ impl Model {
         self.epoch += 1;
     }
 
-    /// A sweep dropped all that was idle.
+    /// A sweep dropped all idle items.
     pub(crate) fn cleared(&mut self, swept: Swept, dropped: &[Id]) {
         let private = self.private.iter_mut().flat_map(|slots| slots.take(0)).map(|(items, _)| items);
         let mut idle: Vec<Id> = self.shared.drain(..).map(|batch| batch.items).chain(private).flatten().collect();
@@ -236,7 +235,7 @@ impl Model {
         self.swept(swept, &dropped);
     }
 
-    /// A thread came to its end.
+    /// A thread ended.
     pub(crate) fn exited(&mut self, thread: Option<Number>) {
         self.free.extend(thread);
     }
@@ -247,7 +246,7 @@ impl Model {
         self.shared_items() + self.private.iter().map(Slots::len).sum::<usize>()
     }
 
-    /// Promise 4: how many items may be idle.
+    /// Promise 4: the bound on idle items.
     pub(crate) fn bound(&self) -> usize {
         self.limits.max_idle.saturating_add(self.private.len() * 2 * self.array)
     }
@@ -270,7 +269,7 @@ impl Model {
         (young, self.shared_items() - young)
     }
 
-    /// The thread's number; if it has none it inherits that of the last thread that exited.
+    /// The thread's number. A new thread inherits the one returned last.
     fn enroll(&mut self, thread: &mut Option<Number>) -> Number {
         self.used = true;
         *thread.get_or_insert_with(|| {
@@ -281,8 +280,7 @@ impl Model {
         })
     }
 
-    /// Items become everybody's, but for those that there is no room for. Returns how many these are; of `dropped` there
-    /// must be as many.
+    /// Shares items as far as there is room. Returns how many were rejected, of which `dropped` must have as many.
     fn share(&mut self, mut items: Vec<Id>, put: usize, home: Option<Number>, dropped: &[Id]) -> usize {
         let room = self.limits.max_idle - self.shared_items();
         let rejected = items.len().saturating_sub(room);

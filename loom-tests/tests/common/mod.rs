@@ -1,40 +1,39 @@
-//! What the models share: items that notice two owners, a sweep that comes too early and a drop that comes twice or
-//! never, and the loop that runs a model through its interleavings and says how many there were.
+//! Shared by the models: items that detect two owners, an early sweep, and a drop that happens twice or never; and the
+//! loop that explores a model's interleavings and prints their number.
 //!
 //! # Two owners at once
 //!
-//! Every holder of an item writes to a cell in it that loom watches: on its way out of the pool, on its way back, and
-//! in its `Drop`. Two holders that nothing orders are a race, and loom fails the model, even if their writes did not
-//! overlap in the interleaving at hand. The cell also says whether the item is in use or idle, so that one handed out
-//! twice is noticed where the two holders happen to be ordered.
+//! Every holder of an item writes to a loom cell in it: on its way out of the pool, on its way back, and in its `Drop`.
+//! Two holders that nothing orders are a race. Loom then fails the model, even if their writes don't overlap in this
+//! interleaving. The cell also records whether the item is in use or idle. So an item that is handed out twice is
+//! detected even if its holders happen to be ordered.
 //!
 //! # The lower bound
 //!
-//! A sweep may drop an item only if it is at least the second to advance the epoch after the item's put read it. What
-//! the put read can't be seen from outside, and it need not be the newest epoch: loom lets a load return an older
-//! value wherever the memory model does. But it can't be older than what its thread already knows: if `n` sweeps
-//! happen before the put, then by coherence it read at least `n`, since the sweep number `n`, counted from 1, stored
-//! `n`. It follows that only the sweep number `n + 2` or a later one may drop the item.
+//! A sweep may drop an item no earlier than the second time the epoch advances after the item's put read it. The read
+//! value is invisible from outside, and need not be the newest: loom lets a load return an older value wherever the
+//! memory model does. But it is at least what the thread knows. Sweep number `n`, counted from 1, stores `n`. If `n`
+//! sweeps happen before the put, coherence makes it read at least `n`. So only sweep number `n + 2` or a later one may
+//! drop the item.
 //!
-//! - `n` is `KNOWN`, a number that each thread keeps: one more for each of its own sweeps (which come after all
-//!   earlier ones, by the sweep token), what its parent knew when it was spawned, and all sweeps there were once every
-//!   other thread was joined. It may be less than what the thread could know, for example from a batch that it took,
-//!   and then the check asks for less than is promised, never for more.
-//! - The sweep that drops an item is at most number `begun`, the count of those sweeps that have begun and were not
-//!   refused. Where only one thread sweeps it is exactly that number. Where two do, the other one's sweep may have
-//!   begun meanwhile, and the check lets pass what it should not; such a model also looks at what each sweep says it
+//! - `n` is `KNOWN`, a number that each thread keeps. It counts the thread's own sweeps (which come after all earlier
+//!   ones, by the sweep token). A new thread starts with what its parent knew. When every other thread was joined, it
+//!   is the number of all sweeps. It may be less than what the thread could know, for example from a batch that it
+//!   took. Then the check is weaker than the promise, never stronger.
+//! - The sweep that drops an item has at most the number `begun`, which counts the sweeps that began and were not
+//!   refused. If only one thread sweeps, it has exactly that number. If two do, the other's sweep may have begun
+//!   meanwhile, and the check may miss an early drop. Such a model also checks how many items each sweep reports as
 //!   dropped.
 //!
-//! Both are numbers that loom does not see, so they add neither interleavings nor order between threads, and loom runs
-//! one thread at a time, so they are exact.
+//! Loom doesn't see these numbers. So they add neither interleavings nor order between threads. Loom runs one thread at
+//! a time, so they are exact.
 //!
 //! # The upper bound
 //!
-//! `age_out` is called when all other threads are gone: no call overlaps a sweep then, so after two of them nothing is
-//! left, wherever it lay.
+//! `age_out` is called after all other threads have ended. No call overlaps its sweeps, so two of them leave no item,
+//! wherever it was.
 
-// Not every test file uses all of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -46,15 +45,15 @@ use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::thread::JoinHandle;
 
-/// A thread's stack, in words. That of loom's first thread is 4096 and can't be chosen. A debug build comes close to
-/// that, or over it, depending on what the compiler does, so models run in a second thread.
+/// A thread's stack, in words. Loom's first thread has 4096 words, which can't be changed. A debug build needs about
+/// that much or more, so models run in a second thread.
 const STACK: usize = 32 * 1024;
 
 /// The pool of the models.
 pub(crate) type TrackedPool = Pool<Tracked, World>;
 
 loom::thread_local! {
-    /// How many sweeps are known to have happened before whatever this thread does next.
+    /// How many sweeps this thread knows to have happened.
     static KNOWN: Cell<usize> = Cell::new(0);
     /// This thread is inside a sweep.
     static SWEEPING: Cell<bool> = Cell::new(false);
@@ -62,21 +61,21 @@ loom::thread_local! {
     static CLEARING: Cell<bool> = Cell::new(false);
 }
 
-/// How much of a model is explored.
+/// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// How many times a thread may be stopped in an interleaving while it could go on; `None` for any number.
+    /// How many times a thread may be preempted in one interleaving, or `None` for no limit.
     pub(crate) preemptions: Option<usize>,
 }
 
-/// Runs a model through its interleavings and prints how many there were.
+/// Explores a model's interleavings and prints their number.
 ///
-/// It does so twice. Loom starts from one interleaving, in which every thread runs until it has to wait, and finds
-/// further ones from accesses in it that conflict. It remembers the last access to each atomic only: where a thread
-/// loads and then stores, its own load hides what others loaded before, and that they could have come after the store
-/// isn't found. So what is found depends on who ran first: in the first half that is the thread of the model's body,
-/// in the second half the threads that it spawned before it called [`World::go`]. The two halves have some
-/// interleavings in common, so both counts are printed and not their sum.
+/// It does so twice. Loom starts with one interleaving, in which every thread runs until it waits. It finds more from
+/// conflicting accesses in it. Loom remembers only the last access to each atomic. If a thread loads and then stores,
+/// its own load hides the earlier loads of others. Loom then misses that these could come after the store. So the
+/// result depends on which thread runs first. In the first half this is the thread of the model's body. In the second
+/// half it is the threads that the body spawned before [`World::go`]. The halves share some interleavings, so both
+/// counts are printed, not their sum.
 pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
     let (builder, model) = (builder(bounds), Arc::new(model));
@@ -86,7 +85,7 @@ pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send 
     println!("{name}: {mine_first} and {spawned_first} interleavings with {bound} preemptions, {time:.1?}");
 }
 
-/// Runs a model that has too many interleavings through the first `most` of its second half.
+/// Explores only the first `most` interleavings of a model's second half, as it has too many.
 pub(crate) fn explore_first(most: usize, name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
     let mut builder = builder(bounds);
@@ -97,19 +96,19 @@ pub(crate) fn explore_first(most: usize, name: &str, bounds: Bounds, model: impl
 
 fn builder(bounds: Bounds) -> Builder {
     let mut builder = Builder::new();
-    // `LOOM_MAX_PREEMPTIONS` in the environment takes precedence, to explore further than a test run has time for.
+    // `LOOM_MAX_PREEMPTIONS` takes precedence, for longer runs.
     builder.preemption_bound = builder.preemption_bound.or(bounds.preemptions);
-    // Loom's guard against endless loops; there are none here, and a sweep of two shards takes about 100 steps.
+    // Loom's guard against endless loops. There are none here. A sweep of two shards takes about 100 steps.
     builder.max_branches = 20_000;
     builder
 }
 
-/// Runs one half, and says how many interleavings it has.
+/// Explores one half and returns its number of interleavings.
 fn run<M: Fn(&World) + Send + Sync + 'static>(builder: &Builder, spawned_first: bool, model: &Arc<M>) -> usize {
     let interleavings = Arc::new(AtomicUsize::new(0));
     let (model, count) = (Arc::clone(model), Arc::clone(&interleavings));
     builder.check(move || {
-        // ORDERING: Relaxed, no partner; loom runs one thread at a time, here and in all of this file.
+        // ORDERING: Relaxed, no partner. Loom runs one thread at a time, here and in all of this file.
         count.fetch_add(1, Ordering::Relaxed);
         let model = Arc::clone(&model);
         let run = move || {
@@ -122,7 +121,7 @@ fn run<M: Fn(&World) + Send + Sync + 'static>(builder: &Builder, spawned_first: 
     interleavings.load(Ordering::Relaxed)
 }
 
-/// Starts a thread that knows of the sweeps that this one knows of.
+/// Starts a thread that knows the sweeps that this one knows.
 pub(crate) fn spawn<O: Send + 'static>(body: impl FnOnce() -> O + Send + 'static) -> JoinHandle<O> {
     let known = KNOWN.with(Cell::get);
     let thread = loom::thread::Builder::new().stack_size(STACK);
@@ -142,7 +141,7 @@ pub(crate) fn spawn_with<S: Clone + Send + 'static, O: Send + 'static>(
     spawn(move || body(&shared))
 }
 
-/// The items of one interleaving and its sweeps; also the recycler of its pool.
+/// The items and sweeps of one interleaving. Also the recycler of its pool.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Counts>);
 
@@ -151,11 +150,11 @@ struct Counts {
     spawned_first: bool,
     made: AtomicUsize,
     dropped: AtomicUsize,
-    /// Sweeps that have begun and were not refused.
+    /// Sweeps that began and were not refused.
     begun: AtomicUsize,
-    /// Checks under way. What panics inside the pool may be swallowed there, and then this stays above 0.
+    /// Checks under way. If the pool swallows a check's panic, this stays above 0.
     checks: AtomicUsize,
-    /// The pool is being dropped, and its items with it.
+    /// The pool is being dropped with its items.
     closing: AtomicBool,
 }
 
@@ -164,14 +163,14 @@ impl World {
         Self(Arc::new(Counts { spawned_first, ..Counts::default() }))
     }
 
-    /// To be called once the model's threads are spawned; see [`explore`].
+    /// Call this after the model's threads are spawned. See [`explore`].
     pub(crate) fn go(&self) {
         if self.0.spawned_first {
             loom::thread::yield_now();
         }
     }
 
-    /// A pool whose items belong to this world and whose epochs advance when a model says so.
+    /// A pool of this world's items, with manual epochs.
     pub(crate) fn pool(&self, private_slots: usize) -> Arc<TrackedPool> {
         Arc::new(self.unshared_pool(private_slots))
     }
@@ -181,7 +180,7 @@ impl World {
         Arc::new(Pool::with_settings(self.clone(), settings))
     }
 
-    /// The same, not in an `Arc`. That of `pool` is std's, which loom doesn't see: it orders nothing.
+    /// The same without an `Arc`. The `Arc` of `pool` is std's, which loom doesn't see, so it orders nothing.
     pub(crate) fn unshared_pool(&self, private_slots: usize) -> TrackedPool {
         Pool::with_settings(self.clone(), Settings::new().private_slots(private_slots).manual())
     }
@@ -223,7 +222,7 @@ impl World {
         Tracked::new(self, State::InUse)
     }
 
-    /// Items made and not dropped.
+    /// Items made and not yet dropped.
     pub(crate) fn alive(&self) -> usize {
         self.0.made.load(Ordering::Relaxed) - self.0.dropped.load(Ordering::Relaxed)
     }
@@ -233,12 +232,12 @@ impl World {
         self.0.made.load(Ordering::Relaxed)
     }
 
-    /// Sweeps the pool. It must have been used, else there is nothing yet whose epoch could advance.
+    /// Sweeps the pool. A pool that was never used has no epoch to advance.
     pub(crate) fn advance(&self, pool: &TrackedPool) -> Option<Swept> {
         self.sweep(|| pool.advance())
     }
 
-    /// Sweeps as the janitor does. Only for a model in which nobody else does.
+    /// Sweeps as the janitor does. Only for models in which nobody else sweeps.
     pub(crate) fn sweep_shared(&self, sweeper: Sweeper<Tracked>) {
         self.sweep(|| {
             sweeper.sweep();
@@ -246,7 +245,7 @@ impl World {
         });
     }
 
-    /// Drops what lies in the pool, whatever its age.
+    /// Drops all idle items of the pool.
     pub(crate) fn clear(&self, pool: &TrackedPool) {
         CLEARING.with(|clearing| clearing.set(true));
         pool.clear().expect("no other sweep refuses this one");
@@ -266,12 +265,12 @@ impl World {
         swept
     }
 
-    /// To be called when every other thread was joined: all sweeps there were are known to have happened.
+    /// All other threads were joined, so all sweeps are known to have happened.
     fn all_joined(&self) {
         KNOWN.with(|known| known.set(self.0.begun.load(Ordering::Relaxed)));
     }
 
-    /// When every other thread was joined: two sweeps leave no item, wherever it lay.
+    /// All other threads were joined. Two sweeps leave no item, wherever it was.
     pub(crate) fn age_out(&self, pool: &TrackedPool) {
         self.all_joined();
         for _ in 0..2 {
@@ -279,11 +278,11 @@ impl World {
             assert_eq!(swept.left_busy, 0, "no owner is left, yet one looks busy");
         }
         assert_eq!(self.alive(), 0, "idle items outlived two sweeps that no call overlapped");
-        assert_eq!(pool.idle(), 0, "items that are gone are counted");
+        assert_eq!(pool.idle(), 0, "dropped items are still counted");
     }
 
-    /// When every other thread was joined and no private slots but the caller's hold anything: `get` finds every item
-    /// that there is. They are idle again when this returns.
+    /// All other threads were joined, and only the caller's private slots hold items. `get` finds every item. All are
+    /// idle again when this returns.
     pub(crate) fn find_all(&self, pool: &TrackedPool) {
         self.all_joined();
         let mut found = Vec::new();
@@ -299,31 +298,31 @@ impl World {
         self.close(pool);
     }
 
-    /// When every other thread was joined: drops the pool, which drops every item.
+    /// All other threads were joined. Drops the pool, which drops every item.
     pub(crate) fn close(&self, pool: Arc<TrackedPool>) {
         self.drop_pool(Arc::into_inner(pool).expect("the other threads are gone, and their handles with them"));
         self.assert_empty();
     }
 
-    /// From now on items may be dropped by others than sweeps.
+    /// From now on items may be dropped outside of sweeps.
     pub(crate) fn expect_drops(&self) {
         self.0.closing.store(true, Ordering::Relaxed);
     }
 
-    /// Drops a pool, and every item unless a sweep shares them.
+    /// Drops a pool, and with it every item unless a sweep shares them.
     pub(crate) fn drop_pool(&self, pool: TrackedPool) {
         self.expect_drops();
         drop(pool);
     }
 
-    /// Every item was dropped once, and no check failed on the way.
+    /// Every item was dropped once, and no check failed.
     fn assert_empty(&self) {
         assert_eq!(self.0.checks.load(Ordering::Relaxed), 0, "a check failed inside the pool: see the first panic");
         let (made, dropped) = (self.made(), self.0.dropped.load(Ordering::Relaxed));
-        assert_eq!(made, dropped, "so many items were made, and so many drops ran");
+        assert_eq!(made, dropped, "the number of items made, and of drops");
     }
 
-    /// Runs a check whose panic may be swallowed.
+    /// Runs a check whose panic the pool may swallow.
     fn check<O>(&self, check: impl FnOnce() -> O) -> O {
         self.0.checks.fetch_add(1, Ordering::Relaxed);
         let outcome = check();
@@ -334,18 +333,18 @@ impl World {
 
 impl Recycle<Tracked> for World {
     fn create(&self) -> Tracked {
-        // `prefill` makes items idle without a call of `recycle`.
+        // `prefill` makes items idle without calling `recycle`.
         Tracked::new(self, State::idle())
     }
 
-    /// The first thing that a put does.
+    /// The first step of a put.
     fn recycle(&self, item: &mut Tracked) -> bool {
         item.replace(State::idle(), |before| assert_eq!(before, State::InUse, "an item was put that was not in use"));
         true
     }
 }
 
-/// An item: says who may hold it and when it may be dropped.
+/// An item that checks who holds it and when it is dropped.
 pub(crate) struct Tracked {
     world: World,
     state: UnsafeCell<State>,
@@ -361,7 +360,7 @@ enum State {
 }
 
 impl State {
-    /// Of an item whose put begins now, on this thread.
+    /// The state of an item whose put begins now, on this thread.
     fn idle() -> Self {
         Self::Idle { earliest: KNOWN.with(Cell::get) + 2 }
     }
@@ -382,7 +381,7 @@ impl Tracked {
         });
     }
 
-    /// To be called by whoever got it from the pool.
+    /// Call this after getting it from the pool.
     pub(crate) fn taken_out(&self) {
         self.replace(State::InUse, |before| assert_ne!(before, State::InUse, "an item in use was handed out"));
     }

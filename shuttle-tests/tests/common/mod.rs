@@ -1,40 +1,38 @@
-//! What the scenarios share: pools that keep a ledger of their items, and the loop that runs a scenario through its
-//! schedules.
+//! Shared by the scenarios: pools with a ledger of their items, and the loop that runs a scenario's schedules.
 //!
-//! A scenario is an ordinary concurrent program of 3 to 8 threads, which is more than loom can go through. Shuttle runs
-//! its threads one step at a time and chooses after each step whose turn it is: at random, or by priorities that change
-//! at a few random moments (PCT), which finds what takes few but unlikely switches. That is a sample of all schedules,
-//! not all of them, and orderings weaker than sequential consistency are not among them; see `as-loom`. As under loom,
-//! there are two shards, at most seven threads with slot sets at once, and a sweep looks at a busy owner once.
+//! A scenario is a concurrent program of 3 to 8 threads, which is too much for loom. Shuttle runs one thread at a time,
+//! and chooses the next after each step. It chooses at random, or by priorities that change at a few random moments
+//! (PCT), which finds errors that need few but unlikely switches. This is a sample of all schedules. Orderings weaker
+//! than sequential consistency are not covered (see `as-loom`). As under loom, there are two shards, at most seven
+//! threads have slot sets at once, and a sweep looks at a busy owner once.
 //!
-//! # Running more, and one again
+//! # More schedules, and replays
 //!
-//! A failure prints the schedule, the seed, and the command that runs that schedule again:
+//! A failure prints the schedule, the seed, and the command that replays the schedule:
 //!
 //! ```text
 //! SHUTTLE_REPLAY='<the failing schedule>' cargo test -p ebbtide-shuttle-tests --test sweeps -- --exact two_sweepers
 //! ```
 //!
-//! That counts on a scenario doing the same whenever it has the same schedule, which is checked with a few of them.
+//! A replay needs a scenario that does the same for the same schedule. Some schedules run twice to check this.
 //!
-//! Otherwise each scenario goes through the same two times 500 schedules every time. For more, and for others:
+//! By default each scenario runs the same 500 schedules with each of two schedulers. For more and other schedules:
 //!
 //! ```text
 //! SHUTTLE_SCHEDULES=100000 SHUTTLE_RANDOM_SEED=$RANDOM cargo test --release -p ebbtide-shuttle-tests
 //! ```
 //!
-//! # What is checked
+//! # Checks
 //!
-//! - *One owner:* an item that is handed out is idle, and one that is put is in use; the ledger says which.
-//! - *Dropped once:* what is dropped wasn't before, and when the pool is closed everything was.
-//! - *Lower bound:* shuttle knows no stale loads, so a put that begins when `n` sweeps have come back reads the epoch `n`
-//!   or a later one, and what sweep number `n + 1` drops it may not be. Which number a sweep has is known up to sweeps
-//!   that began meanwhile; where two threads sweep at once the check lets pass some that it should not.
-//! - *Upper bound:* when all other threads have ended, two sweeps leave nothing.
-//! - *A claim is exclusive:* the cell under the private slots panics when it is accessed twice at once.
+//! - *One owner:* an item that is handed out was idle, and one that is put was in use.
+//! - *Dropped once:* a dropped item was not dropped before. When the pool is closed, every item was dropped.
+//! - *Lower bound:* shuttle has no stale loads. So a put that begins after `n` sweeps returned reads epoch `n` or
+//!   later, and sweep number `n + 1` must not drop its item. A sweep's number is uncertain if others began meanwhile.
+//!   With two sweepers the check may miss an early drop.
+//! - *Upper bound:* after all other threads have ended, two sweeps leave no item.
+//! - *A claim is exclusive:* the cell under the private slots panics on overlapping accesses.
 
-// Not every test file uses all of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -51,37 +49,37 @@ use shuttle::scheduler::{
 use shuttle::thread::{JoinHandle, ThreadId};
 use shuttle::{Config, Runner};
 
-/// How many schedules a scenario has from each scheduler, unless `SHUTTLE_SCHEDULES` says otherwise.
+/// The number of schedules from each scheduler, unless `SHUTTLE_SCHEDULES` is set.
 const SCHEDULES: usize = 500;
 
-/// How many schedules are run twice.
+/// The number of schedules that run twice.
 const TWICE: usize = 20;
 
-/// PCT finds with a known probability what takes one switch less than this.
+/// PCT finds errors that need fewer switches than this with a known probability.
 const DEPTH: usize = 4;
 
-/// Runs a scenario through its schedules.
+/// Runs a scenario's schedules.
 pub(crate) fn explore<F: Fn() + Send + Sync + 'static>(scenario: F) {
     let scenario = Arc::new(scenario);
     if let Ok(schedule) = std::env::var("SHUTTLE_REPLAY") {
         let mut scheduler = ReplayScheduler::new_from_encoded(&schedule);
-        // It ends where the scenario failed.
+        // A replay ends where the scenario failed.
         scheduler.set_allow_incomplete();
         runner(scheduler).run(move || scenario());
         assert_unfailed();
         return;
     }
-    // Shuttle's own name for it; where it is set, shuttle prefers it to what it is given.
+    // Shuttle reads this variable too, and prefers it to an explicit seed.
     let seed = number("SHUTTLE_RANDOM_SEED").unwrap_or(1);
     let schedules = number("SHUTTLE_SCHEDULES").unwrap_or(SCHEDULES);
     attempt("random", seed, RandomScheduler::new_from_seed(seed, schedules), &scenario);
     attempt("PCT", seed, PctScheduler::new_from_seed(seed, DEPTH, schedules), &scenario);
-    // Each of these is run twice, and must be the same both times; else a failure could not be run again.
+    // These run twice and must be the same both times. Otherwise a failure could not be replayed.
     let twice = UncontrolledNondeterminismCheckScheduler::new(RandomScheduler::new_from_seed(seed, TWICE));
     attempt("random, twice each", seed, twice, &scenario);
 }
 
-/// Runs a scenario under one scheduler; a failure is reported together with how to see it again.
+/// Runs a scenario under one scheduler. Reports a failure with the command to replay it.
 fn attempt<F>(name: &str, seed: u64, scheduler: impl Scheduler + 'static, scenario: &Arc<F>)
 where
     F: Fn() + Send + Sync + 'static,
@@ -90,7 +88,7 @@ where
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         let (count, scenario) = (Arc::clone(&count), Arc::clone(scenario));
         runner(scheduler).run(move || {
-            // ORDERING: Relaxed, no partner; shuttle has one real thread.
+            // ORDERING: Relaxed, no partner. Shuttle has one real thread.
             count.fetch_add(1, Ordering::Relaxed);
             scenario();
             assert_unfailed();
@@ -110,13 +108,13 @@ where
     println!("{count} runs under scheduler {name} with seed {seed}");
 }
 
-/// A check's panic may have been swallowed by the pool, as if it were a recycler's or an item's.
+/// The pool may have swallowed a check's panic, as if it were a recycler's or an item's.
 fn assert_unfailed() {
     assert!(!FAILED.get(), "a check failed inside the pool: see the first panic");
 }
 
 thread_local! {
-    /// A check failed. A test and all threads of its scenario are one real thread.
+    /// Whether a check failed. A test and all threads of its scenario are one real thread.
     static FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -124,9 +122,9 @@ fn runner<S: Scheduler + 'static>(scheduler: S) -> Runner<S> {
     let mut config = Config::new();
     // Enough for a debug build's frames when a check fails and is reported.
     config.stack_size = 256 * 1024;
-    // They say that all orderings are as strong as can be, and that statics are dropped; see above.
+    // The warnings say that all orderings are sequentially consistent, and that statics are dropped.
     config.silence_warnings = true;
-    // The other threads would go on with a pool that is broken.
+    // The other threads would go on with a broken pool.
     config.ungraceful_shutdown_config.immediately_return_on_panic = true;
     Runner::new(scheduler, config)
 }
@@ -136,7 +134,7 @@ fn number<N: FromStr>(variable: &str) -> Option<N> {
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is {value}, which is not a number")))
 }
 
-/// Waits for all of these threads to end, thread-local destructors included.
+/// Waits for all these threads to end, including their thread-local destructors.
 pub(crate) fn join<O>(threads: impl IntoIterator<Item = JoinHandle<O>>) -> Vec<O> {
     threads.into_iter().map(|thread| thread.join().expect("a panic ends the execution")).collect()
 }
@@ -165,12 +163,12 @@ impl Deref for Watched {
 }
 
 impl Watched {
-    /// A pool whose items are dropped by sweeps when they are old, and by nothing else until it is closed.
+    /// A pool whose items are dropped by sweeps when they are old, and otherwise only when it is closed.
     pub(crate) fn new<E: Epochs<Tracked>>(settings: Settings<E>) -> Self {
         Self::with_ledger(settings, Ledger::default())
     }
 
-    /// The same for settings that have items dropped early: `max_idle` and `chaos`.
+    /// The same for settings that drop items early: `max_idle` and `chaos`.
     pub(crate) fn limited<E: Epochs<Tracked>>(settings: Settings<E>) -> Self {
         let ledger = Ledger::default();
         ledger.book().limited = true;
@@ -181,7 +179,7 @@ impl Watched {
         Self { pool: Arc::new(Pool::with_settings(ledger.clone(), settings)), ledger }
     }
 
-    /// Starts a thread that has the pool.
+    /// Starts a thread with a handle to the pool.
     pub(crate) fn spawn<O: Send + 'static>(&self, body: impl FnOnce(Self) -> O + Send + 'static) -> JoinHandle<O> {
         let pool = self.clone();
         shuttle::thread::spawn(move || body(pool))
@@ -209,7 +207,7 @@ impl Watched {
         item
     }
 
-    /// Puts an item in that was made outside.
+    /// Puts a new item.
     pub(crate) fn put_new(&self) {
         let item = self.ledger.create();
         item.taken_out();
@@ -233,7 +231,7 @@ impl Watched {
         }
     }
 
-    /// A sweep where items may panic in their `Drop`; an error is the number of one of them.
+    /// The same for items that may panic in `Drop`. An error is the number of one of them.
     pub(crate) fn try_advance(&self) -> Option<Result<Swept, usize>> {
         self.ledger.sweep(|| caught(|| self.pool.advance()).transpose())
     }
@@ -242,7 +240,7 @@ impl Watched {
         self.ledger.with_sweep(Sweep::Clear, || self.pool.clear())
     }
 
-    /// Items that live, in use or idle.
+    /// Items in use or idle.
     pub(crate) fn alive(&self) -> usize {
         let book = self.ledger.book();
         book.items.iter().filter(|item| **item != Whereabouts::Dropped).count()
@@ -253,45 +251,45 @@ impl Watched {
         self.ledger.book().items.len()
     }
 
-    /// Items that are idle since before the first sweep came back.
+    /// Items that have been idle since before the first sweep returned.
     pub(crate) fn untouched(&self) -> usize {
         self.ledger.book().items.iter().filter(|item| **item == Whereabouts::Idle { earliest: 2 }).count()
     }
 
-    /// When all other threads have ended and nothing lies in private slots: `get` finds every item. They are idle again
-    /// when this returns.
+    /// All other threads have ended, and no item is in private slots. `get` finds every item. All are idle again when
+    /// this returns.
     pub(crate) fn find_all(&self) {
         let found: Vec<_> = std::iter::from_fn(|| self.try_get()).collect();
         assert_eq!(found.len(), self.alive(), "an idle item can't be found");
     }
 
-    /// When all other threads have ended and all items are idle: two sweeps leave none, wherever they lay.
+    /// All other threads have ended, and all items are idle. Two sweeps leave none, wherever it was.
     pub(crate) fn age_out(&self) {
-        assert_eq!(self.idle(), self.alive(), "what is counted as idle, and what is");
+        assert_eq!(self.idle(), self.alive(), "the idle count, and the idle items");
         for _ in 0..2 {
             let swept = self.advance().expect("no other sweep runs");
             assert_eq!(swept.left_busy, 0, "no owner is left, yet one looks busy");
         }
         assert_eq!(self.alive(), 0, "idle items outlived two sweeps that no call overlapped");
-        assert_eq!(self.idle(), 0, "counted as idle, but gone");
+        assert_eq!(self.idle(), 0, "dropped items are counted as idle");
     }
 
-    /// When nobody else has the pool: drops it, and with it every item.
+    /// Nobody else has the pool. Drops it with every item.
     pub(crate) fn close(self) {
         assert_eq!(Arc::strong_count(&self.pool), 1, "the other threads have ended, and their handles are gone");
         self.give_up().assert_closed();
     }
 
-    /// Drops the pool, if nobody else has it. A round of the janitor's may still hold items, and drops them.
+    /// Drops the pool, if nobody else has it. A round of the janitor may still hold items, and drops them.
     pub(crate) fn give_up(self) -> Ledger {
         self.ledger.book().closing = true;
         self.ledger
     }
 }
 
-/// A thread that does the janitor's work: so many rounds over all pools that there are.
+/// A thread that does the janitor's work: this many rounds over all pools that exist.
 ///
-/// Nobody else may sweep these pools meanwhile. It doesn't keep them alive.
+/// Nobody else may sweep these pools meanwhile. The thread doesn't keep them alive.
 pub(crate) fn janitor<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Watched>) -> JoinHandle<()> {
     let pools: Vec<_> = pools.into_iter().map(|pool| (Arc::downgrade(&pool.pool), pool.ledger.clone())).collect();
     shuttle::thread::spawn(move || {
@@ -299,7 +297,7 @@ pub(crate) fn janitor<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Wat
         let swept = |pool: &Weak<Pool<_, _>>| pool.upgrade().map_or(0, |pool| pool.stats().sweeps);
         for _ in 0..rounds {
             for (pool, ledger) in &pools {
-                // A pool that nobody has used yet is left out.
+                // An unused pool is left out.
                 ledger.book().begun = swept(pool) + 1;
                 ledger.book().sweeping.push((me, Sweep::Advance));
             }
@@ -312,16 +310,16 @@ pub(crate) fn janitor<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Wat
     })
 }
 
-/// Where each item of a pool is, and which sweeps there were; also the pool's recycler.
+/// Where each item of a pool is, and the sweeps so far. Also the pool's recycler.
 ///
-/// Shuttle doesn't see its lock, so that looking things up is no step of a schedule.
+/// Shuttle doesn't see its lock, so a lookup is no step of a schedule.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger(Arc<Mutex<Book>>);
 
 #[derive(Default)]
 struct Book {
     items: Vec<Whereabouts>,
-    /// Sweeps that have begun and were not refused, and those of them that have come back.
+    /// The number of sweeps that began and were not refused, and of those that returned.
     begun: usize,
     advanced: usize,
     /// Threads that are inside a sweep.
@@ -340,7 +338,7 @@ enum Whereabouts {
     Dropped,
 }
 
-/// What a sweep may drop: what is old, or everything.
+/// What a sweep may drop: old items, or all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sweep {
     Advance,
@@ -352,7 +350,7 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sweep that says whether it ran.
+    /// A sweep that reports whether it ran.
     fn sweep<O>(&self, sweep: impl FnOnce() -> Option<O>) -> Option<O> {
         self.book().begun += 1;
         let swept = self.with_sweep(Sweep::Advance, sweep);
@@ -363,7 +361,7 @@ impl Ledger {
         swept
     }
 
-    /// While `act` runs, the calling thread may drop what such a sweep may.
+    /// While `act` runs, the calling thread may drop what this kind of sweep may.
     fn with_sweep<O>(&self, sweep: Sweep, act: impl FnOnce() -> O) -> O {
         let me = shuttle::thread::current().id();
         self.book().sweeping.push((me, sweep));
@@ -372,14 +370,14 @@ impl Ledger {
         outcome
     }
 
-    /// A note that an item is where `to` says, if it was where it could come there from.
+    /// Records that an item is now at `to`, after checking where it was.
     fn note(&self, id: usize, to: Whereabouts, check: impl FnOnce(&Book, Whereabouts) -> Result<(), String>) {
         let mut book = self.book();
         let before = std::mem::replace(&mut book.items[id], to);
         if let Err(what) = check(&book, before) {
             drop(book);
             FAILED.set(true);
-            // Else a second failure would hide the first.
+            // Otherwise a second failure would hide the first.
             if !std::thread::panicking() {
                 panic!("item {id}, {before:?} before: {what}");
             }
@@ -397,13 +395,13 @@ impl Ledger {
 impl Recycle<Tracked> for Ledger {
     fn create(&self) -> Tracked {
         let mut book = self.book();
-        // `prefill` makes items idle without a call of `recycle`.
+        // `prefill` makes items idle without calling `recycle`.
         let earliest = book.advanced + 2;
         book.items.push(Whereabouts::Idle { earliest });
         Tracked { id: book.items.len() - 1, ledger: self.clone(), fault: Fault::None, holds: None }
     }
 
-    /// The first thing that a put does.
+    /// The first step of a put.
     fn recycle(&self, item: &mut Tracked) -> bool {
         match item.fault {
             Fault::Refused => return false,
@@ -419,16 +417,16 @@ impl Recycle<Tracked> for Ledger {
     }
 }
 
-/// An item that tells its ledger what becomes of it.
+/// An item that reports to its ledger.
 pub(crate) struct Tracked {
     id: usize,
     ledger: Ledger,
     pub(crate) fault: Fault,
-    /// Goes back to its own pool when this is dropped.
+    /// Returns to its own pool when this item is dropped.
     pub(crate) holds: Option<OwnedPooled<Tracked, Ledger>>,
 }
 
-/// What an item does wrong. Its panics don't go through the panic hook, where shuttle would report a failure.
+/// A fault of an item. Its panics bypass the panic hook, where shuttle would report a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -438,7 +436,7 @@ pub(crate) enum Fault {
 }
 
 impl Tracked {
-    /// To be called by whoever got it from the pool.
+    /// Call this after getting it from the pool.
     fn taken_out(&self) {
         self.ledger.note(self.id, Whereabouts::InUse, |_, before| match before {
             Whereabouts::Idle { .. } => Ok(()),

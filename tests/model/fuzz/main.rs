@@ -1,4 +1,4 @@
-//! Any bytes are a sequence of calls; see `machine.rs`. Built and run by `ci/fuzz`.
+//! Any bytes are a sequence of calls (see `machine.rs`). `ci/fuzz` builds and runs this.
 
 #![no_main]
 
