@@ -9,7 +9,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without any scratch buffer yet.
+    /// A server without scratch buffers.
     pub fn new() -> Self {
         Self { scratch: Pool::new() }
     }
@@ -17,13 +17,13 @@ impl Server {
     /// The request, reversed.
     pub fn answer(&self, request: &[u8]) -> Vec<u8> {
         let mut scratch = self.scratch.get();
-        assert!(scratch.is_empty(), "a buffer with somebody else's request in it");
+        assert!(scratch.is_empty(), "a buffer with another request in it");
         scratch.extend_from_slice(request);
         scratch.reverse();
         scratch.clone()
     }
 
-    /// Lets unused buffers go.
+    /// Drops unused buffers.
     pub fn tick(&self) {
         self.scratch.advance();
     }
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn answers_are_not_mixed_up() {
         let mut model = loom::model::Builder::new();
-        // Two preemptions are enough for each thread to be interrupted inside the other's operation.
+        // With two preemptions, each thread can be interrupted inside the other's operation.
         model.preemption_bound = Some(2);
         model.check(|| {
             let server = Arc::new(Server::new());

@@ -1,15 +1,14 @@
-//! What CPUs may do with the loads and stores of their threads: two machines.
+//! Two machines: how CPUs may reorder the loads and stores of their threads.
 //!
-//! On both, a store lies in its CPU's *buffer* before the others see it, and its own CPU reads it from there.
+//! On both, a store waits in its CPU's *buffer* before other CPUs see it. Its own CPU reads it from there.
 //!
-//! - `Tso`, x86: stores leave the buffer in their order, and a read-modify-write waits until it is empty.
-//! - `Weak`: stores to different cells leave in any order, but a Release one after all that came before it. A load may be
-//!   done *early*: it finds a value that was replaced meanwhile, unless an Acquire came between. So each CPU has a
-//!   *window* of what others have overwritten. A load may be done *late* too, at the next Release: until then the cell
-//!   counts as being read, and it is an error if another thread stores to it. A read-modify-write is a load and a store
-//!   as any other, but that nobody stores between the two. Dependencies between loads order nothing.
-//!
-//! `interrupt` is what `membarrier` does to each CPU: its buffer is drained and its window closed.
+//! - `Tso`, x86: stores leave the buffer in order. A read-modify-write waits until the buffer is empty.
+//! - `Weak`: stores to different cells leave in any order, but a Release store leaves after all stores before it. A
+//!   load may happen *early*: it finds a value that was replaced meanwhile, unless an Acquire came between. So each CPU
+//!   has a *window* of overwritten values. A load may also happen *late*, at the next Release. Until then the cell
+//!   counts as being read, and a store by another thread is an error. A read-modify-write is a load and a store,
+//!   between which nobody else stores. Dependencies between loads order nothing.
+//! `interrupt` is the effect of `membarrier` on each CPU: it drains the buffer and closes the window.
 
 /// A word of memory. Slot sets, arrays and items are known by their numbers; array 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +21,7 @@ pub enum Cell {
     Held,
     /// The shared queue of a generation: a list of arrays.
     Queue(u8),
-    // The fields of a slot set. (`end` is `CAPACITY` if anything is loaded.)
+    // The fields of a slot set. (`end` is `CAPACITY` if an array is loaded.)
     Bottom(u8),
     Top(u8),
     Loaded(u8),
@@ -35,7 +34,7 @@ pub enum Cell {
     Len(u8),
     Stamp(u8),
     Place(u8, u8),
-    /// How often an item was used, as its users write it down in the item.
+    /// How often an item was used, as its users record it in the item.
     Payload(u8),
 }
 
@@ -82,7 +81,7 @@ impl Cell {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Of what is no atomic.
+    /// Not atomic.
     Plain,
     Relaxed,
     Acquire,
@@ -103,11 +102,11 @@ impl Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
     Tso,
-    /// With so many of the last changes in a window.
+    /// With this many of the last changes in a window.
     Weak(usize),
 }
 
-/// What waits in a CPU's buffer.
+/// An entry of a CPU's buffer.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Entry {
     Store {
@@ -117,7 +116,7 @@ enum Entry {
         /// The store of a read-modify-write.
         exclusive: bool,
     },
-    /// A load that may be done late.
+    /// A load that may happen late.
     Load(Cell),
 }
 
@@ -149,7 +148,7 @@ impl Memory {
         Self { machine, cells: [0; CELLS], cpus: vec![Cpu::default(); cpus] }
     }
 
-    /// What is there for all to see.
+    /// The value that all CPUs see.
     pub fn at(&self, cell: Cell) -> Value {
         self.cells[cell.index()]
     }
@@ -172,7 +171,7 @@ impl Memory {
         self.own(cpu, cell).or(overwritten).unwrap_or(self.at(cell))
     }
 
-    /// All that a load may find, each with the memory after it.
+    /// All values that a load may find, each with the memory after it.
     pub fn load(&self, cpu: usize, cell: Cell, order: Order) -> Vec<(Value, Self)> {
         if let Some(value) = self.own(cpu, cell) {
             return vec![(value, self.clone())];
@@ -195,7 +194,7 @@ impl Memory {
     }
 
     pub fn store(&mut self, cpu: usize, cell: Cell, value: Value, order: Order) {
-        // What is there already need not be stored: nobody could tell.
+        // A store of the same value is omitted, as nobody could notice it.
         let pending = self.cpus.iter().flat_map(|cpu| &cpu.buffer).any(|entry| entry.stores_to(cell).is_some());
         if self.at(cell) == value && !pending && !order.releases() {
             return self.cpus[cpu].saw(cell, None, Order::Relaxed);
@@ -204,8 +203,8 @@ impl Memory {
         self.cpus[cpu].buffer.push(Entry::Store { cell, value, release: order.releases(), exclusive: false });
     }
 
-    /// A read-modify-write: all that it may find, each with the memory after it; empty if it has to wait. Where `update`
-    /// gives nothing, nothing is stored.
+    /// A read-modify-write: all values that it may find, each with the memory after it. Empty if it must wait. If
+    /// `update` returns `None`, nothing is stored.
     pub fn update(
         &self,
         cpu: usize,
@@ -213,14 +212,14 @@ impl Memory {
         order: Order,
         update: &dyn Fn(Value) -> Option<Value>,
     ) -> Vec<(Value, Self)> {
-        // One of `top` falls into a load and a store; the others are one step, which is enough for them.
+        // A read-modify-write of `top` is a load and a store. The others are one step, which is enough for them.
         let splits = self.machine != Machine::Tso && matches!(cell, Cell::Top(_));
         let waits = !self.is_drained(cpu) && (self.machine == Machine::Tso || order.releases() && !splits);
         if waits || self.own(cpu, cell).is_some() || self.held_by_other(cpu, cell) {
             return Vec::new();
         }
         let mut found = self.load(cpu, cell, order);
-        // Only what is in memory can be replaced; the loads that come early are those that fail.
+        // Only the value in memory can be replaced. Early loads are those that fail.
         let last = found.len() - 1;
         let mut at = 0;
         found.retain(|&(value, _)| (at == last || update(value).is_none(), at += 1).0);
@@ -235,13 +234,13 @@ impl Memory {
         found
     }
 
-    /// A full barrier, once the buffer is drained.
+    /// A full barrier after the buffer was drained.
     pub fn fence(&mut self, cpu: usize) {
         debug_assert!(self.is_drained(cpu));
         self.cpus[cpu] = Cpu::default();
     }
 
-    /// A full barrier on another CPU; `false` if it has to wait.
+    /// A full barrier on another CPU. `false` if it must wait.
     pub fn interrupt(&mut self, cpu: usize) -> Result<bool, String> {
         let drained = self.drain(cpu)?;
         if drained {
@@ -257,7 +256,7 @@ impl Memory {
         Ok(self.is_drained(cpu))
     }
 
-    /// Which stores may leave the buffer.
+    /// The stores that may leave the buffer.
     pub fn may_leave(&self, cpu: usize) -> Vec<usize> {
         let buffer = &self.cpus[cpu].buffer;
         let may_leave = |&at: &usize| {
@@ -296,7 +295,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Whether there is one value only for a load to find, now and later, if no other thread stores another.
+    /// Whether a load finds only one value, now and later, if no other thread stores another.
     pub fn is_settled(&self, cpu: usize, cell: Cell) -> bool {
         let others = self.cpus.iter().enumerate().filter(|&(other, _)| other != cpu);
         let pending = |(_, other): (usize, &Cpu)| other.buffer.iter().any(|entry| entry.stores_to(cell).is_some());
@@ -308,7 +307,7 @@ impl Memory {
         self.own(cpu, cell).is_some()
     }
 
-    /// The cell and the value of a store in the buffer.
+    /// The cell and value of a store in the buffer.
     pub fn pending(&self, cpu: usize, at: usize) -> (Cell, Value) {
         let Entry::Store { cell, value, .. } = self.cpus[cpu].buffer[at] else { unreachable!() };
         (cell, value)
@@ -322,8 +321,9 @@ impl Memory {
 }
 
 impl Cpu {
-    /// A load of `cell` found the value that was overwritten at `early` in the window, or what is there now. None older is
-    /// found from here on; and of other cells, after an Acquire, none that was overwritten before this one was written.
+    /// A load of `cell` found the value that was overwritten at `early` in the window, or the current one. From here on
+    /// no load finds an older value of this cell. After an Acquire, this also holds for other cells' values that were
+    /// overwritten before this one was written.
     fn saw(&mut self, cell: Cell, early: Option<usize>, order: Order) {
         let written = self.window[..early.unwrap_or(self.window.len())].iter().rposition(|&(of, _)| of == cell);
         for (of, old) in &mut self.window[..written.map_or(0, |at| at + 1)] {
@@ -337,7 +337,7 @@ impl Cpu {
         self.tidy();
     }
 
-    /// What no load can find any more matters only as the time before which others were overwritten.
+    /// A value that no load can find only marks the time before which others were overwritten.
     fn tidy(&mut self) {
         let dead = self.window.iter().take_while(|(_, old)| old.is_none()).count();
         self.window.drain(..dead);

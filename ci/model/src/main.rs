@@ -1,6 +1,7 @@
-//! Explores the protocol between an owner and a sweep of its private slots, as the crate has it, on machines with explicit
-//! store buffers, where the heavy barrier drains those of all CPUs: src/machine.rs. The protocol is in src/protocol.rs, the
-//! programs that are explored in src/scenarios.rs, what must hold in src/search.rs, and how it is broken in src/mutants.rs.
+//! Explores the protocol between an owner and a sweep of its private slots, on machines with explicit store buffers.
+//! The heavy barrier drains the buffers of all CPUs. src/machine.rs has the machines, src/protocol.rs the protocol,
+//! src/scenarios.rs the explored programs, src/search.rs the invariants, and src/mutants.rs the ways to break the
+//! protocol.
 
 mod machine;
 mod mutants;
@@ -22,11 +23,11 @@ use search::Program;
 const USAGE: &str = "\
 usage: ci/model/run [--all] [WORD]
 
-Without --all: the small scenarios, and the three mutants of the barriers (32 s of CPU time on a busy machine).
-With it: every scenario, on the weak machine with more loads done early, and every mutant (many times as much).
-With WORD: only those with that word in their name.";
+Without --all: the small scenarios and the three mutants of the barriers (32 s of CPU time on a busy machine).
+With --all: every scenario, also on the weak machine with more early loads, and every mutant (many times as long).
+With WORD: only those whose name contains it.";
 
-/// A scenario that must have nothing wrong, or a mutant that some scenario must find wrong.
+/// A scenario that must be correct, or a mutant that some scenario must expose.
 enum Job<'a> {
     Correct(&'a Scenario, Machine),
     Broken(Mutant, &'static str, Machine, bool),
@@ -87,7 +88,7 @@ fn main() -> ExitCode {
                         outcome.wrong.map(|(wrong, way)| format!("{wrong} ({}, {} steps)", scenario.name, way.len()))
                     });
                     let ok = caught.is_some() == expected;
-                    (format!("{machine:?}: {mutant:?}, {what}: {}", caught.unwrap_or("not seen".into())), ok)
+                    (format!("{machine:?}: {mutant:?}, {what}: {}", caught.unwrap_or("not exposed".into())), ok)
                 }
             };
             let seconds = start.elapsed().as_secs();
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
     }
     for (mutant, shown, what) in mutants::ALL {
         if let Shown::Not(reason) = shown {
-            println!("not shown here: {mutant:?}, {what}: {reason}");
+            println!("not exposed here: {mutant:?}, {what}: {reason}");
         }
     }
     if wrong.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,12 +1,12 @@
-//! The protocol, statement by statement: `SlotSet` and `Slots` of src/engine/{slots,claim}.rs, then what `Store` and `Sweep` make of
-//! them. Each method has the name that it has there.
+//! The protocol, statement by statement: `SlotSet` and `Slots` of src/engine/{slots,claim}.rs, and then their uses in
+//! `Store` and `Sweep`. Methods have the same names as there.
 //!
-//! A thread is run again and again from the beginning of its operation. `Thread::log` has what its accesses found so far,
-//! and the first one that isn't in there comes out as the `Err` of a `Step`: that is what the thread does next.
+//! A thread runs repeatedly from the start of its operation. `Thread::log` has the results of its accesses so far. The
+//! first access without a result is the `Err` of a `Step`, and the thread's next step.
 //!
-//! What is plainer here: a shard is one list for each generation, which is pushed to and popped from in one step (racks
-//! and bits are loom's); an array that the crate keeps empty for later is freed at once, so that nobody may touch it
-//! again; a sweep asks all slot sets, and doesn't look whether they are empty; `min_idle`, `chaos` and the counters for people are left out.
+//! Simplifications: a shard is one list per generation, with push and pop in one step (loom checks racks and bits). An
+//! array that the crate would keep for later is freed at once, so that any later access is an error. A sweep asks all
+//! slot sets, without looking whether they are empty. `min_idle`, `chaos` and the statistics are omitted.
 
 use crate::machine::Cell::{self, *};
 use crate::machine::Order::{self, *};
@@ -27,13 +27,13 @@ pub enum Purpose {
     Clear,
 }
 
-/// What a thread does; a sweep in its parts.
+/// An operation of a thread. A sweep consists of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     Get,
-    /// Uses an item that it has, the one that it has had longest, and puts it; nothing if it has none.
+    /// Uses and puts the item that it has had longest. Does nothing without an item.
     Put,
-    /// The thread ends, and its number is free.
+    /// Ends the thread and returns its number.
     Exit,
     /// The next thread takes the number, and with it the slot set.
     Enter,
@@ -46,7 +46,7 @@ pub enum Op {
     DropItems,
 }
 
-/// What a thread does next.
+/// The next access of a thread.
 pub enum Access {
     Load(Cell, Order),
     Store(Cell, Value, Order),
@@ -58,16 +58,16 @@ pub enum Access {
     Note(Note),
 }
 
-/// What the invariants are about; a thread can't see it.
+/// Events for the invariants, invisible to the threads.
 #[derive(Clone, Copy, Debug)]
 pub enum Note {
     Put(u8),
     Got(u8),
-    /// By the sweep that ends an epoch, if not for want of room.
+    /// By the sweep that ends an epoch, unless for lack of room.
     Dropped(u8, Option<Value>),
-    /// What the item was found to say about its uses.
+    /// The number of uses found in the item.
     Uses(u8, Value),
-    /// The thread has an array to itself, and gives it away.
+    /// The thread owns an array exclusively, and gives it away.
     Holds(u8),
     Gives(u8),
     /// The thread is in a claim of a slot set.
@@ -75,16 +75,16 @@ pub enum Note {
     Ends(u8),
     /// A sweep ends this epoch.
     Advances(Value),
-    /// There is no room for so many.
+    /// There is no room for this many.
     Rejected,
     Freed(u8),
-    /// The code would go beyond an array's end.
+    /// The code would access an array beyond its end.
     Wild(&'static str),
 }
 
 pub type Step<T> = Result<T, Access>;
 
-/// What a thread keeps from one operation to the next.
+/// A thread's state between operations.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Local {
     /// Items in use.
@@ -114,10 +114,10 @@ struct Taken {
     stash: Value,
 }
 
-/// A thread in the middle of an operation.
+/// A thread inside an operation.
 pub struct Thread<'a> {
     pub set: u8,
-    /// How many slot sets there are, and the other threads.
+    /// The number of slot sets, and the other threads.
     pub sets: u8,
     pub others: Vec<usize>,
     pub fenced: bool,
@@ -127,7 +127,7 @@ pub struct Thread<'a> {
     pub local: Local,
 }
 
-/// Lists of arrays, as one value.
+/// A list of arrays, encoded in one value.
 pub fn list(mut value: Value) -> Vec<u8> {
     let mut list = Vec::new();
     while value != 0 {
@@ -137,7 +137,7 @@ pub fn list(mut value: Value) -> Vec<u8> {
     list
 }
 
-/// Unless it is none.
+/// `None` for array 0.
 fn some(array: u8) -> Option<u8> {
     Some(array).filter(|&array| array != 0)
 }
@@ -175,7 +175,7 @@ impl Thread<'_> {
         self.access(Access::Load(cell, order))
     }
 
-    /// Loads what is no atomic.
+    /// A load of a non-atomic cell.
     fn read(&mut self, cell: Cell) -> Step<Value> {
         self.load(cell, Plain)
     }
@@ -204,7 +204,7 @@ impl Thread<'_> {
         self.mutant == Some(mutant)
     }
 
-    /// The ordering, but for the mutant that does without.
+    /// The ordering, or Relaxed for this mutant.
     fn unless(&self, mutant: Mutant, order: Order) -> Order {
         if self.is(mutant) { Relaxed } else { order }
     }
@@ -221,7 +221,7 @@ impl Thread<'_> {
             found
         } else {
             self.store(bottom, next, lowered)?;
-            // `fence::light`, which holds back the compiler only.
+            // `fence::light`, which only restrains the compiler.
             self.load(top, Relaxed)?
         };
         if found > next {
@@ -299,9 +299,9 @@ impl Thread<'_> {
         self.update(Top(set), release, move |top| Some(top & !purpose.mark())).map(drop)
     }
 
-    // ---- SlotSet: either ----
+    // ---- SlotSet: owner or sweep ----
 
-    /// `reserve`: for the owner, which has to find room for what it takes out.
+    /// `reserve`: an owner reserves room for the items that it takes out.
     fn take(&mut self, set: u8, purpose: Purpose, into: u8, reserve: bool) -> Step<Option<Taken>> {
         let top = self.load(Top(set), self.unless(Mutant::TakeLoadRelaxed, Acquire))?;
         if purpose == Purpose::Advance {
@@ -462,7 +462,7 @@ impl Thread<'_> {
         Ok(true)
     }
 
-    /// `None` if there is no room; else what came out, or 0, and whether these are victims.
+    /// `None` if there is no room. Otherwise the array that was taken out, or 0, and whether it holds victims.
     fn push_or_spill(&mut self, item: u8) -> Step<Option<(u8, bool)>> {
         if self.push_either(item)? {
             return Ok(Some((0, false)));
@@ -580,7 +580,7 @@ impl Thread<'_> {
         self.update(Held, Relaxed, move |held| Some(held - items)).map(drop)
     }
 
-    /// What there is no room for comes back.
+    /// Returns the items without room.
     fn push_shared(&mut self, batch: u8, stamp: Value) -> Step<Vec<u8>> {
         let (len, max_idle) = (self.read(Len(batch))?, self.max_idle);
         let grant = move |held: Value| len.min(max_idle - held);
@@ -605,7 +605,7 @@ impl Thread<'_> {
         self.update(Queue((stamp & 1) as u8), AcqRel, move |queue| Some(pushed(queue, batch))).map(drop)
     }
 
-    /// A batch, and whether it is one of victims.
+    /// A batch, and whether it holds victims.
     fn pop_shared(&mut self, epoch: Value) -> Step<Option<(u8, bool)>> {
         for generation in [epoch & 1, !epoch & 1] {
             let queue = self.update(Queue(generation as u8), AcqRel, |queue| (queue != 0).then_some(queue >> 4))?;

@@ -1,24 +1,24 @@
-//! Small programs: what lies in the slots at first, and what each thread does.
+//! Small programs: the initial slots, and the operations of each thread.
 
 use crate::machine::Cell::{self, *};
 use crate::machine::{Machine, Memory, Value};
 use crate::protocol::Purpose::{Advance, Clear};
 use crate::protocol::{FENCED, Op, Purpose};
 
-/// The first epoch; what is young at first was put in it, and victims in the one before.
+/// The first epoch. Young items were put in it, and victims in the one before.
 pub const EPOCH: Value = 2;
 
 #[derive(Clone)]
 pub struct Scenario {
     pub name: String,
-    /// Among those that are explored every time.
+    /// Whether it is always explored.
     pub small: bool,
     pub fenced: bool,
     pub max_idle: Value,
     pub sets: u8,
     pub threads: Vec<Script>,
     cells: Vec<(Cell, Value)>,
-    /// All items, and in which epoch those that are idle were put.
+    /// All items, and the epoch in which each idle one was put.
     pub items: Vec<(u8, Option<Value>)>,
     arrays: u8,
 }
@@ -88,7 +88,7 @@ impl Scenario {
         array
     }
 
-    /// One more slot set: of the loaded array, how many places a sweep has emptied, and how many hold items.
+    /// Adds a slot set with a loaded array: the number of places that a sweep has emptied, and of those with items.
     fn set(mut self, top: Value, loaded: Value) -> Self {
         let (set, array) = (self.sets, self.array(top, loaded, EPOCH));
         self.sets += 1;
@@ -96,7 +96,7 @@ impl Scenario {
         self
     }
 
-    /// A spare array for the last slot set, with so many items, that are victims or not.
+    /// A spare array for the last slot set, with this many items, which are victims or not.
     fn spare(mut self, items: Value, victims: bool) -> Self {
         let (set, epoch) = (self.sets - 1, EPOCH - Value::from(victims));
         let array = self.array(0, items, epoch);
@@ -118,7 +118,7 @@ impl Scenario {
         self
     }
 
-    /// There is room for so many in the shared queues; for all that there are, if nothing else is said.
+    /// The room in the shared queues. By default there is room for all items.
     fn max_idle(mut self, items: Value) -> Self {
         self.max_idle = items;
         self
@@ -141,7 +141,7 @@ impl Scenario {
         self
     }
 
-    /// The same with both sides using fences.
+    /// The same with fences on both sides.
     fn fenced(mut self) -> Self {
         self.name += ", fences";
         self.fenced = true;

@@ -1,5 +1,5 @@
-//! Every state that a scenario can get into on a machine, breadth first, so that what is found wrong is told the shortest
-//! way; and what must hold.
+//! Explores all states of a scenario on a machine, breadth first, so that an error is reported with the shortest path
+//! to it. Also checks the invariants.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -10,7 +10,7 @@ use crate::mutants::Mutant;
 use crate::protocol::{ASKED, Access, CLAIMED, Local, Note, Op, PLACE, Thread, list};
 use crate::scenarios::{EPOCH, Scenario};
 
-/// What is explored.
+/// What to explore.
 pub struct Program<'a> {
     pub scenario: &'a Scenario,
     pub machine: Machine,
@@ -19,7 +19,7 @@ pub struct Program<'a> {
 
 pub struct Outcome {
     pub states: usize,
-    /// What is wrong, and the way there.
+    /// The error, and the path to it.
     pub wrong: Option<(String, Vec<String>)>,
 }
 
@@ -29,9 +29,9 @@ struct State {
     threads: Vec<Progress>,
     items: [Item; ITEMS],
     arrays: [Holder; ARRAYS],
-    /// The one that no sweep has ended.
+    /// The epoch that no sweep has ended yet.
     epoch: Value,
-    /// Who is in a claim.
+    /// The thread in a claim of each slot set.
     claims: [Option<usize>; SETS],
 }
 
@@ -53,7 +53,7 @@ struct Progress {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Item {
     whereabouts: Whereabouts,
-    /// The epoch in which it was put, as far as its thread could tell.
+    /// The epoch in which it was put, as far as its thread knew.
     put_in: Value,
     uses: Value,
 }
@@ -101,7 +101,7 @@ impl Program<'_> {
         Outcome { states: seen.len(), wrong: None }
     }
 
-    /// The steps from the first state to `to`, and the one after that.
+    /// The steps from the first state to `to`, and the one after it.
     fn way(&self, seen: &HashMap<u64, (u64, u32)>, mut to: u64, last: u32) -> Vec<String> {
         let mut choices = vec![last];
         while seen[&to].1 > 0 {
@@ -152,7 +152,7 @@ impl Program<'_> {
         state
     }
 
-    /// Tells `visit` of every next state, or what is wrong there.
+    /// Calls `visit` with every next state, or with the error there.
     fn successors(&self, state: &State, visit: &mut dyn FnMut(&dyn Fn() -> String, Next)) {
         let mut tell = |label: &dyn Fn() -> String, next: Next| {
             visit(label, next.and_then(|mut next| self.advance(&mut next).map(|()| next)));
@@ -162,7 +162,7 @@ impl Program<'_> {
                 let mut next = state.clone();
                 let (cell, value) = state.memory.pending(cpu, at);
                 let what = may_touch(state, cpu, cell).and_then(|()| next.memory.leave(cpu, at));
-                tell(&|| format!("T{cpu}   {cell:?} = {value} is there for all to see"), what.map(|()| next));
+                tell(&|| format!("T{cpu}   {cell:?} = {value} becomes visible to all"), what.map(|()| next));
             }
             let Err(access) = self.run(state, cpu) else { continue };
             let label =
@@ -232,7 +232,7 @@ impl Program<'_> {
         }
     }
 
-    /// Does what no other thread can tell the time of.
+    /// Runs the steps whose timing no other thread can observe.
     fn advance(&self, state: &mut State) -> Result<(), String> {
         for cpu in 0..state.threads.len() {
             while state.threads[cpu].done < self.scenario.threads[cpu].ops.len() {
@@ -267,8 +267,8 @@ impl Program<'_> {
         Ok(())
     }
 
-    /// Whether nobody else writes there, so that it doesn't matter when this thread loads it. If somebody does all the same,
-    /// that is found wrong elsewhere.
+    /// Whether no other thread writes there, so that the time of this thread's load doesn't matter. If one writes
+    /// nevertheless, another check reports it.
     fn only_writes(&self, state: &State, cpu: usize, cell: Cell) -> bool {
         let mine = match cell {
             Bottom(set) | Loaded(set) | Ahead(set) if self.only_owner(cpu, set) => !self.is(Mutant::LoadedLeaves),
@@ -293,7 +293,7 @@ impl Program<'_> {
         threads.into_iter().all(|(other, script)| (other == cpu) == (script.owns() && script.set == set))
     }
 
-    /// Whether the thread has the cell to itself, so that nobody can tell when it is written.
+    /// Whether the thread owns the cell exclusively, so that nobody can observe when it is written.
     fn holds(&self, state: &State, cpu: usize, cell: Cell) -> bool {
         let alone = match cell {
             Ahead(set) => self.only_owner(cpu, set),
@@ -312,7 +312,7 @@ impl Program<'_> {
         !self.scenario.fenced && (0..state.threads.len()).any(|other| other != cpu && comes(other))
     }
 
-    // ---- what must hold ----
+    // ---- the invariants ----
 
     fn note(&self, state: &mut State, cpu: usize, note: Note) -> Result<(), String> {
         let enough = self.scenario.max_idle as usize >= self.scenario.items.len();
@@ -326,35 +326,35 @@ impl Program<'_> {
                 let put_in = state.take_out(item, Whereabouts::DroppedBy(cpu))?;
                 if let Some(epoch) = by.filter(|&epoch| put_in >= epoch) {
                     return Err(format!(
-                        "item {item}, put in epoch {put_in}, is dropped by the sweep that ends {epoch}"
+                        "item {item}, put in epoch {put_in}, is dropped by the sweep that ends epoch {epoch}"
                     ));
                 }
             }
             Note::Uses(item, found) if found != state.items[item as usize].uses => {
                 return Err(format!(
-                    "item {item} was used {} times, and shows {found}",
+                    "item {item} was used {} times, but says {found}",
                     state.items[item as usize].uses
                 ));
             }
             Note::Uses(..) => {}
             Note::Holds(array) if state.arrays[array as usize] != Holder::Nobody => {
-                return Err(format!("array {array} is another's, or freed"));
+                return Err(format!("array {array} belongs to another thread or is freed"));
             }
             Note::Holds(array) => state.arrays[array as usize] = Holder::Thread(cpu),
             Note::Gives(array) => state.arrays[array as usize] = Holder::Nobody,
             Note::Freed(array) if state.arrays[array as usize] != Holder::Thread(cpu) => {
-                return Err(format!("array {array} is freed, and the thread doesn't have it"));
+                return Err(format!("array {array} is freed by a thread that doesn't own it"));
             }
             Note::Freed(array) => state.arrays[array as usize] = Holder::FreedBy(cpu),
             Note::Claims(set) => {
                 if let Some(other) = state.claims[set as usize].replace(cpu) {
-                    return Err(format!("T{other} is in a claim of slot set {set}"));
+                    return Err(format!("T{other} already claims slot set {set}"));
                 }
             }
             Note::Ends(set) => state.claims[set as usize] = None,
-            Note::Advances(epoch) if epoch != state.epoch => return Err(format!("epoch {epoch} has ended before")),
+            Note::Advances(epoch) if epoch != state.epoch => return Err(format!("epoch {epoch} has ended already")),
             Note::Advances(epoch) => state.epoch = epoch + 1,
-            Note::Rejected if enough => return Err("items are dropped though there is room for all".into()),
+            Note::Rejected if enough => return Err("items are dropped although there is room for all".into()),
             Note::Rejected => {}
             Note::Wild(what) => return Err(what.into()),
         }
@@ -365,13 +365,13 @@ impl Program<'_> {
         let at = |cell| state.memory.at(cell);
         for (cpu, progress) in state.threads.iter().enumerate() {
             if progress.done < self.scenario.threads[cpu].ops.len() || !state.memory.is_drained(cpu) {
-                return Err(format!("T{cpu} can't go on"));
+                return Err(format!("T{cpu} is stuck"));
             }
         }
         let mut idle = Vec::new();
         let mut in_array = |array: u8, places: std::ops::Range<Value>| {
             if array != 0 && state.arrays[array as usize] != Holder::Nobody {
-                return Err(format!("array {array} is in use, and freed or another's"));
+                return Err(format!("array {array} is in use, but freed or another thread's"));
             }
             idle.extend(places.map(|place| at(Place(array, place as u8))));
             Ok(())
@@ -389,25 +389,25 @@ impl Program<'_> {
             stash.iter().try_for_each(|&array| in_array(array, 0..0))?;
             let counted = at(SpareLen(set)) + at(Victims(set));
             if counted != if spare == 0 { 0 } else { at(Len(spare)) } || at(Ahead(set)) > at(Epoch) {
-                return Err(format!("slot set {set} counts {counted} spare ones, and is in epoch {}", at(Ahead(set))));
+                return Err(format!("slot set {set} counts {counted} spare items in epoch {}", at(Ahead(set))));
             }
         }
         let mut held = 0;
         for batch in [0, 1].into_iter().flat_map(|generation| list(at(Queue(generation)))) {
             if at(Stamp(batch)) > at(Epoch) {
-                return Err(format!("batch {batch} is of epoch {}, which isn't yet", at(Stamp(batch))));
+                return Err(format!("batch {batch} has the future epoch {}", at(Stamp(batch))));
             }
             in_array(batch, 0..at(Len(batch)))?;
             held += at(Len(batch));
         }
         if at(Held) != held {
-            return Err(format!("there is room taken for {}, and {held} are there", at(Held)));
+            return Err(format!("room is reserved for {}, but there are {held} items", at(Held)));
         }
         for &(item, _) in &self.scenario.items {
             let found = idle.iter().filter(|&&found| found == Value::from(item)).count();
             let known = state.items[item as usize].whereabouts;
             if found != usize::from(known == Whereabouts::Idle) {
-                return Err(format!("item {item} is {known:?}, and lies idle in {found} places"));
+                return Err(format!("item {item} is {known:?}, but idle in {found} places"));
             }
         }
         Ok(())
@@ -415,10 +415,10 @@ impl Program<'_> {
 }
 
 impl State {
-    /// Somebody has an item that was idle; says in which epoch it was put.
+    /// A thread takes an idle item. Returns the epoch in which it was put.
     fn take_out(&mut self, item: u8, to: Whereabouts) -> Result<Value, String> {
         let known = self.items.get_mut(item as usize).filter(|known| known.whereabouts != Whereabouts::Nowhere);
-        let Some(known) = known else { return Err(format!("{item} was taken, which is no item")) };
+        let Some(known) = known else { return Err(format!("{item} was taken, but is no item")) };
         if known.whereabouts != Whereabouts::Idle {
             return Err(format!("item {item} was taken, and is {:?}", known.whereabouts));
         }
@@ -427,16 +427,18 @@ impl State {
     }
 }
 
-/// Nobody touches what another thread has to itself, nor what is freed.
+/// A thread must not access what another owns exclusively, nor freed arrays.
 fn may_touch(state: &State, cpu: usize, cell: Cell) -> Result<(), String> {
     match cell.array().map(|array| state.arrays[array as usize]) {
-        Some(Holder::Thread(other)) if other != cpu => Err(format!("{cell:?} is touched, and T{other} has the array")),
+        Some(Holder::Thread(other)) if other != cpu => {
+            Err(format!("{cell:?} is accessed, but T{other} owns the array"))
+        }
         Some(Holder::FreedBy(other)) if other != cpu => {
-            Err(format!("{cell:?} is touched, and T{other} has freed the array"))
+            Err(format!("{cell:?} is accessed, but T{other} has freed the array"))
         }
         _ => match cell {
             Spare(set) | Stash(set) if state.claims[set as usize].is_some_and(|other| other != cpu) => {
-                Err(format!("{cell:?} is touched in another's claim"))
+                Err(format!("{cell:?} is accessed in another thread's claim"))
             }
             _ => Ok(()),
         },
@@ -449,7 +451,7 @@ fn fingerprint(state: &State) -> u64 {
     hasher.finish()
 }
 
-/// Two states with one fingerprint would be taken for the same.
+/// States with equal fingerprints count as equal.
 #[derive(Default)]
 struct Mixer(u64);
 
