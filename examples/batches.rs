@@ -1,12 +1,12 @@
-//! A fast producer that hands items to a processor, a hundred at a time, in pooled batches.
+//! A fast producer hands items to a processor in pooled batches of a hundred.
 //!
-//! One thread makes readings and fills a batch with them; when it is full it goes to the other thread, which checks and
-//! adds up what is in it and lets it go. That puts it back into the pool, from where the producer gets it again.
+//! One thread fills a batch with readings and sends it to the other thread. That one checks and sums the readings and
+//! drops the batch, which returns it to the pool. The producer then gets it again.
 //!
-//! At most `--in-flight` batches are on their way; then the producer waits. The bound is that of the channel between
-//! the two (`std::sync::mpsc::sync_channel`): they need a channel anyway, it hands over and waits in one, and a `get`
-//! from the pool never waits. A `BoundedPool` instead would bound the batches that exist, the two being filled and
-//! read included, behind a channel without a bound; it is the better choice where several channels share one budget.
+//! At most `--in-flight` batches are sent and not yet received. Then the producer waits. The bound is that of the
+//! channel (`std::sync::mpsc::sync_channel`): the threads need a channel anyway, and a `get` from the pool never waits.
+//! A `BoundedPool` with an unbounded channel would instead bound the batches that exist, including the two that are
+//! filled and read. It is the better choice if several channels share one budget.
 //!
 //! ```text
 //! cargo run --release --example batches
@@ -14,11 +14,10 @@
 //! cargo run --release --example batches -- --help
 //! ```
 //!
-//! The same is done with a fresh `Vec` per batch, in turn with the pooled ones, and the rounds are compared by pairs. With
-//! few batches in flight the two threads mostly wake each other, and where batches come from makes no difference. In every
-//! round the processor checks each reading against the one that is due, so that nothing is lost, processed twice or out
-//! of order, and both sides' counts and checksums must be the same. Allocations are counted in a round of their own,
-//! which is not timed.
+//! Rounds with pooled batches alternate with rounds of a fresh `Vec` per batch, and are compared in pairs. With few
+//! batches in flight, the threads mostly wake each other, and the source of the batches makes no difference. In every
+//! round the processor checks each reading against the expected one, so none is lost, repeated or out of order. Both
+//! sides' counts and checksums must match. Allocations are counted in a separate, untimed round.
 
 mod common;
 
@@ -38,7 +37,7 @@ static ALLOCATOR: Counting = Counting;
 /// Items in a batch.
 const BATCH: usize = 100;
 
-/// What is handed over.
+/// The item.
 #[derive(Clone, Copy)]
 struct Reading {
     number: u64,
@@ -61,14 +60,14 @@ type Batch = Vec<Reading>;
 
 static BATCHES: Pool<Batch, WithCapacity> = Pool::with_recycle(WithCapacity { min: BATCH, max: BATCH });
 
-/// What went through: how many readings, and the sum of their digests.
+/// The number of readings and the sum of their digests.
 #[derive(Debug, PartialEq, Eq)]
 struct Sum {
     count: u64,
     checksum: u64,
 }
 
-/// Sends all items through, in batches that `take` makes or gets; says how many seconds that took.
+/// Sends all items in batches that `take` returns. Returns the seconds that it took.
 fn send_all<B>(items: u64, in_flight: usize, take: impl Fn() -> B) -> Result<f64, Failure>
 where
     B: DerefMut<Target = Batch> + Send + 'static,
@@ -99,7 +98,7 @@ where
             sent.checksum = sent.checksum.wrapping_add(reading.digest());
         }
         if full.send(batch).is_err() {
-            break; // the processor says why
+            break; // the processor's error says why
         }
     }
     drop(full);
@@ -111,14 +110,14 @@ where
     Ok(seconds)
 }
 
-/// One way to come by batches.
+/// One source of batches.
 type Way = fn(u64, usize) -> Result<f64, Failure>;
 
 fn pooled(items: u64, in_flight: usize) -> Result<f64, Failure> {
     send_all(items, in_flight, || BATCHES.get())
 }
 
-/// Boxed, so that a batch on its way is one pointer, as a pooled one is.
+/// Boxed, so that a sent batch is one pointer, like a pooled one.
 fn fresh(items: u64, in_flight: usize) -> Result<f64, Failure> {
     send_all(items, in_flight, || Box::new(Vec::with_capacity(BATCH)))
 }
@@ -158,7 +157,7 @@ fn run() -> Result<(), Failure> {
     )?;
     let made = BATCHES.stats().created;
     writeln!(out, "batches made by the pool in all rounds: {made}, with {in_flight} in the channel")?;
-    Ok(writeln!(out, "every item came once, in order, in every round")?)
+    Ok(writeln!(out, "every item arrived once, in order, in every round")?)
 }
 
 fn main() -> ExitCode {

@@ -1,13 +1,12 @@
-//! Compression contexts and regex caches in `static` pools, used by the tasks of a rayon program.
+//! Compression contexts and regex caches in `static` pools, used by rayon tasks.
 //!
-//! A library can't know how many threads its callers have, or how long they live; so what it keeps for each use, it keeps
-//! in a `static` pool. Here it is two things that are expensive to make, for every page of a log:
+//! A library doesn't know how many threads its callers have, or how long they live. So it keeps its expensive objects
+//! in a `static` pool. Here there are two of them, used for every page of a log:
 //!
-//! - A zstd context with the buffer that it writes to. Its tables grow with the largest page it ever saw, and so does the
-//!   buffer. One page in a few hundred is huge, and what has grown over a mebibyte with it is refused on its way
-//!   back: the recycler ([`Recycle`]) looks at both.
-//! - The cache of a lazy DFA, which has the states of the automaton that were needed so far. The next search goes on with them;
-//!   so it is handed on as it was left.
+//! - A zstd context and its output buffer. Both grow to fit the largest page so far. One page in a few hundred is huge.
+//!   The recycler ([`Recycle`]) refuses what has grown beyond a mebibyte with it.
+//! - The cache of a lazy DFA, which holds the automaton's states so far. The next search reuses them, so the cache is
+//!   not cleared.
 //!
 //! ```text
 //! cargo run --release --example contexts
@@ -15,10 +14,10 @@
 //! cargo run --release --example contexts -- --help
 //! ```
 //!
-//! Each page is compressed and searched with what is in the pools, and with what is made for it, in turn, and the rounds
-//! are compared by pairs. Both must give the same; what was compressed must come out again as it was, and the search
-//! must find what was written. Allocations are counted in rounds of their own, which are not timed. Those are Rust's: zstd
-//! is written in C and makes its tables with `malloc`.
+//! Each page is compressed and searched with pooled objects and with fresh ones. The rounds alternate and are compared
+//! in pairs. Both must give the same result. Decompression must restore each page, and the search must find the failed
+//! requests. Allocations are counted in separate, untimed rounds. Only Rust's are counted: zstd is written in C and
+//! allocates its tables with `malloc`.
 
 mod common;
 
@@ -37,12 +36,12 @@ use zstd::bulk::Compressor;
 static ALLOCATOR: Counting = Counting;
 
 const MIB: usize = 1 << 20;
-/// A huge page.
+/// The size of a huge page.
 const HUGE: usize = 4 * MIB;
 
-// ---- What is pooled -------------------------------------------------------------------------------------------------
+// ---- Pooled objects --------------------------------------------------------------------------------------------------
 
-/// A context and the buffer that it writes to.
+/// A context and its output buffer.
 struct Packer {
     context: Compressor<'static>,
     packed: Vec<u8>,
@@ -60,13 +59,13 @@ impl Packer {
         Ok(&self.packed)
     }
 
-    /// Bytes of memory that it keeps.
+    /// The memory that it keeps, in bytes.
     fn weight(&mut self) -> usize {
         self.context.context_mut().sizeof() + self.packed.capacity()
     }
 }
 
-/// Keeps no packer that has grown too heavy.
+/// Refuses packers that are too large.
 struct Packers {
     heaviest: usize,
 }
@@ -76,7 +75,7 @@ impl Recycle<Packer> for Packers {
         Packer::new()
     }
 
-    /// Nothing to clear: each page starts a frame of its own, and what was packed last is cleared before the next.
+    /// Nothing to clear: each page starts a new frame, and the old output is cleared before the next.
     fn recycle(&self, packer: &mut Packer) -> bool {
         packer.weight() <= self.heaviest
     }
@@ -84,23 +83,23 @@ impl Recycle<Packer> for Packers {
 
 static PACKERS: Pool<Packer, Packers> = Pool::with_recycle(Packers { heaviest: MIB });
 
-/// A failed request in the log, and how long it took.
+/// A failed request in the log, with its duration.
 static FAILED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(GET|POST|PUT|DELETE) /[a-z0-9/]+ 5[0-9][0-9] in [0-9]+ ms").expect("a good expression")
 });
 
 static CACHES: Pool<Cache, fn() -> Cache> = Pool::with(|| FAILED.create_cache());
 
-// ---- What is done with a page ---------------------------------------------------------------------------------------
+// ---- Tasks -----------------------------------------------------------------------------------------------------------
 
-/// A page of the log, and how many failed requests are in it.
+/// A page of the log, and its number of failed requests.
 struct Page {
     text: String,
     failed: usize,
 }
 
 impl Page {
-    /// At least so many bytes of log; the nth page is always the same.
+    /// At least `length` bytes of log. The nth page is always the same.
     fn write(nth: usize, length: usize) -> Page {
         let mut page = Page { text: String::with_capacity(length + 100), failed: 0 };
         let mut line = (nth as u64) << 32;
@@ -118,7 +117,7 @@ impl Page {
     }
 }
 
-/// One thing that is done with a page, with what the pools have and with what is made for it.
+/// A task on a page, with pooled objects and with fresh ones.
 struct Task {
     name: &'static str,
     pooled: fn(&Page) -> io::Result<usize>,
@@ -138,7 +137,7 @@ static TASKS: [Task; 2] = [
     },
 ];
 
-/// The sum over all pages, which rayon's threads share between them, and the seconds that took.
+/// The sum of a task's results over all pages, on rayon's threads, and the seconds that it took.
 fn over_all(pages: &[Page], task: fn(&Page) -> io::Result<usize>) -> io::Result<(usize, f64)> {
     let start = Instant::now();
     let sum = pages.par_iter().map(task).sum::<io::Result<usize>>()?;
@@ -152,7 +151,7 @@ fn run() -> Result<(), Failure> {
     let mut flags = [
         Flag::number("--pages", "pages of the log", &mut count, 1..=100_000),
         Flag::number("--page-kib", "KiB in a page", &mut page_kib, 1..=256),
-        Flag::number("--huge-every", "one page in so many has 4 MiB", &mut huge_every, 2..=1_000_000),
+        Flag::number("--huge-every", "one page in this many has 4 MiB", &mut huge_every, 2..=1_000_000),
         Flag::number("--rounds", "rounds of each kind", &mut rounds, 1..=1000),
     ];
     common::parse("Compresses and searches a log with contexts from static pools.", &mut flags)?;
@@ -176,15 +175,15 @@ fn run() -> Result<(), Failure> {
     }
 
     let failed = check(&pages)?;
-    writeln!(out, "\neach page came out again as it went in, and its {failed} failed requests were found")?;
-    // A sweep takes what is in the private slots of rayon's threads to where this one finds it.
+    writeln!(out, "\neach page was restored, and its {failed} failed requests were found")?;
+    // A sweep shares the items in the private slots of rayon's threads, so that this thread finds them.
     PACKERS.advance();
     let mut kept: Vec<_> = std::iter::from_fn(|| PACKERS.try_get()).collect();
     let heaviest = kept.iter_mut().map(|packer| packer.weight()).max().unwrap_or(0);
     let (kept, made, refused) = (kept.len(), PACKERS.stats().created, PACKERS.stats().refused);
     writeln!(
         out,
-        "contexts made for the pool: {made}; refused for their weight: {refused}; kept: {kept}, none over {heaviest} bytes"
+        "contexts created for the pool: {made}; refused for their weight: {refused}; kept: {kept}, none over {heaviest} bytes"
     )?;
     Ok(())
 }
@@ -199,7 +198,7 @@ fn compare(task: &Task, pages: &[Page], rounds: usize) -> Result<[f64; 5], Failu
         outcomes.push((over_all(pages, task.pooled)?, over_all(pages, task.fresh)?));
     }
     if outcomes.iter().any(|((pooled, _), (fresh, _))| [*pooled, *fresh] != [expected; 2]) {
-        return Err(format!("{}: pooled and fresh don't give the same", task.name).into());
+        return Err(format!("{}: pooled and fresh results differ", task.name).into());
     }
     let timed = |of: fn(f64, f64) -> f64| {
         median(outcomes[1..].iter().map(|((_, pooled), (_, fresh))| of(*pooled, *fresh)).collect())
@@ -214,12 +213,13 @@ fn compare(task: &Task, pages: &[Page], rounds: usize) -> Result<[f64; 5], Failu
     ])
 }
 
-/// Sees that nothing is lost in a pooled context, and that a pooled cache finds what is there; says how much that is.
+/// Checks that pooled contexts restore every page and that pooled caches find every failed request. Returns their
+/// number.
 fn check(pages: &[Page]) -> Result<usize, Failure> {
     pages.par_iter().try_for_each(|page| {
         let unpacked = zstd::bulk::decompress(PACKERS.get().pack(page.text.as_bytes())?, page.text.len())?;
         if unpacked != page.text.as_bytes() {
-            return Err(io::Error::other("a page was not what it had been"));
+            return Err(io::Error::other("a page was not restored"));
         }
         if (TASKS[1].pooled)(page)? != page.failed {
             return Err(io::Error::other("the search missed a failed request"));

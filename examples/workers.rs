@@ -1,12 +1,12 @@
-//! Pooled threads, for jobs that block: parked, given a job, back in the pool when it is done.
+//! Pooled threads for blocking jobs. A thread is parked in the pool, gets a job, and returns when it is done.
 //!
-//! The item is a handle to a thread: its inbox, and what joins it. A job takes the handle with it to the thread, and the
-//! thread drops it when the job is done: that is what puts it back. A thread that nobody needed for two epochs is
-//! dropped by a sweep, and dropping the handle ends and joins the thread. So there are as many threads as the last two
-//! epochs needed at once, with no number to choose.
+//! The item is a thread's handle: its inbox, and its join handle. A job takes the handle to its thread. After the job,
+//! the thread drops the handle, which returns it to the pool. A sweep drops a thread that was idle for two epochs, and
+//! that ends and joins the thread. So there are as many threads as the last two epochs needed at once, and no number to
+//! choose.
 //!
-//! In Go a worker that puts itself back refers to its item, which is never garbage for that reason: no finalizer runs, and
-//! a goroutine that `sync.Pool` has let go waits for ever.
+//! In Go, a worker that returns itself refers to its item. So the item is never garbage, and no finalizer runs. A
+//! goroutine that `sync.Pool` has dropped waits forever.
 //!
 //! ```text
 //! cargo run --release --example workers
@@ -14,19 +14,20 @@
 //! cargo run --release --example workers -- --help
 //! ```
 //!
-//! First it times a job on a parked thread and on a thread started for it. Then two jobs at a time are under way for three
-//! epochs, `--peak` for three, and two again for six. A job reads a piece of this program's own file, adds up its bytes, and
-//! waits as for a slow disk. The chart, `target/workers.svg` unless `--chart` says otherwise, shows jobs and threads. In the
-//! end it is checked that each job ran once and read what the file holds, and that all the threads are gone.
+//! First it times a job on a parked thread and on a new one. Then it runs two jobs at a time for three epochs, `--peak`
+//! for three, and two again for six. A job reads a piece of this program's own file, sums its bytes, and waits as if
+//! for a slow disk. The chart shows jobs and threads (`target/workers.svg`, or `--chart`). In the end the program
+//! checks that each job ran once and read the right bytes, and that all threads have ended.
 //!
-//! What to mind when the item is a thread:
+//! If the item is a thread, note:
 //!
-//! - **Who joins.** A sweep drops items where it runs: on the janitor's thread, or in `advance` and `clear`. It joins
-//!   threads that wait for a job, which end at once; the janitor sweeps other pools, too, and should not be kept.
-//! - **Never itself.** A worker would drop its own handle, and join itself, if the pool didn't keep it (`max_idle`, `chaos`, a
-//!   recycler that refuses) or came to its end with it. So this pool has none of these, and lives as long as the program.
-//! - **No private slots.** A worker puts itself back on its own thread, in whose private slots nobody else would find it.
-//! - **Panics** are caught in the job, and the worker is fit for the next one.
+//! - **Who joins.** A sweep drops items where it runs: in the janitor's thread, in `advance` or in `clear`. It joins
+//!   threads that wait for a job, which end at once. The janitor sweeps other pools too, so a drop should not block it.
+//! - **Never itself.** A worker drops its own handle, and would join itself, if the pool refuses it (`max_idle`,
+//!   `chaos`, a recycler) or is dropped with it. So this pool has no such setting, and lives as long as the program.
+//! - **No private slots.** A worker returns on its own thread. In that thread's private slots nobody else would find
+//!   it.
+//! - **Panics.** The job catches them, and the worker is ready for the next job.
 
 mod common;
 
@@ -45,11 +46,11 @@ use common::{Failure, Flag, median};
 use ebbtide::{Pool, Settings};
 use plotters::prelude::*;
 
-/// How many jobs are under way before and after the peak.
+/// The number of jobs at a time before and after the peak.
 const LOW: usize = 2;
-/// Bytes that a job reads.
+/// The bytes that a job reads.
 const PIECE: usize = 64 << 10;
-/// And how long it waits after that.
+/// How long it then waits.
 const WAIT: Duration = Duration::from_millis(2);
 
 fn main() -> ExitCode {
@@ -62,18 +63,18 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread that waits for jobs. Dropping it ends the thread.
 struct Worker {
-    /// Both are there until it is dropped.
+    /// Both are `Some` until it is dropped.
     inbox: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Threads that there are.
+/// The number of existing threads.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 impl Worker {
     fn start() -> Worker {
         let (inbox, jobs) = mpsc::sync_channel::<Job>(1);
-        // ORDERING: Relaxed, here and below: a counter that orders nothing.
+        // ORDERING: Relaxed, here and below. A counter orders nothing.
         THREADS.fetch_add(1, Ordering::Relaxed);
         let thread = thread::spawn(move || jobs.into_iter().for_each(|job| job()));
         Worker { inbox: Some(inbox), thread: Some(thread) }
@@ -91,7 +92,7 @@ impl Drop for Worker {
 
 type Workers = Pool<Worker, fn() -> Worker>;
 
-/// Runs a job on a thread of the pool and sends what came of it to `results`. The thread is free again by then.
+/// Runs a job on a pooled thread and sends its result to `results`. The thread is free by then.
 fn submit<T: Send + 'static>(
     workers: &'static Workers,
     results: &Sender<thread::Result<T>>,
@@ -103,7 +104,7 @@ fn submit<T: Send + 'static>(
     let job = Box::new(move || {
         let result = panic::catch_unwind(AssertUnwindSafe(job));
         drop(worker); // back into the pool
-        // Nobody may want it any more.
+        // The receiver may be gone.
         let _ = results.send(result);
     });
     inbox.send(job).expect("a worker waits for jobs until it is dropped");
@@ -134,17 +135,17 @@ impl Source {
     }
 }
 
-/// What came of a job: its number, and the sum that it found.
+/// The number of a job, and the sum that it found.
 type Outcome = (usize, io::Result<u64>);
 
-/// What is to be seen on the chart.
+/// A point of the chart.
 struct Sample {
     epochs: f64,
     under_way: usize,
     threads: usize,
 }
 
-/// Keeps as many jobs under way as each phase asks for. Returns the sums by job, and the samples.
+/// Runs as many jobs at a time as each phase says. Returns the sums by job, and the samples.
 fn work(
     workers: &'static Workers,
     source: &Arc<Source>,
@@ -156,7 +157,7 @@ fn work(
     let (mut submitted, mut under_way, mut end) = (0, 0, 0.0);
     let start = Instant::now();
     let epochs = || start.elapsed().as_secs_f64() / epoch.as_secs_f64();
-    // The last phase is none at all: what is under way comes to its end.
+    // The last phase has no jobs, so all running ones end.
     for &(wanted, length) in phases.iter().chain([&(0, 0.0)]) {
         end += length;
         while epochs() < end || under_way > wanted {
@@ -172,7 +173,7 @@ fn work(
             }
             let now = epochs();
             if samples.last().is_none_or(|last| now - last.epochs > 0.01) {
-                // ORDERING: Relaxed, a counter that orders nothing.
+                // ORDERING: Relaxed. A counter orders nothing.
                 samples.push(Sample { epochs: now, under_way, threads: THREADS.load(Ordering::Relaxed) });
             }
             let (job, sum) = inbox.recv()?.map_err(|_| "a job panicked")?;
@@ -186,8 +187,8 @@ fn work(
     Ok((sums.collect::<Result<_, _>>()?, samples))
 }
 
-/// Microseconds from handing over a job to having its answer, with threads of the pool and with fresh ones: medians of
-/// rounds in turn.
+/// The microseconds from submitting a job to its result, with pooled threads and with new ones. Medians of alternating
+/// rounds.
 fn time_handovers(workers: &'static Workers, source: &Arc<Source>) -> Result<(f64, f64), Failure> {
     const ROUNDS: usize = 15;
     const JOBS: usize = 50;
@@ -222,24 +223,24 @@ fn run() -> Result<(), Failure> {
         Flag::path("--chart", "where the chart goes", &mut chart),
     ];
     common::parse("Runs blocking jobs on pooled threads, whose number follows the load.", &mut flags)?;
-    // An empty file now, so that a bad path is found out before the work.
+    // Writes an empty file first, so that a bad path fails before the work.
     common::write_file(&chart, "")?;
 
     let epoch = Duration::from_millis(epoch_ms as u64);
     let settings = Settings::new().every(epoch).private_slots(0);
-    // As long-lived as a `static`, which it would be if the length of its epochs were not an argument.
+    // Lives as long as a `static`. It can't be one, as its epoch is an argument.
     let workers: &'static Workers = Box::leak(Box::new(Pool::try_with_settings(Worker::start as _, settings)?));
     let source = Arc::new(Source::open()?);
     let mut out = io::stdout();
 
     let (pooled, fresh) = time_handovers(workers, &source)?;
-    writeln!(out, "a job on a parked thread of the pool: {pooled:.0} µs; on a thread of its own: {fresh:.0} µs")?;
+    writeln!(out, "a job on a parked thread of the pool: {pooled:.0} µs; on a new thread: {fresh:.0} µs")?;
 
     let before = workers.stats().created;
     let phases = [(LOW, 3.0), (peak, 3.0), (LOW, 6.0)];
     let (sums, samples) = work(workers, &source, &phases, epoch)?;
     let most = samples.iter().map(|sample| sample.threads).max().unwrap_or(0);
-    // ORDERING: Relaxed, a counter that orders nothing.
+    // ORDERING: Relaxed. A counter orders nothing.
     let last = THREADS.load(Ordering::Relaxed);
     writeln!(out, "jobs: {}, each ran once", sums.len())?;
     writeln!(out, "threads started: {}", workers.stats().created - before)?;
@@ -247,28 +248,28 @@ fn run() -> Result<(), Failure> {
 
     let held = (0..source.pieces).map(|piece| source.sum(piece)).collect::<Result<Vec<_>, _>>()?;
     if sums.iter().zip(held.iter().cycle()).any(|(sum, held)| sum != held) {
-        return Err("a job read something else than the file holds".into());
+        return Err("a job read wrong bytes".into());
     }
     end_all(workers)?;
     common::write_file(&chart, &draw(&samples, &phases)?)?;
     Ok(writeln!(out, "chart: {}", chart.display())?)
 }
 
-/// Ends every thread of the pool, and sees that the system has none of them left.
+/// Ends every thread of the pool, and checks that the system has none left.
 fn end_all(workers: &Workers) -> Result<(), Failure> {
     let start = Instant::now();
-    // A sweep of the janitor's may be under way, and about to drop some.
-    // ORDERING: Relaxed, a counter that orders nothing.
+    // A sweep of the janitor may be about to drop some.
+    // ORDERING: Relaxed. A counter orders nothing.
     while THREADS.load(Ordering::Relaxed) > 0 {
         workers.clear();
         if start.elapsed() > Duration::from_secs(10) {
-            return Err("threads are left that nobody uses".into());
+            return Err("unused threads are left".into());
         }
         thread::sleep(Duration::from_millis(1));
     }
     if cfg!(target_os = "linux") {
         let left = fs::read_dir("/proc/self/task")?.count();
-        writeln!(io::stdout(), "threads of this process in the end: {left} (this one and the two of the janitor)")?;
+        writeln!(io::stdout(), "threads of this process at the end: {left} (this one and the two of the janitor)")?;
         if left != 3 {
             return Err(format!("{left} threads, where three were expected").into());
         }

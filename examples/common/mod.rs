@@ -1,4 +1,4 @@
-//! What several examples share: arguments, errors, progress, medians, and what a process uses of memory.
+//! Shared by several examples: arguments, errors, progress, medians and memory use.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
@@ -29,7 +29,7 @@ enum Value<'a> {
 }
 
 impl<'a> Flag<'a> {
-    /// A whole number, whose default is what it is now.
+    /// A whole number. Its default is the current value.
     pub(crate) fn number(
         name: &'static str,
         help: &'static str,
@@ -39,27 +39,27 @@ impl<'a> Flag<'a> {
         Self { name, help, value: Value::Number(value, limits) }
     }
 
-    /// A path, whose default is what it is now.
+    /// A path. Its default is the current value.
     pub(crate) fn path(name: &'static str, help: &'static str, value: &'a mut PathBuf) -> Self {
         Self { name, help, value: Value::Path(value) }
     }
 
-    /// A path that need not be given.
+    /// An optional path.
     pub(crate) fn optional_path(name: &'static str, help: &'static str, value: &'a mut Option<PathBuf>) -> Self {
         Self { name, help, value: Value::OptionalPath(value) }
     }
 
-    /// Has no value: it is there or not.
+    /// A flag without a value.
     pub(crate) fn switch(name: &'static str, help: &'static str, value: &'a mut bool) -> Self {
         Self { name, help, value: Value::Switch(value) }
     }
 
-    /// What the program tells itself when it starts again as a child process.
+    /// An argument that the program passes to itself as a child process.
     pub(crate) fn inner(name: &'static str, value: &'a mut Option<String>) -> Self {
         Self { name, help: "", value: Value::Inner(value) }
     }
 
-    /// Takes the value, if it has one, from the rest of the command line.
+    /// Reads its value, if it takes one, from the rest of the command line.
     fn set(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<(), Failure> {
         let mut given = || rest.next().ok_or_else(|| Failure::usage(format!("{} needs a value", self.name)));
         match &mut self.value {
@@ -80,7 +80,7 @@ impl<'a> Flag<'a> {
         Ok(())
     }
 
-    /// Its line in the help, if it is meant for users.
+    /// Its line in the help, if it is for users.
     fn help_line(&self) -> Option<String> {
         let (value, help) = match &self.value {
             Value::Number(number, limits) => {
@@ -96,7 +96,7 @@ impl<'a> Flag<'a> {
     }
 }
 
-/// Reads the command line. With `--help` it prints what there is and ends the process.
+/// Reads the command line. `--help` prints the arguments and ends the process.
 pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> {
     let lines: String = flags.iter().filter_map(Flag::help_line).collect();
     let mut args = env::args_os().skip(1);
@@ -115,14 +115,14 @@ pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> 
 
 // ---- Files, errors and progress -------------------------------------------------------------------------------------
 
-/// Writes a file, and makes the folder it is to be in.
+/// Writes a file and creates its folder.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let written = folder.and_then(|()| fs::write(path, text));
     written.map_err(|error| Failure { message: format!("cannot write '{}': {error}", path.display()), status: 1 })
 }
 
-/// What to print before giving up, and the exit status.
+/// An error message and the exit status.
 pub(crate) struct Failure {
     message: String,
     status: u8,
@@ -140,7 +140,7 @@ impl<E: Into<Box<dyn error::Error>>> From<E> for Failure {
     }
 }
 
-/// The end of every example.
+/// Ends an example.
 pub(crate) fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,18 +151,18 @@ pub(crate) fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
     }
 }
 
-/// Writes over a line on standard error, if anybody is there to see it.
+/// Overwrites a line on standard error if it is a terminal.
 pub(crate) fn show_progress(line: &str) {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {
-        // What can't be shown is no reason to stop.
+        // Progress that can't be shown is no error.
         let _ = write!(stderr, "\r{line}");
     }
 }
 
 // ---- Numbers --------------------------------------------------------------------------------------------------------
 
-/// The middle one of several samples.
+/// The median of several samples.
 pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[samples.len() / 2]
@@ -183,34 +183,34 @@ pub(crate) fn seeded(seed: u64, nth: u64) -> u64 {
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
 
-/// Bytes of this process in memory, where that can be known as on Linux.
+/// The resident bytes of this process, on Linux.
 pub(crate) fn resident() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     size.trim().strip_suffix(" kB")?.parse().ok().map(|kib: usize| kib << 10)
 }
 
-/// The system's allocator, with a count of allocations and reallocations where that is asked for. Where it isn't, it costs
-/// the look at a flag, so that what is timed is not slowed down by counting.
+/// The system's allocator, which can count allocations and reallocations. While it doesn't count, it only reads a flag,
+/// so timed code isn't slowed down.
 pub(crate) struct Counting;
 
 static COUNTED: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
-/// Says whether to count from now on; returns how many were counted so far, in all threads.
+/// Turns counting on or off. Returns the count so far, of all threads.
 pub(crate) fn count_allocations(on: bool) -> usize {
-    // ORDERING: Relaxed, as all in this part: a counter and its switch, which order nothing.
+    // ORDERING: Relaxed, as everywhere in this part. A counter and its switch order nothing.
     COUNTED.store(on, Ordering::Relaxed);
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// How many bytes were asked for in what was counted so far.
+/// The number of counted bytes so far.
 pub(crate) fn allocated() -> usize {
     ALLOCATED.load(Ordering::Relaxed)
 }
 
-/// How many allocations there are in all threads while this runs.
+/// The number of allocations in all threads while this runs.
 pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
     let before = count_allocations(true);
     let result = run();
@@ -226,7 +226,7 @@ impl Counting {
     }
 }
 
-// SAFETY: everything is done by `System`.
+// SAFETY: `System` does all the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count(layout.size());

@@ -1,25 +1,26 @@
-//! Shows on this machine's own CPUs what the heavy barrier of a sweep is for, and that it does that.
+//! Shows on this machine's CPUs why a sweep needs the heavy barrier, and that the barrier works.
 //!
 //! ```text
 //! cargo run --release --example litmus -- [SECONDS]
 //! ```
 //!
-//! Two threads meet over and over at private slots that hold one item, each with its side of the protocol and nothing
-//! else. The owner's pop lowers `top`, passes the light barrier and takes the item unless it finds `floor` marked; the
-//! sweep marks `floor`, passes a barrier and takes the item unless it finds `top` lowered. When both take it, it has two
-//! owners. In every other meeting the sweep passes the heavy barrier that the crate ships, compiled from the crate's own
-//! source, and no double take may be seen. In the others it passes none, for as long as a call that does nothing takes, and
-//! double takes are expected: before its pop the owner writes to memory that the sweep has just written to, so the lowered
-//! `top` waits in the CPU's store buffer.
+//! Two threads meet repeatedly at private slots with one item. Each runs only its side of the protocol. The owner's pop
+//! lowers `top`, passes the light barrier, and takes the item unless `floor` is marked. The sweep marks `floor`, passes
+//! a barrier, and takes the item unless `top` is lowered. If both take the item, it has two owners: a double take. In
+//! every other meeting the sweep passes the crate's own heavy barrier. Then there must be no double take. In the other
+//! meetings it only pauses for about the duration of a system call that does nothing. Then double takes are expected.
+//! Before its pop the owner writes to memory that the sweep has just written. So the lowered `top` stays in the CPU's
+//! store buffer.
 //!
-//! These meetings without a barrier tell how much the others are worth. If the barrier did nothing, a double take would be as
-//! likely in a meeting of either kind; so that all of *n* are seen in those without has a chance of 1 in 2^*n*. It runs until
-//! there are 1000, for SECONDS at most (60 unless given), and says nothing with fewer than 40, a chance of 1 in 10^12. It
-//! can't tell a call that does nothing and takes microseconds from one that works.
+//! The meetings without a barrier show how significant the others are. If the barrier did nothing, a double take would
+//! be equally likely in both kinds. The probability that all *n* double takes are in meetings without a barrier would
+//! be 1 in 2^*n*. The program runs until it has seen 1000, for at most SECONDS (default 60). With fewer than 40, a
+//! probability of 1 in 10^12, it decides nothing. It can't distinguish a call that does nothing for microseconds from
+//! one that works.
 //!
-//! Ends with status 0 if it saw just that, 1 if a double take got past the shipped barriers, 2 for bad arguments, and 3
-//! if it can't tell: fewer than two CPUs, no asymmetric barrier in this process, a barrier that the system refused, or too
-//! few double takes without it.
+//! Exit status: 0 if only meetings without a barrier had double takes, 1 if a meeting with the barrier had one, 2 for
+//! bad arguments, and 3 if the program can't tell. It can't tell with fewer than two CPUs, without an asymmetric
+//! barrier in this process, if the system refuses the barrier, or with too few double takes without it.
 
 use std::hint::spin_loop;
 use std::process::ExitCode;
@@ -30,40 +31,40 @@ use std::time::{Duration, Instant};
 #[path = "../../src/sync/fence.rs"]
 mod fence;
 
-/// How many double takes without the barrier end a run, and how many it needs to tell anything.
+/// The number of double takes without the barrier that ends a run, and the number that a verdict needs.
 const ENOUGH: u64 = 1000;
 pub(crate) const NEEDED: u64 = 40;
 
-/// How long the sweep passes no barrier: longer than a system call that does nothing.
+/// The duration of the missing barrier: longer than a system call that does nothing.
 const PAUSE: Duration = Duration::from_nanos(300);
 
-/// How many lines of memory the owner writes to before its pop: about as many as a CPU's store buffer has places.
+/// How many cache lines the owner writes before its pop. A CPU's store buffer has about as many entries.
 const LINES: usize = 48;
 
-/// A value on cache lines of its own.
+/// A value on its own cache lines.
 #[repr(align(128))]
 #[derive(Default)]
 struct Apart<T>(T);
 
-/// The mark of a sweep in `floor`, higher than every place.
+/// A sweep's mark in `floor`, above every place.
 const ASKED: isize = 1 << 30;
 
-/// What the two sides share.
+/// The shared state of both sides.
 struct Meeting {
-    /// 1 while the item is there, 0 once the owner has gone for it.
+    /// 1 while the item is there, 0 after the owner's pop.
     top: Apart<AtomicIsize>,
     /// 0, or ASKED.
     floor: Apart<AtomicIsize>,
-    /// Written by both sides in turn, for the time that takes.
+    /// Written by both sides in turn, to keep the store buffer busy.
     lines: [Apart<AtomicUsize>; LINES],
-    /// How often each side has come to the meeting point.
+    /// How often each side has reached the meeting point.
     arrived: [Apart<AtomicUsize>; 2],
     /// Whether the owner took the item in this round.
     owner_took: Apart<AtomicBool>,
     over: Apart<AtomicBool>,
 }
 
-/// What a run saw: meetings of each kind, and double takes in them.
+/// The meetings of each kind in a run, and the double takes in them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) meetings: [u64; 2],
@@ -71,11 +72,11 @@ pub(crate) struct Seen {
     pub(crate) refused: bool,
 }
 
-/// Which meetings of `Seen` are meant.
+/// Indices into the arrays of `Seen`.
 const WITHOUT: usize = 0;
 const WITH: usize = 1;
 
-/// What a run tells.
+/// The verdict of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Holds,
@@ -107,9 +108,9 @@ impl Meeting {
         }
     }
 
-    /// Waits for the other side. Whoever comes second lets both go on at nearly the same time.
+    /// Waits for the other side. The second to arrive releases both at nearly the same time.
     fn meet(&self, side: usize) {
-        // ORDERING: Release; partner: the other side's Acquire load below: each sees what the other did before.
+        // ORDERING: Release; partner: the other side's Acquire load below. Each side sees what the other did before.
         let mine = self.arrived[side].0.fetch_add(1, Ordering::Release) + 1;
         let mut spins = 0_u32;
         // ORDERING: Acquire; partner: the other side's Release above.
@@ -117,7 +118,7 @@ impl Meeting {
             spin_loop();
             spins += 1;
             if spins % 4096 == 0 {
-                // The other side may wait for this CPU.
+                // The other side may need this CPU.
                 thread::yield_now();
             }
         }
@@ -125,27 +126,27 @@ impl Meeting {
 
     fn write_lines(&self, value: usize) {
         for line in &self.lines {
-            // ORDERING: Relaxed, no partner; nobody reads it.
+            // ORDERING: Relaxed, no partner. Nobody reads it.
             line.0.store(value, Ordering::Relaxed);
         }
     }
 
-    /// The owner's pop: true if it takes the item.
+    /// The owner's pop. Returns true if it takes the item.
     fn pop(&self) -> bool {
-        // ORDERING: Release as shipped; it is the barriers that are on trial.
+        // ORDERING: Release, as in the crate. The barriers are under test.
         self.top.0.store(0, Ordering::Release);
         fence::light();
-        // ORDERING: Relaxed as shipped; as above.
+        // ORDERING: Relaxed, as in the crate. See above.
         self.floor.0.load(Ordering::Relaxed) <= 0
     }
 
-    /// The sweep's side of it: true if it takes the item.
+    /// The sweep's side. Returns true if it takes the item.
     fn take(&self, barrier: impl FnOnce()) -> bool {
-        // ORDERING: AcqRel as shipped; as above.
+        // ORDERING: AcqRel, as in the crate. See above.
         let marked = self.floor.0.compare_exchange(0, ASKED, Ordering::AcqRel, Ordering::Relaxed);
         assert!(marked.is_ok(), "only this thread writes it");
         barrier();
-        // ORDERING: Acquire as shipped; as above.
+        // ORDERING: Acquire, as in the crate. See above.
         self.top.0.load(Ordering::Acquire) > 0
     }
 
@@ -166,7 +167,7 @@ impl Meeting {
         }
     }
 
-    /// Meets the owner until there is enough to tell, the time is up, or `heavy` returns `false`.
+    /// Meets the owner until there are enough double takes, the time is up, or `heavy` returns `false`.
     fn sweep(&self, time: Duration, heavy: impl Fn() -> bool) -> Seen {
         let start = Instant::now();
         let mut seen = Seen::default();
@@ -179,7 +180,7 @@ impl Meeting {
             if over {
                 break;
             }
-            // A different distance between the two sides in each pair of rounds.
+            // The distance between the two sides changes with each pair of rounds.
             for _ in 0..round / 2 % 8 {
                 spin_loop();
             }
@@ -212,12 +213,12 @@ fn run(time: Duration, heavy: impl Fn() -> bool) -> Seen {
     })
 }
 
-/// What the arguments ask for: `None` is help.
+/// Reads the arguments. `None` means help.
 pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Duration>, String> {
     let given = match (arguments.next(), arguments.next()) {
         (None, _) => return Ok(Some(Duration::from_secs(60))),
         (Some(given), None) => given,
-        (Some(_), Some(more)) => return Err(format!("{more:?} is one argument too many")),
+        (Some(_), Some(more)) => return Err(format!("{more:?} is an unexpected argument")),
     };
     match given.parse() {
         _ if given == "--help" || given == "-h" => Ok(None),
@@ -226,7 +227,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Optio
     }
 }
 
-/// Says why nothing can be told.
+/// Reports why there is no verdict.
 fn cannot_tell(why: &str) -> ExitCode {
     eprintln!("litmus: can't tell: {why}");
     ExitCode::from(3)
@@ -236,7 +237,9 @@ fn main() -> ExitCode {
     let time = match parse(std::env::args().skip(1)) {
         Ok(Some(time)) => time,
         Ok(None) => {
-            println!("litmus [SECONDS]: tries the heavy barrier on this machine's CPUs, for so long at most (60)");
+            println!(
+                "litmus [SECONDS]: tests the heavy barrier on this machine's CPUs, for at most SECONDS (default 60)"
+            );
             return ExitCode::SUCCESS;
         }
         Err(why) => {
@@ -245,7 +248,7 @@ fn main() -> ExitCode {
         }
     };
     if thread::available_parallelism().map_or(1, usize::from) < 2 {
-        return cannot_tell("with one CPU two sides never meet");
+        return cannot_tell("one CPU is not enough");
     }
     println!("barriers of this process: {:?}", fence::pair());
     if fence::pair() == fence::Pair::Symmetric {

@@ -1,4 +1,4 @@
-//! The litmus program: what it makes of its arguments and of what it saw. What it sees is up to the machine.
+//! The litmus program's arguments and verdicts. Its observations depend on the machine.
 
 #[allow(dead_code, reason = "the program runs it all")]
 #[path = "main.rs"]
@@ -13,7 +13,7 @@ fn parsed(arguments: &[&str]) -> Result<Option<Duration>, String> {
 }
 
 #[test]
-fn it_takes_one_number_of_seconds_or_none() {
+fn seconds_are_one_optional_number() {
     assert_eq!(parsed(&[]), Ok(Some(Duration::from_secs(60))));
     assert_eq!(parsed(&["1"]), Ok(Some(Duration::from_secs(1))));
     assert_eq!(parsed(&["3600"]), Ok(Some(Duration::from_secs(3600))));
@@ -23,19 +23,19 @@ fn it_takes_one_number_of_seconds_or_none() {
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_is_not_an_error() {
     assert_eq!(parsed(&["--help"]), Ok(None));
     assert_eq!(parsed(&["-h"]), Ok(None));
 }
 
 #[test]
-fn it_tells_a_barrier_that_fails_from_a_run_that_shows_nothing() {
+fn a_failed_barrier_differs_from_an_inconclusive_run() {
     let verdict = |doubles, refused| Seen { meetings: [1_000_000; 2], doubles, refused }.verdict();
     assert_eq!(verdict([NEEDED, 0], false), Verdict::Holds);
     assert_eq!(verdict([NEEDED - 1, 0], false), Verdict::CantTell);
     assert_eq!(verdict([0, 0], false), Verdict::CantTell);
     assert_eq!(verdict([NEEDED, 0], true), Verdict::CantTell);
-    // One is enough, however few there were without the barrier.
+    // One double take is enough, however few there were without the barrier.
     assert_eq!(verdict([NEEDED, 1], false), Verdict::DoubleTake);
     assert_eq!(verdict([0, 1], true), Verdict::DoubleTake);
 }

@@ -1,4 +1,4 @@
-//! A proxy as a process of its own: how it is started, and what it tells of itself.
+//! A proxy as a child process: how it starts, and how it reports its usage.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ static ALLOCATOR: Counting = Counting;
 pub(crate) struct Usage {
     pub(crate) allocations: usize,
     pub(crate) allocated: usize,
-    /// Bytes in memory, where that can be known.
+    /// Resident bytes, if known.
     pub(crate) resident: Option<usize>,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Usage {
     }
 }
 
-/// A child process: is a proxy, and prints what it has used for every line that it reads, to the end of its input.
+/// The child process. It runs a proxy and prints its usage for every line that it reads, until its input ends.
 pub(crate) fn serve(way: &'static Way, origin: u16) -> Result<(), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let origin = SocketAddr::from((Ipv4Addr::LOCALHOST, origin));
@@ -61,7 +61,7 @@ pub(crate) fn serve(way: &'static Way, origin: u16) -> Result<(), Failure> {
     Ok(())
 }
 
-/// This program again, as a proxy. It ends when its input does.
+/// This program as a proxy. It ends when its input does.
 pub(crate) struct Proxy {
     child: Child,
     input: ChildStdin,
@@ -82,7 +82,7 @@ impl Proxy {
         Ok(Proxy { child, input, output, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
     }
 
-    /// What it has used so far.
+    /// Its usage so far.
     pub(crate) fn usage(&mut self) -> io::Result<Usage> {
         self.input.write_all(b"\n")?;
         read_line(&mut self.output, Usage::parse)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
-/// Answers each connection once, with as many bytes as the request has, and closes it when the client has.
+/// Answers each connection once, with as many bytes as the request has, and closes it after the client.
 pub(crate) async fn origin(listener: tokio::net::TcpListener, answer: Arc<[u8]>) -> io::Result<()> {
     loop {
         let (mut client, _) = listener.accept().await?;
@@ -22,7 +22,7 @@ pub(crate) async fn origin(listener: tokio::net::TcpListener, answer: Arc<[u8]>)
     }
 }
 
-/// Connects, sends a request and reads the answer; returns the connection, still open.
+/// Connects, sends a request and reads the answer. Returns the open connection.
 pub(crate) async fn ask(proxy: SocketAddr, answer: &[u8]) -> io::Result<tokio::net::TcpStream> {
     let mut connection = tokio::net::TcpStream::connect(proxy).await?;
     connection.write_all(answer).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn ask(proxy: SocketAddr, answer: &[u8]) -> io::Result<tokio::n
     Ok(connection)
 }
 
-/// Sends requests, several at a time, each on a connection of its own that is closed before the next.
+/// Sends requests, several at a time, each on a new connection.
 pub(crate) async fn send_requests(
     proxy: SocketAddr,
     answer: &Arc<[u8]>,
@@ -46,12 +46,12 @@ pub(crate) async fn send_requests(
     for _ in 0..clients {
         let (next, answer) = (Arc::clone(&next), Arc::clone(answer));
         running.spawn(async move {
-            // ORDERING: Relaxed, a counter that orders nothing.
+            // ORDERING: Relaxed. A counter orders nothing.
             while next.fetch_add(1, Ordering::Relaxed) < requests {
                 let mut connection = ask(proxy, &answer).await?;
                 connection.shutdown().await?;
                 if connection.read(&mut [0]).await? != 0 {
-                    return Err(io::Error::other("more came than was asked for"));
+                    return Err(io::Error::other("the answer is too long"));
                 }
             }
             Ok(())

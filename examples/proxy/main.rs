@@ -1,11 +1,11 @@
-//! A TCP proxy for thousands of short connections, with a load generator built in: what pooled copy buffers are worth.
+//! A TCP proxy for thousands of short connections, with a load generator. It shows what pooled copy buffers are worth.
 //!
-//! The proxy accepts a connection, opens one to the origin, and copies both ways until both have ended. Each client
-//! connects, sends a request, reads the answer and goes. Beside them other connections have had one answer and stay open.
+//! The proxy accepts a connection, connects to the origin, and copies in both directions until both have ended. Each
+//! client connects, sends a request, reads the answer and closes. Other connections stay open after one answer.
 //!
-//! - (a) `std`: two threads a connection, and [`std::io::copy`], whose buffer lies on the thread's stack.
+//! - (a) `std`: two threads per connection and [`std::io::copy`], whose buffer is on the thread's stack.
 //! - (b) `ebbtide`: the same with [`ebbtide::buffers::copy`].
-//! - (c) `tokio`: a task a connection, and [`tokio::io::copy_bidirectional`], which makes two buffers for each.
+//! - (c) `tokio`: a task per connection and [`tokio::io::copy_bidirectional`], which allocates two buffers for each.
 //! - (d) `ebbtide-tokio`: the same with [`ebbtide::buffers::tokio::copy_bidirectional`].
 //!
 //! ```text
@@ -14,10 +14,10 @@
 //! cargo run --release --features tokio --example proxy -- --help
 //! ```
 //!
-//! It prints a table of medians: requests per second, what the proxy allocated for each request, and how much of it was
-//! resident at the end. Clients and origin are this process; each proxy is a process of its own, so that the allocations
-//! and the memory are the proxy's alone. The ways take turns, so that what else the machine does meanwhile falls on
-//! all of them. Everything stays on the loopback interface.
+//! It prints a table of medians: requests per second, the proxy's allocations per request, and its resident memory at
+//! the end. Clients and origin run in this process. Each proxy is a process of its own, so that allocations and memory
+//! are the proxy's alone. The ways take turns, so that other load on the machine affects all of them. All traffic stays
+//! on the loopback interface.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -38,7 +38,7 @@ use load::{ask, origin, send_requests};
 use ways::{WAYS, Way, in_tokio, runtime};
 
 const KIB: f64 = 1024.0;
-/// A turn that takes longer than this has come to a halt.
+/// A turn that takes longer is stuck.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 struct Options {
@@ -57,8 +57,8 @@ fn run() -> Result<(), Failure> {
     let mut options = Options { requests: 4000, clients: 16, idle: 100, bytes: 1024, rounds: 3 };
     let (mut child, mut port) = (None, None);
     let mut flags = [
-        Flag::number("--requests", "requests in each turn of each way", &mut options.requests, 1..=20_000),
-        Flag::number("--clients", "that many of them at once", &mut options.clients, 1..=64),
+        Flag::number("--requests", "requests in each turn", &mut options.requests, 1..=20_000),
+        Flag::number("--clients", "requests at a time", &mut options.clients, 1..=64),
         Flag::number("--idle", "connections that stay open meanwhile", &mut options.idle, 0..=200),
         Flag::number("--bytes", "size of a request and its answer", &mut options.bytes, 1..=1 << 20),
         Flag::number("--rounds", "turns of each way", &mut options.rounds, 1..=99),
@@ -72,12 +72,12 @@ fn run() -> Result<(), Failure> {
     serve(way, port.unwrap_or_default().parse()?)
 }
 
-/// What one turn of one way came to.
+/// The results of one turn of one way.
 struct Turn {
     requests_per_second: f64,
     allocations: f64,
     kib_allocated: f64,
-    /// KiB that each connection which stays open has made resident, and MiB that are resident in all.
+    /// Resident KiB per open connection, and resident MiB in total.
     kib_idle: Option<f64>,
     mib_resident: Option<f64>,
 }
@@ -104,7 +104,7 @@ async fn take_turn(way: &'static Way, options: &Options) -> io::Result<Turn> {
     let mut proxy = Proxy::start(way, listener.local_addr()?.port())?;
     let origin = tokio::spawn(origin(in_tokio(listener)?, Arc::clone(&answer)));
 
-    // Once, so that what is made on the first use counts for neither.
+    // One request first, so that first-use allocations aren't counted.
     drop(ask(proxy.address, &answer).await?);
     let start = proxy.usage()?;
     let mut idle = Vec::new();
@@ -157,7 +157,7 @@ fn print_table(turns: &[Vec<Turn>; 4], options: &Options) -> Result<(), Failure>
     Ok(())
 }
 
-/// The median of what is known, as text.
+/// The median of the known values, as text.
 fn median(turns: &[Turn], part: impl Fn(&Turn) -> Option<f64>, digits: usize) -> String {
     let known: Vec<f64> = turns.iter().filter_map(part).collect();
     if known.is_empty() { "n/a".into() } else { format!("{:.digits$}", common::median(known)) }

@@ -7,7 +7,7 @@ use std::thread;
 use ebbtide::buffers;
 use tokio::runtime::{self, Runtime};
 
-/// One way to be a proxy: accepts connections for as long as the process runs.
+/// One way to be a proxy. It accepts connections as long as the process runs.
 pub(crate) struct Way {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -40,7 +40,7 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<u64> {
 }
 
 fn with_threads(listener: TcpListener, origin: SocketAddr, copy: CopyFn) -> io::Result<()> {
-    // What goes wrong with one connection is the client's to notice, and no reason to stop.
+    // The client notices a failed connection. The proxy goes on.
     let pass_on = move |from: &TcpStream, to: &TcpStream| {
         let _ = copy(from, to).and_then(|_| to.shutdown(Shutdown::Write));
     };

@@ -1,4 +1,4 @@
-//! The buffers, and how many of them there are.
+//! The buffers, and their number.
 
 use std::hint;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common;
 use crate::options::{MIB, Options};
 
-/// One byte is written to each page; where pages are larger, several are.
+/// One byte per page is written, or several if pages are larger.
 const PAGE: usize = 4096;
 
 /// Buffers made so far.
 pub(crate) static MADE: AtomicUsize = AtomicUsize::new(0);
-/// Bytes of all buffers there are, in use or idle.
+/// Bytes of all existing buffers, in use or idle.
 pub(crate) static BYTES: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) struct Buffer {
@@ -20,16 +20,16 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn make(options: &Options) -> Buffer {
-        // ORDERING: Relaxed, a counter that orders nothing.
+        // ORDERING: Relaxed. A counter orders nothing.
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let smallest = options.min_mb * MIB;
         let length = smallest + random(!options.seed, number, options.max_mb * MIB - smallest + 1);
-        // ORDERING: Relaxed, a counter that orders nothing.
+        // ORDERING: Relaxed. A counter orders nothing.
         BYTES.fetch_add(length, Ordering::Relaxed);
         Buffer { bytes: vec![0; length] }
     }
 
-    /// A pool boxes its items; the other ways do the same.
+    /// A pool boxes its items, so the other ways do too.
     pub(crate) fn make_boxed(options: &Options) -> Box<Buffer> {
         Box::new(Buffer::make(options))
     }
@@ -44,7 +44,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // ORDERING: Relaxed, a counter that orders nothing.
+        // ORDERING: Relaxed. A counter orders nothing.
         BYTES.fetch_sub(self.bytes.len(), Ordering::Relaxed);
     }
 }

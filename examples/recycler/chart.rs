@@ -1,4 +1,4 @@
-//! The chart: memory over time, a panel for each way.
+//! The chart: memory over time, with a panel for each way.
 
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ fn draw_panel(
 ) -> Result<(), Failure> {
     let (caption, plot) = panel.split_vertically(56);
     let facts = format!(
-        "{} made, {:.0} steps/s, at the end resident is {} × in use",
+        "{} made, {:.0} steps/s, resident at the end is {} × in use",
         run.made,
         run.steps_per_second,
         run.ratio()

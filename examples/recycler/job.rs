@@ -1,4 +1,4 @@
-//! The job, the same in each way. A child process does it, and prints what it finds for its parent to read.
+//! The job, which is the same for each way. A child process does it and prints its results for the parent.
 
 use std::io::{self, Write};
 use std::ops::DerefMut;
@@ -14,7 +14,7 @@ use crate::sample::Sample;
 /// The least time between two samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(5);
 
-/// Fills the working set, takes the steps, shrinks the set and goes on for a while.
+/// Fills the working set, takes the steps, shrinks the set, and continues for a while.
 pub(crate) fn work<B>(options: &Options, take: impl Fn() -> B, give: impl Fn(B)) -> Result<(), Failure>
 where
     B: DerefMut<Target = Buffer>,
@@ -26,7 +26,7 @@ where
         buffer.write_every_page();
         buffer
     };
-    // Replaces one buffer after another, spread over some epochs, and says how long that took without the pauses.
+    // Replaces one buffer after another over some epochs. Returns the time without the pauses.
     let turn_over = |set: &mut Vec<B>, recorder: &mut Recorder, count, epochs: u32| -> io::Result<Duration> {
         let start = Instant::now();
         let mut busy = Duration::ZERO;
@@ -53,13 +53,13 @@ where
     turn_over(&mut set, &mut recorder, TURNS_AFTER, EPOCHS_AFTER)?;
     recorder.sample(&set)?;
 
-    // ORDERING: Relaxed, a counter that orders nothing.
+    // ORDERING: Relaxed. A counter orders nothing.
     let made = MADE.load(Ordering::Relaxed);
     let steps_per_second = options.steps as f64 / busy.as_secs_f64();
     Ok(writeln!(io::stdout(), "result {made} {steps_per_second} {shrunk_at}")?)
 }
 
-/// Prints progress and samples for the parent process to read.
+/// Prints progress and samples for the parent process.
 struct Recorder {
     start: Instant,
     next_sample: Duration,
@@ -80,12 +80,12 @@ impl Recorder {
         Ok(())
     }
 
-    /// Prints a sample and says when it was taken.
+    /// Prints a sample and returns its time.
     fn sample<B: DerefMut<Target = Buffer>>(&mut self, set: &[B]) -> io::Result<f64> {
         let now = self.start.elapsed();
         self.next_sample = now + SAMPLE_EVERY;
         let in_use = set.iter().map(|buffer| buffer.bytes.len()).sum();
-        // ORDERING: Relaxed, a counter that orders nothing.
+        // ORDERING: Relaxed. A counter orders nothing.
         let idle = BYTES.load(Ordering::Relaxed) - in_use;
         let sample = Sample { seconds: now.as_secs_f64(), in_use, idle, resident: resident() };
         writeln!(io::stdout(), "{} {sample}", self.done as f64 / self.in_all as f64)?;

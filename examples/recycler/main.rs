@@ -1,16 +1,16 @@
-//! The main job: large buffers recycled in four ways, measured side by side.
+//! Large buffers recycled in four ways, side by side.
 //!
-//! A program works with 100 buffers of 5 to 10 MiB. At each step it gives back one of them, picked at random, takes
-//! another and writes to every page of it. After 1,200 steps it needs only five. It goes on with those for eight
-//! epochs; what it holds by then, beside the five, is the question.
+//! A program works with 100 buffers of 5 to 10 MiB. Each step returns a random one, takes another and writes to every
+//! page of it. After 1,200 steps it needs only five, and continues with those for eight epochs. The question is how
+//! much memory it still holds then.
 //!
-//! - (a) `fresh`: a buffer is allocated when it is taken and freed when it is given back.
-//! - (b) `channel`: a bounded channel of spare buffers, with non-blocking get and put. It has room for a quarter of the
+//! - (a) `fresh`: a buffer is allocated when taken and freed when returned.
+//! - (b) `channel`: a bounded channel of spare buffers with non-blocking get and put. It has room for a quarter of the
 //!   working set.
-//! - (c) `thread`: a recycler thread behind two channels. It hands out first what came back last, and drops what has
-//!   been there for two epochs.
-//! - (d) `ebbtide`: a [`Pool`]. Its sweeps, one at each epoch, drop what has not been used for two epochs, and no
-//!   thread stands between giving back and taking.
+//! - (c) `thread`: a recycler thread behind two channels. It hands out the last returned buffer first, and drops
+//!   buffers after two idle epochs.
+//! - (d) `ebbtide`: a [`Pool`]. A sweep in each epoch drops buffers after two idle epochs. No other thread is involved
+//!   in taking and returning.
 //!
 //! ```text
 //! cargo run --release --example recycler
@@ -18,18 +18,16 @@
 //! cargo run --release --example recycler -- --help
 //! ```
 //!
-//! It prints a table and writes a chart, `target/recycler.svg` unless `--chart` says otherwise. `--buffers`,
-//! `--min-mb`, `--max-mb`, `--steps`, `--shrink-to` and `--epoch-ms` change the job, `--seed` changes which buffers are
-//! picked and how large they are, `--csv` writes the samples.
+//! It prints a table and writes a chart to `target/recycler.svg`. `--help` lists the arguments.
 //!
-//! Each way runs in a process of its own, one after the other, so that none sees what another left in the allocator.
-//! All four pick in the same order, and the nth buffer made is equally large in all of them; one that is used again
-//! keeps its size. The steps are spread over four epochs, so that sweeps and timeouts happen during the work, too;
-//! steps per second counts the time spent in the steps, not the pauses between them.
+//! The ways run one after the other, each in a process of its own, so that none inherits the allocator's state. All
+//! pick in the same order, and the nth buffer made has the same size in each. A reused buffer keeps its size. The steps
+//! are spread over four epochs, so that sweeps and timeouts happen during the work. Steps per second count the time in
+//! the steps, without the pauses.
 //!
-//! When a block that was mapped on its own is freed, glibc no longer maps blocks of up to that size on their own, and
-//! may keep them when they are freed. The example fixes the threshold, alike for all four; `--default-malloc` shows the
-//! run without. Nothing else is done to make memory shrink.
+//! When glibc frees a block that was mapped on its own, it raises its threshold for such mappings to that size. It may
+//! then keep freed blocks. The example fixes the threshold for all four ways. `--default-malloc` leaves it alone.
+//! Nothing else is done to make memory shrink.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -65,18 +63,18 @@ fn main() -> ExitCode {
     common::exit("recycler", outcome)
 }
 
-/// Makes glibc map every block of 128 KiB or more on its own, as it does at first anyway, and keep to that.
+/// Makes glibc map every block of at least 128 KiB on its own, which is its initial setting, and keep that threshold.
 fn fix_mmap_threshold() {
-    // SAFETY: mallopt may be called at any time and takes glibc's locks; it refuses a value that it can't use.
+    // SAFETY: mallopt may be called at any time. It takes glibc's locks, and refuses values that it can't use.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
     }
 }
 
-/// Runs the four ways one after the other and shows what came of it.
+/// Runs the four ways one after the other and shows the results.
 fn compare(options: &Options) -> Result<(), Failure> {
-    // Empty files now, so that a bad path is found out before the work.
+    // Writes empty files first, so that a bad path fails before the work.
     let outputs = [Some(&options.chart), options.csv.as_ref()];
     outputs.into_iter().flatten().try_for_each(|path| write_file(path, ""))?;
     writeln!(io::stdout(), "{}\n", malloc_note(options))?;

@@ -1,4 +1,4 @@
-//! The job, as the command line asks for it.
+//! The parameters of the job.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::common::{self, Failure, Flag};
 pub(crate) const MIB: usize = 1 << 20;
 /// The steps take at least this many epochs.
 pub(crate) const EPOCHS_BEFORE: u32 = 4;
-/// After the shrink the run goes on for this many epochs, and a buffer changes hands ten times in each.
+/// After the shrink the run continues for this many epochs, with ten replaced buffers in each.
 pub(crate) const EPOCHS_AFTER: u32 = 8;
 pub(crate) const TURNS_AFTER: usize = 10 * EPOCHS_AFTER as usize;
 
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) chart: PathBuf,
     pub(crate) csv: Option<PathBuf>,
     pub(crate) default_malloc: bool,
-    /// Set in a child process: the name of the way that it is to go.
+    /// Set in a child process: the name of its way.
     pub(crate) child: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Options {
         options.check()
     }
 
-    /// Checks what concerns several arguments.
+    /// Checks conditions on several arguments.
     fn check(self) -> Result<Options, Failure> {
         let Options { buffers, min_mb, max_mb, shrink_to, .. } = self;
         let total = buffers * max_mb;

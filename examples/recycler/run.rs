@@ -8,7 +8,7 @@ use crate::common::{Failure, show_progress};
 use crate::sample::Sample;
 use crate::ways::Way;
 
-/// What one child process told.
+/// The results of one child process.
 pub(crate) struct Run {
     pub(crate) way: &'static Way,
     pub(crate) made: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Run {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// Runs this program again, in one of the four ways, and reads what it prints.
+/// Runs this program in a child process, in one of the four ways, and reads its output.
 pub(crate) fn run_in_child(way: &'static Way) -> Result<Run, Failure> {
     let mut child = Command::new(env::current_exe()?)
         .args(["--child", way.name])
@@ -40,7 +40,7 @@ pub(crate) fn run_in_child(way: &'static Way) -> Result<Run, Failure> {
 }
 
 impl Run {
-    /// Reads a line that the child printed and says which part of its work is done.
+    /// Reads a line of the child's output. Returns the part of its work that is done.
     fn read(&mut self, line: &str) -> Option<f64> {
         let (done, sample) = line.split_once(' ')?;
         if done != "result" {
@@ -62,7 +62,7 @@ impl Run {
         self.samples.last().expect("every run takes samples")
     }
 
-    /// Resident memory at the end, over what is in use.
+    /// Resident memory at the end, relative to that in use.
     pub(crate) fn ratio(&self) -> String {
         let Sample { resident, in_use, .. } = *self.last();
         resident.map_or("n/a".into(), |resident| format!("{:.2}", resident as f64 / in_use as f64))

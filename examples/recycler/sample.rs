@@ -1,4 +1,4 @@
-//! What a child process tells of its memory, again and again.
+//! A sample of a child process's memory.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub(crate) struct Sample {
     pub(crate) resident: Option<usize>,
 }
 
-/// A sample is a line of the CSV file, but for the mode.
+/// A sample is a line of the CSV file without the mode.
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resident = self.resident.map_or(String::new(), |bytes| bytes.to_string());

@@ -1,4 +1,4 @@
-//! The four ways to come by a buffer and to be rid of it.
+//! The four ways to take and return a buffer.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -12,7 +12,7 @@ use crate::common::Failure;
 use crate::job::work;
 use crate::options::Options;
 
-/// One way to do the job, which comes down to how a buffer is taken and how it is given back.
+/// One way to do the job: how it takes and returns a buffer.
 pub(crate) struct Way {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -49,13 +49,13 @@ fn with_thread(options: &Options) -> Result<(), Failure> {
     work(options, take, |buffer| send(Request::Give(buffer)))
 }
 
-/// What the recycler thread is asked. Giving and taking share a channel, because nothing in std waits for two at once.
+/// A request to the recycler thread. Giving and taking share a channel, as std can't wait for two channels at once.
 enum Request {
     Give(Box<Buffer>),
     Take,
 }
 
-/// The recycler thread. It ends when there is nobody left to ask it.
+/// The recycler thread. It ends when the request channel is closed.
 fn recycle(requests: &Receiver<Request>, buffers: &SyncSender<Box<Buffer>>, options: &Options) {
     let timeout = 2 * options.epoch();
     let mut spare: VecDeque<(Instant, Box<Buffer>)> = VecDeque::new(); // the oldest first

@@ -1,7 +1,6 @@
-//! What a request needs while it is answered: pooled, or made afresh.
+//! The state of a request while it is answered: pooled or fresh.
 //!
-//! All of it is reset on its way back into the pool, by [`Clear`]. `tests.rs` checks that nothing of one request is left for
-//! the next.
+//! [`Clear`] resets it on its way back into the pool. `tests.rs` checks that nothing of a request is left for the next.
 
 use std::fmt::{Debug, Write};
 use std::ops::DerefMut;
@@ -25,7 +24,7 @@ impl Clear for Word {
     }
 }
 
-/// Equal words, and the lines that they are in.
+/// A distinct word, and its lines.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     text: String,
@@ -40,7 +39,7 @@ impl Clear for Tally {
     }
 }
 
-/// A step of the work on a request, for its trace.
+/// A step of the work on a request, for the trace.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
     name: String,
@@ -55,7 +54,7 @@ impl Clear for Step {
     }
 }
 
-/// A request and what is made of it.
+/// A request and its results.
 #[derive(Debug)]
 pub(crate) struct Context<S: Supply> {
     pub(crate) headers: HeaderMap,
@@ -63,7 +62,7 @@ pub(crate) struct Context<S: Supply> {
     words: Vec<S::Of<Word>>,
     tallies: Vec<S::Of<Tally>>,
     trace: Vec<S::Of<Step>>,
-    /// The response's body, until it has been sent.
+    /// The response's body, until it is sent.
     pub(crate) reply: String,
 }
 
@@ -80,7 +79,8 @@ impl<S: Supply> Default for Context<S> {
     }
 }
 
-/// Every field is named, so that a new one can't be forgotten. Clearing the lists puts what is in them back into its own pool.
+/// The destructuring names every field, so that none is forgotten. Clearing the lists returns their items to their
+/// pools.
 impl<S: Supply> Clear for Context<S> {
     fn clear(&mut self) {
         let Self { headers, body, words, tallies, trace, reply } = self;
@@ -94,8 +94,8 @@ impl<S: Supply> Clear for Context<S> {
 }
 
 impl<S: Supply> Context<S> {
-    /// Answers a request whose headers and body are here already: who asked, the ten words that are there most often with
-    /// the first line of each, and the steps it took.
+    /// Answers a request whose headers and body are here. The reply has the user, the ten most frequent words with the
+    /// first line of each, and the trace.
     pub(crate) fn answer(&mut self, path: &str) {
         let text = std::str::from_utf8(&self.body).unwrap_or_default();
         for (number, line) in text.lines().enumerate() {
@@ -137,9 +137,9 @@ impl<S: Supply> Context<S> {
     }
 }
 
-// ---- Where all this comes from --------------------------------------------------------------------------------------
+// ---- Pooled or fresh -------------------------------------------------------------------------------------------------
 
-/// What has a pool of its own.
+/// A type with its own pool.
 pub(crate) trait Reused: Clear + Debug + Default + Send + 'static {
     fn pool() -> &'static Pool<Self>;
 }
@@ -157,7 +157,7 @@ macro_rules! reused {
 
 reused! { Word, Tally, Step, Context<FromPools> }
 
-/// Where contexts and small things come from.
+/// The source of contexts and small objects.
 pub(crate) trait Supply: Debug + Sized + 'static {
     type Of<T: Reused>: DerefMut<Target = T> + Debug + Send;
     type Context: DerefMut<Target = Context<Self>> + Send;
@@ -166,7 +166,7 @@ pub(crate) trait Supply: Debug + Sized + 'static {
     fn context() -> Self::Context;
 }
 
-/// From pools, and back there.
+/// Takes them from pools.
 #[derive(Debug)]
 pub(crate) enum FromPools {}
 
@@ -183,7 +183,7 @@ impl Supply for FromPools {
     }
 }
 
-/// Made when needed, and dropped.
+/// Makes fresh ones.
 #[derive(Debug)]
 pub(crate) enum Fresh {}
 
@@ -200,8 +200,8 @@ impl Supply for Fresh {
     }
 }
 
-/// A context on its way out: the response's body is read from it, and when it has been sent, or the client is gone, the
-/// context goes back.
+/// A context whose reply is being sent as the response's body. When the reply was sent or the client is gone, the
+/// context returns.
 pub(crate) struct Reply<S: Supply> {
     context: S::Context,
     sent: usize,

@@ -1,4 +1,4 @@
--- What wrk sends, and how it says what came of it.
+-- wrk's requests, and the format of its results.
 local number = 0
 
 function request()

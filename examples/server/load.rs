@@ -1,4 +1,4 @@
-//! What drives a server: `wrk` or `oha`, whichever is on the `PATH`, else a load generator of our own.
+//! Load generators: `wrk` or `oha` if one is on the `PATH`, or else a built-in one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ pub(crate) fn body() -> String {
     text
 }
 
-/// What one round gave.
+/// The results of one round.
 #[derive(Clone)]
 pub(crate) struct Measured {
     pub(crate) per_second: f64,
@@ -32,7 +32,7 @@ pub(crate) struct Measured {
 }
 
 pub(crate) enum Driver {
-    /// With the script that it runs.
+    /// With the path of its script.
     Wrk(PathBuf),
     Oha,
     BuiltIn,
@@ -63,7 +63,7 @@ impl Driver {
             Driver::Wrk(script) => {
                 let mut command = Command::new("wrk");
                 command.arg("--threads=1").arg(format!("--connections={connections}"));
-                // Whole seconds are all that it takes.
+                // wrk accepts whole seconds only.
                 command.arg(format!("--duration={}", time.as_secs().max(1))).arg("--script").arg(script);
                 let output = command.arg(format!("http://{address}/words")).output()?;
                 let text = String::from_utf8_lossy(&output.stdout);
@@ -95,7 +95,7 @@ impl Driver {
     }
 }
 
-/// The first number with this name in a text in JSON.
+/// The first number with this name in a JSON text.
 fn number_in(json: &str, name: &str) -> Option<f64> {
     let (_, rest) = json.split_once(&format!("\"{name}\":"))?;
     rest.split([',', '}', '\n']).next()?.trim().parse().ok()
@@ -104,13 +104,13 @@ fn number_in(json: &str, name: &str) -> Option<f64> {
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Driver::Wrk(script) = self {
-            // It lies in the folder for temporary files; who can't remove it leaves it there.
+            // A script that can't be removed stays in the folder for temporary files.
             let _ = fs::remove_file(script);
         }
     }
 }
 
-/// A thread per connection, each of which sends a request, reads the answer and sends the next one.
+/// Each connection has a thread, which sends a request, reads the answer and repeats.
 pub(crate) fn drive(address: SocketAddr, connections: usize, time: Duration) -> Result<Measured, Failure> {
     let start = Instant::now();
     let clients: Vec<_> =
@@ -125,7 +125,7 @@ pub(crate) fn drive(address: SocketAddr, connections: usize, time: Duration) -> 
     Ok(Measured { per_second, latency: [0.5, 0.9, 0.99, 0.999].map(percentile) })
 }
 
-/// Microseconds that each request of one client took. The answer to each must be its own.
+/// The microseconds of each request of one client. Each answer must belong to its request.
 fn requests(address: SocketAddr, client: usize, time: Duration) -> io::Result<Vec<f64>> {
     let mut connection = Connection::open(address)?;
     let body = body();
@@ -152,7 +152,7 @@ impl Connection {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    /// Sends a request and returns the body of its answer.
+    /// Sends a request and returns the answer's body.
     pub(crate) fn request(&mut self, method: &str, path: &str, user: &str, body: &str) -> io::Result<String> {
         let length = body.len();
         let request = format!(

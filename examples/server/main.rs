@@ -1,9 +1,9 @@
-//! An HTTP/1 server on hyper whose every request needs a few hundred small things, pooled and not pooled side by side.
+//! An HTTP/1 server on hyper whose requests need a few hundred small objects each, pooled and fresh side by side.
 //!
-//! A request is a page of text; the answer says which words are in it most often. While it is answered there is a context:
-//! its headers, its body, a struct for each word, for each different word and for each step of the work, and the reply. With
-//! pools the context and each of its small structs come from a `static` pool of their type, and are cleared when they go
-//! back, which is when the reply has been sent: the response's body is the guard of its context.
+//! A request is a page of text, and the answer lists its most frequent words. While it is answered there is a context:
+//! headers, body, reply, and a struct for each word, each distinct word and each step of the work. With pools, the
+//! context and its structs come from `static` pools, one for each type. They are cleared when they return, after the
+//! reply was sent: the response's body is the context's guard.
 //!
 //! ```text
 //! cargo run --release --example server
@@ -12,10 +12,10 @@
 //! cargo run --release --example server -- --help
 //! ```
 //!
-//! Each of the two servers is a process of its own. They are driven in turn, by `wrk` or `oha` if it is on the `PATH`, else by a
-//! built-in load generator, which also sees to it that each answer is that to its request. Allocations are counted by the
-//! server, in a round of their own, which is not timed; what is left of them with pools is nearly all hyper's. With
-//! `--serve pooled` or `--serve fresh` one server says where it listens, and serves until its standard input ends.
+//! Each of the two servers is a process of its own. They are driven in turn, by `wrk` or `oha` if one is on the `PATH`,
+//! or else by a built-in load generator, which also checks each answer. The server counts its allocations in a
+//! separate, untimed round. With pools, nearly all that remain are hyper's. `--serve pooled` and `--serve fresh` run
+//! one server, which prints its address and serves until its standard input ends.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -43,7 +43,7 @@ use tokio::net::TcpListener;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A body may not be longer.
+/// The longest body, in bytes.
 const LONGEST: usize = 1 << 20;
 
 fn main() -> ExitCode {
@@ -84,7 +84,7 @@ async fn handle<S: Supply>(request: Request<Incoming>) -> Result<Response<Full<R
             if status == StatusCode::OK {
                 context.answer(path);
             }
-            // ORDERING: Relaxed, a counter that orders nothing.
+            // ORDERING: Relaxed. A counter orders nothing.
             ANSWERED.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -93,16 +93,16 @@ async fn handle<S: Supply>(request: Request<Incoming>) -> Result<Response<Full<R
     Ok(response)
 }
 
-/// What a server tells of itself: requests, allocations, and resident KiB, as far as known. Says whether to count from now on.
+/// A server's report: requests, allocations, and resident KiB if known. Turns counting on or off.
 fn told(count: bool) -> String {
     let allocations = count_allocations(count);
-    // ORDERING: Relaxed, a counter that orders nothing.
+    // ORDERING: Relaxed. A counter orders nothing.
     format!("{} {allocations} {}", ANSWERED.load(Ordering::Relaxed), resident().unwrap_or(0) >> 10)
 }
 
 fn serve<S: Supply>() -> Result<(), Failure> {
     thread::spawn(|| {
-        // Whether it ends or can't be read, nobody is there any more.
+        // If the input ends or fails, the parent is gone.
         let _ = io::stdin().read_to_end(&mut Vec::new());
         process::exit(0);
     });
@@ -115,7 +115,7 @@ fn serve<S: Supply>() -> Result<(), Failure> {
             stream.set_nodelay(true)?;
             tokio::spawn(async move {
                 let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(handle::<S>));
-                // A client that goes away in the middle of a request is no concern of ours.
+                // A client that disconnects in the middle of a request is no error.
                 let _ = connection.await;
             });
         }
@@ -146,7 +146,7 @@ impl Server {
         let path = if count { "/count/on" } else { "/count/off" };
         let reply = Connection::open(self.address)?.request("GET", path, "", "")?;
         let numbers = reply.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-        Ok(numbers.try_into().map_err(|_| "a server tells three numbers")?)
+        Ok(numbers.try_into().map_err(|_| "a server reports three numbers")?)
     }
 
     fn median(&self, of: impl Fn(&Measured) -> f64) -> f64 {
@@ -157,7 +157,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
-        // It ends by itself then.
+        // The process ends when its input does.
         let _ = self.process.wait();
     }
 }

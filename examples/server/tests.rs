@@ -1,4 +1,4 @@
-//! Nothing of one request can be seen by the next, though both are answered in the same memory.
+//! No request sees anything of the one before, though both are answered in the same memory.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -45,10 +45,10 @@ impl Request {
     }
 }
 
-/// Takes out all that is idle in a pool. Each item must be as a new one.
+/// Takes all idle items from a pool. Each must equal a new one.
 fn assert_idle_as_new<T: Reused>() {
     let idle: Vec<_> = iter::from_fn(|| T::pool().try_get()).collect();
-    assert!(!idle.is_empty(), "there is nothing that could have been left");
+    assert!(!idle.is_empty(), "there are idle items");
     for item in &idle {
         assert_eq!(format!("{item:?}"), format!("{:?}", T::default()));
     }
@@ -61,14 +61,14 @@ fn assert_nothing_left() {
     assert_idle_as_new::<Step>();
 }
 
-/// The pools are `static`: while one test uses them, the others wait.
+/// The pools are `static`, so the tests take turns.
 fn alone() -> MutexGuard<'static, ()> {
     static POOLS: Mutex<()> = Mutex::new(());
     POOLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
-fn answers_are_those_of_fresh_contexts() {
+fn pooled_answers_match_fresh_ones() {
     let _alone = alone();
     let mut dice = Dice::new(1);
     for _ in 0..500 {
