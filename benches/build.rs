@@ -1,4 +1,4 @@
-//! Tells the program which compiler it was made with, for the figures that depend on it.
+//! Passes the compiler's version to the program, for the figures that depend on it.
 
 use std::env;
 use std::process::Command;

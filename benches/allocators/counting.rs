@@ -1,4 +1,4 @@
-//! The same program with an allocator that counts, for the workloads that tell what a pool weighs.
+//! The same program with a counting allocator, for the workloads that measure a pool's memory.
 
 use std::process::ExitCode;
 

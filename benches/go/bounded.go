@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A pool with a limit: a channel that holds every item there is. A receiver that waits is sent the item itself, so no
-// newcomer overtakes it.
+// A bounded pool: a channel that holds all items. A waiting receiver gets the sent item directly, so no newcomer overtakes
+// it.
 type bounded chan *item
 
 func newBounded(items int) bounded {
@@ -23,7 +23,7 @@ func (pool bounded) put(b *item) {
 	pool <- b
 }
 
-// All must be there when all is over.
+// In the end all items must be there.
 func (pool bounded) check() {
 	if len(pool) != cap(pool) {
 		panic("an item was lost")
@@ -46,8 +46,8 @@ func boundedPairs(items, threads int, p plan) sample {
 	return sample{"ns": w.ns(threads)}
 }
 
-// Goroutines that wait for each other, and that let others run while they have an item. With givingUp one more tells the
-// others to give up waiting, at random, one each time it runs.
+// Goroutines that wait for each other, and yield while they have an item. With givingUp, another goroutine tells a random
+// one to give up waiting whenever it runs.
 func boundedWaits(items, users int, givingUp bool, p plan) sample {
 	pool := newBounded(items)
 	defer pool.check()

@@ -1,6 +1,6 @@
 package main
 
-// One new goroutine after another, each of which makes so many pairs. The cost is that of the whole goroutine.
+// One new goroutine after another runs this many pairs. The cost is that of the whole goroutine.
 func churn(pairs int, p plan) sample {
 	pool := newPool()
 	bare := oneAfterAnother(pairs, p, func() {})

@@ -8,13 +8,13 @@ import (
 
 type count struct{ pairs, made int64 }
 
-// What all goroutines did: first the warm-up, which is counted but not timed, then what is measured.
+// The work of all goroutines: the warm-up, which is not timed, and the measured part.
 type work struct {
 	warmUp, measured count
 	wall             time.Duration
 }
 
-// Nanoseconds of one thread's time for each pair: of as many threads as can run at once.
+// One thread's nanoseconds per pair, with as many threads as can run at once.
 func (w work) ns(threads int) float64 {
 	busy := min(threads, runtime.GOMAXPROCS(0))
 	return float64(w.wall.Nanoseconds()) * float64(busy) / float64(w.measured.pairs)
@@ -31,7 +31,7 @@ func (w work) sample(threads int) sample {
 	}
 }
 
-// Numbers, each with a name.
+// Named numbers.
 type sample map[string]float64
 
 type plan struct {
@@ -39,16 +39,16 @@ type plan struct {
 	shrink           int // numbers of pairs in a chunk and so on are divided by this
 }
 
-// So many of something, or fewer if this is to be small.
+// This many, or fewer in a small plan.
 func (p plan) of(number int) int { return (number + p.shrink - 1) / p.shrink }
 
-// Pairs between two looks at the clock, about.
+// About as many pairs between two reads of the clock.
 func (p plan) chunk() int { return p.of(4096) }
 
-// So many times size pairs are about a chunk.
+// How many times size pairs make a chunk.
 func (p plan) chunks(size int) int { return max(p.chunk()/size, 1) }
 
-// A stretch of time that a number of goroutines begin together.
+// A stretch of time that goroutines begin together.
 type stretch struct {
 	time  time.Duration
 	gate  sync.WaitGroup
@@ -72,7 +72,7 @@ func (s *stretch) run(body func() int) (pairs int64, end time.Time) {
 	}
 }
 
-// Every goroutine warms up and is measured in its own loop: start makes the body of the loop.
+// Every goroutine warms up and is measured in its own loop. start makes the loop's body.
 func sideBySide(threads int, p plan, start func() func() int) work {
 	return inTwoParts(threads, p, func() (warmUp, measured func() int) {
 		body := start()
@@ -80,7 +80,7 @@ func sideBySide(threads int, p plan, start func() func() int) work {
 	})
 }
 
-// The same where what is measured is not what warms up.
+// The same with different warm-up and measured work.
 func inTwoParts(threads int, p plan, start func() (warmUp, measured func() int)) work {
 	warmUp, measured := stretch{time: p.warmUp}, stretch{time: p.measured}
 	warmUp.gate.Add(threads)

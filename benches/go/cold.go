@@ -1,14 +1,14 @@
 package main
 
 const (
-	walk = 8 << 20 // what is walked through in between: several times what a core has of cache for itself
+	walk = 8 << 20 // the memory that is read in between: several times a core's private cache
 	step = 64      // at most a cache line
 )
 
-// What the walk found, so that it can't be left out.
+// The result of the walk, so that the compiler keeps it.
 var found byte
 
-// Pairs of which every so-and-so-many-th finds a cold cache. Only those are timed: the median, with the clock's share.
+// Pairs of which one in this many finds a cold cache. Only those are timed. The result is their median, with the clock's share.
 func cold(every int, p plan) sample {
 	pool := newPool()
 	memory := make([]byte, p.of(walk))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What Go's own benchmarks of sync.Pool do.
+// Go's own benchmarks of sync.Pool.
 
 // Puts an item and gets one.
 func putGet(threads int, p plan) work {
@@ -28,7 +28,7 @@ func putGet(threads int, p plan) work {
 	})
 }
 
-// Puts so many items of those in hand, drops the rest, and gets as many as there were.
+// Puts this many of the items in hand, drops the rest, and gets as many as there were.
 func putFirst(puts, gets, threads int, p plan) work {
 	pool := newPool()
 	rounds := p.chunks(gets)
@@ -51,8 +51,8 @@ func putFirst(puts, gets, threads int, p plan) work {
 	})
 }
 
-// Two collections with so many idle items: the first makes them victims, the second drops them. Meanwhile another
-// goroutine makes pairs; the longest of those that overlap the two is the pause.
+// Two collections with this many idle items: the first makes them victims, and the second drops them. Another goroutine
+// runs pairs meanwhile. The pause is the longest pair that overlaps the two.
 func pause(items int, p plan) sample {
 	items = p.of(items)
 	debug.SetGCPercent(-1)
@@ -85,7 +85,7 @@ func pause(items int, p plan) sample {
 			runtime.GC()
 			sweep = max(sweep, time.Since(start).Nanoseconds())
 		}
-		// The pair that was under way at the end counts too, however long it takes.
+		// The pair under way at the end counts too, however long it takes.
 		for enough := done.Load() + 2; done.Load() < enough; {
 			runtime.Gosched()
 		}
@@ -103,10 +103,10 @@ func pause(items int, p plan) sample {
 	return sample{"pause_us": pauses.quantile(0.5) / 1e3, "sweep_us": sweeps.quantile(0.5) / 1e3}
 }
 
-// Memory that is never garbage, so that there is a collection after every so many bytes.
+// Live memory that sets the number of bytes between two collections.
 var ballast []byte
 
-// Bursts of items that take long to make, with scratch space for each. The scratch space is what brings collections about.
+// Bursts of costly items, with scratch space for each. The scratch space causes the collections.
 func costly(size, threads int, p plan) work {
 	size = p.of(size)
 	ballast = make([]byte, 8<<20)
@@ -117,7 +117,7 @@ func costly(size, threads int, p plan) work {
 	}}
 	return sideBySide(threads, p, func() func() int {
 		held := make([]any, size, max(size, 64))
-		var scratch []byte // it outlives this function, so what is assigned to it is on the heap
+		var scratch []byte // outlives this function, so its memory is on the heap
 		return func() int {
 			for i := range held {
 				held[i] = pool.Get()

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-const carriers = 16 // messages that travel at once
+const carriers = 16 // the number of messages in flight
 
-// A channel for messages between two goroutines. There is room for every message there is, and one to say that it is over.
+// A channel for messages between two goroutines, with room for every message and for one that ends the run.
 type channel interface {
 	send(message []*item)
 	receive() []*item
@@ -34,7 +34,7 @@ func (c *spinning) receive() []*item {
 	received := c.received.Load()
 	for tries := 1; c.sent.Load() == received; tries++ {
 		if tries%1024 == 0 {
-			runtime.Gosched() // perhaps the sender waits for this very core
+			runtime.Gosched() // the sender may need this core
 		}
 	}
 	message := c.slots[received%uint64(len(c.slots))]
@@ -42,14 +42,14 @@ func (c *spinning) receive() []*item {
 	return message
 }
 
-// One of Go's own. Both goroutines may take turns on one core, so that nothing is handed from thread to thread.
+// A Go channel. Both goroutines may take turns on one core, so that no message crosses threads.
 type blocking chan []*item
 
 func (c blocking) send(message []*item) { c <- message }
 
 func (c blocking) receive() []*item { return <-c }
 
-// What the pool costs in a hand-off: with it, less what the same messages cost without.
+// The cost of the pool in a hand-off: the time with it, minus that of the same messages without.
 func handOff(size int, p plan, newChannel func() channel) sample {
 	messages := carry(size, false, p, newChannel(), newChannel()).ns(2)
 	pooled := carry(size, true, p, newChannel(), newChannel())
@@ -59,8 +59,8 @@ func handOff(size int, p plan, newChannel func() channel) sample {
 	return s
 }
 
-// One goroutine fills messages, the other empties them and sends them back. Where the items are not pooled they stay
-// in the message: so that is what the messages themselves cost.
+// One goroutine fills messages, and the other empties them and sends them back. Items that are not pooled stay in the
+// message, which shows the cost of the messages themselves.
 func carry(size int, pooled bool, p plan, full, vacant channel) work {
 	pool := newPool()
 	count := p.chunks(size)

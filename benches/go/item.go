@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-const capacity = 64 // the room in a new buffer, in bytes
+const capacity = 64 // the capacity of a new buffer, in bytes
 
-// The item. It fills a cache line: Go puts small objects side by side, and where two goroutines' items share a line the
-// memory is measured, not the pool.
+// The item. It fills a cache line. Go puts small objects side by side, and if two goroutines' items shared a line, the
+// benchmark would measure memory and not the pool.
 type item struct {
 	bytes []byte
 	_     [40]byte
 }
 
-// How many items the newest pool has made.
+// The number of items that the newest pool has made.
 var made atomic.Int64
 
 func newPool() *sync.Pool {

@@ -11,10 +11,10 @@ import (
 
 var began = time.Now()
 
-// Nanoseconds, by the clock that only goes forward: half of what time.Now costs.
+// Nanoseconds of the monotonic clock, which costs half as much as time.Now.
 func now() int64 { return time.Since(began).Nanoseconds() }
 
-// Times in nanoseconds, to the second digit: up to 255 each has a bucket, then 128 buckets for each doubling.
+// Times in nanoseconds with two digits: a bucket for each up to 255, then 128 buckets for each doubling.
 type times struct {
 	buckets [36 * 128]int64
 	count   int64
@@ -36,7 +36,7 @@ func (t *times) add(other *times) {
 	t.max = max(t.max, other.max)
 }
 
-// The longest time that falls into the bucket of that quantile.
+// The longest time in the bucket of that quantile.
 func (t *times) quantile(part float64) float64 {
 	left := max(int64(math.Ceil(part*float64(t.count))), 1)
 	for i, count := range t.buckets {
@@ -48,7 +48,7 @@ func (t *times) quantile(part float64) float64 {
 	panic("more than all")
 }
 
-// Adds the numbers that are shown of times.
+// Adds the shown numbers of these times.
 func (t *times) show(s sample) {
 	s["p50_ns"] = t.quantile(0.5)
 	s["p99_ns"] = t.quantile(0.99)
@@ -57,7 +57,7 @@ func (t *times) show(s sample) {
 	s["clock_ns"] = ofNothing()
 }
 
-// What two looks at the clock have between them when there is nothing between them: the median.
+// The median time between two consecutive reads of the clock.
 func ofNothing() float64 {
 	var t times
 	for range 1000 {
@@ -67,8 +67,8 @@ func ofNothing() float64 {
 	return t.quantile(0.5)
 }
 
-// Bursts in all goroutines, each get and each put timed. With sweeps there is a garbage collection every millisecond, the
-// only thing that ages a sync.Pool.
+// Bursts in all goroutines, with each get and each put timed. With sweeps there is a garbage collection every millisecond,
+// as only that ages a sync.Pool.
 func latency(size, threads int, sweeps bool, p plan) sample {
 	pool := newPool()
 	bursts := p.chunks(size)

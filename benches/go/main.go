@@ -1,9 +1,8 @@
-// Measures sync.Pool, and channels where there is a limit, in one workload and prints one line, as `ebbtide-benches --sample` does.
+// Measures sync.Pool, or a channel for a bounded workload, and prints one line, as `ebbtide-benches --sample` does.
 //
 //	ebbtide-benches-go -help
 //
-// The workloads are those of src/workload, line by line as far as the languages allow: goroutines in place of
-// threads.
+// The workloads are those of src/workload, line by line as far as the languages allow, with goroutines for threads.
 package main
 
 import (

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// The bytes of a pool: never used; used once; then for each further item. The items are included wherever there are any.
-// Nothing is collected meanwhile, so what was allocated and is garbage counts too.
+// The bytes of a pool: unused, used once, and for each further item. Items are included. Nothing is collected meanwhile, so
+// garbage counts too.
 func weight(p plan) sample {
 	debug.SetGCPercent(-1)
 	pools := make([]sync.Pool, p.of(100))
@@ -41,7 +41,7 @@ func weight(p plan) sample {
 	}
 }
 
-// By how many bytes the heap grows.
+// The growth of the heap in bytes.
 func growth(body func()) float64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -50,8 +50,8 @@ func growth(body func()) float64 {
 	return float64(after.HeapAlloc) - float64(before.HeapAlloc)
 }
 
-// So many items in use at once, given back, and two collections later: how many of them the pool still has, which is how
-// many need not be made when as many are wanted again, and by how many MiB the process has grown.
+// Uses this many items at once and puts them back. Two collections later: how many of them the pool still has, and by how
+// many MiB the process has grown. Items that it still has need not be made again.
 func afterBurst(items int, p plan) sample {
 	items = p.of(items)
 	pool := newPoolOf[large]()
@@ -80,7 +80,7 @@ func afterBurst(items int, p plan) sample {
 	return s
 }
 
-// How much of this process is in memory, in KiB, where the system says so as Linux does; else less than 0.
+// Resident KiB of this process on Linux, or less than 0 elsewhere.
 func resident() float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

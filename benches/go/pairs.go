@@ -17,7 +17,7 @@ func burst(size, threads int, p plan) work {
 	pool := newPool()
 	bursts := p.chunks(size)
 	return sideBySide(threads, p, func() func() int {
-		held := make([]*item, size, max(size, 64)) // no line is shared with another goroutine's
+		held := make([]*item, size, max(size, 64)) // shares no line with another goroutine's
 		return func() int {
 			for range bursts {
 				for i := range held {

@@ -2,7 +2,7 @@ package main
 
 import "sync"
 
-// A pair in each of so many pools, one after the other.
+// A pair in each of this many pools, one after the other.
 func inTurn(count int, p plan) work {
 	pools := newPools(p.of(count))
 	rounds := p.chunks(len(pools))
@@ -18,7 +18,7 @@ func inTurn(count int, p plan) work {
 	})
 }
 
-// Pairs in one pool, while so many others are there that have been used once.
+// Pairs in one pool, while this many others exist that were used once.
 func besidePools(count int, p plan) work {
 	others := newPools(p.of(count))
 	for _, pool := range others {

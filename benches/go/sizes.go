@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Items that are not buffers: pairs and bursts exist for them too. Each has its own copy of the loops below.
+// Pairs and bursts of items that are not buffers. Each has its own copy of the loops below.
 type (
 	nothing struct{}
 	page    [4096]byte
@@ -56,7 +56,7 @@ func burstOf[T any](size, threads int, p plan) work {
 	pool := newPoolOf[T]()
 	bursts := p.chunks(size)
 	return sideBySide(threads, p, func() func() int {
-		held := make([]*T, size, max(size, 64)) // no line is shared with another goroutine's
+		held := make([]*T, size, max(size, 64)) // shares no line with another goroutine's
 		return func() int {
 			for range bursts {
 				for i := range held {

@@ -1,7 +1,7 @@
 //! This program with another global allocator: the binaries in `allocators/`.
 //!
-//! They are built when they are to be measured. What they need, a compiler for C and C++, is not on every machine, and
-//! compiling them takes its time.
+//! They are built on demand. They need a C and C++ compiler, which not every machine has, and compiling them takes
+//! time.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,24 @@ use std::process::Command;
 
 use crate::process::stdout;
 
-/// Their names: of the contenders, and of the features that build them.
+/// Their names as contenders, and the names of the features that build them.
 pub(crate) const ALL: [&str; 3] = ["mimalloc", "jemalloc", "snmalloc"];
 
-/// The one that counts needs nothing that isn't there.
+/// The counting one needs nothing else.
 pub(crate) const COUNTING: &str = "counting";
 
-/// Builds the binary with that allocator beside this one, as this one was built. The error says why there is none.
+/// Builds the binary with that allocator next to this one, with the same profile. The error is the reason if that
+/// fails.
 pub(crate) fn build(name: &str) -> Result<PathBuf, String> {
     let this = env::current_exe().map_err(|error| error.to_string())?;
-    // Cargo puts binaries into a folder of the profile's name in the target folder, but for one profile.
+    // Cargo names the folder after the profile, except for one profile.
     let folder = this.parent().unwrap_or(Path::new(""));
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
-    // Else snmalloc would have its assertions, which cost as much as all the rest: without CMake its build script doesn't
-    // say that they aren't wanted.
+    // This turns off snmalloc's assertions, which cost as much as everything else. Without CMake its build script
+    // doesn't.
     let flags = env::var("CXXFLAGS").unwrap_or_default() + " -DNDEBUG";
     let binary = format!("ebbtide-benches-{name}");
     let build = |features: &str| {
@@ -35,7 +36,7 @@ pub(crate) fn build(name: &str) -> Result<PathBuf, String> {
         stdout(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env("CXXFLAGS", &flags))
     };
     if ALL.contains(&name) {
-        // With the features of all, the library is compiled once for all; alone, each needs no compiler but its own.
+        // With all features, the library is compiled once for all. With one, only that allocator's compiler is needed.
         build(&ALL.join(",")).or_else(|_| build(name))?;
     } else {
         build("")?;

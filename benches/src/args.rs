@@ -1,4 +1,4 @@
-//! The command line, by hand.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use crate::lineup::{self, Entrant, Entry};
 use crate::rounds::Comparison;
 use crate::workload::{Workload, list};
 
-/// What the user wants.
+/// The requested command.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
     Compare(Comparison, Output),
-    /// One run of one workload in this process: what the comparison starts for each sample.
+    /// One sample of one workload in this process. A comparison starts such a process for each sample.
     Sample(&'static Entry, &'static Workload),
     Instructions(Task),
 }
@@ -36,17 +36,17 @@ const CHARTS: &str = "target/benchmarks";
 pub(crate) fn help() -> String {
     let workloads = list::ALL.iter().map(|workload| format!("  {:18} {}\n", workload.name, workload.about));
     format!(
-        "Measures ebbtide beside its peers, prints and keeps tables in Markdown, and draws charts.\n\n\
+        "Compares ebbtide with its peers, prints and writes Markdown tables, and draws charts.\n\n\
         {USAGE}\n\n\
         \x20 --quick            fewer workloads, {QUICK_ROUNDS} rounds: less than five minutes\n\
-        \x20 --rounds N         so many samples of each contender in each workload  [default: {ROUNDS}]\n\
+        \x20 --rounds N         samples of each contender in each workload  [default: {ROUNDS}]\n\
         \x20 --only A,B         only these contenders\n\
-        \x20 --workload A,B     only these workloads, or all of a chart's\n\
-        \x20 --tables FILE      where the tables are kept  [default: {TABLES}]\n\
-        \x20 --charts DIR       where the charts go  [default: {CHARTS}]\n\
+        \x20 --workload A,B     only these workloads, or those of a chart\n\
+        \x20 --tables FILE      the file for the tables  [default: {TABLES}]\n\
+        \x20 --charts DIR       the folder for the charts  [default: {CHARTS}]\n\
         \x20 --help             this text\n\n\
-        With `instructions` it counts the instructions of a pair, which needs valgrind, and prints that table.\n\n\
-        \x20 --check            counts for ebbtide alone, and fails if a figure is over what is kept\n\
+        `instructions` counts the instructions per pair, which needs valgrind, and prints the table.\n\n\
+        \x20 --check            counts for ebbtide only, and fails if a figure exceeds the kept one\n\
         \x20 --write            keeps the table\n\n\
         contenders: {}\n\n\
         workloads:\n{}",
@@ -92,7 +92,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
                 }
                 return match args.next() {
                     None => Ok(Command::Sample(entry, workload)),
-                    Some(more) => Err(format!("`{more}` is too much after `--sample`")),
+                    Some(more) => Err(format!("`{more}` is unexpected after `--sample`")),
                 };
             }
             unknown => return Err(format!("unknown argument `{unknown}`")),
@@ -123,7 +123,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     Ok(Command::Compare(Comparison { entrants, workloads, rounds }, output))
 }
 
-/// Sets what may be said only once.
+/// Sets an option that may be given only once.
 fn set<T>(to: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
     match to.replace(value) {
         None => Ok(()),
@@ -131,7 +131,7 @@ fn set<T>(to: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
     }
 }
 
-/// A contender that is written in Rust: the only ones that take their samples in this program.
+/// A contender that is written in Rust. Only these take samples in this program.
 fn entry(name: &str) -> Result<&'static Entry, String> {
     lineup::ALL.iter().find(|entry| entry.name == name).ok_or_else(|| no_contender(name))
 }
@@ -149,7 +149,7 @@ fn no_workload(name: &str) -> String {
     format!("no workload `{name}`: there are {}", known.join(", "))
 }
 
-/// Whether `name` is that of a workload, or of its group.
+/// Whether `name` is the name of the workload or of its group.
 fn is(workload: &Workload, name: &str) -> bool {
     workload.name == name || workload.group.titles().1 == name
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_means_everything() {
+    fn no_arguments_select_everything() {
         let (all, output) = compare("");
         assert_eq!(all.entrants.len(), names().len());
         assert_eq!(all.workloads.len(), list::ALL.len());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allocators_and_go_are_among_them() {
+    fn allocators_and_go_are_included() {
         let names = names();
         for name in lineup::ALL.iter().map(|entry| entry.name).chain(["mimalloc", "jemalloc", "snmalloc", "go"]) {
             assert_eq!(names.iter().filter(|other| **other == name).count(), 1, "{name}: {names:?}");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_choose() {
+    fn filters_select() {
         let (some, output) =
             compare("--only go,ebbtide --workload burst-16,pair --rounds 3 --charts some --tables where.md");
         let names: Vec<_> = some.entrants.iter().map(|entrant| entrant.name()).collect();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_s_name_means_all_its_workloads_and_who_runs_them() {
+    fn a_chart_name_selects_its_workloads_and_contenders() {
         let some = comparison("--workload bounded,pair --only opool,ebbtide,deadpool,mimalloc --rounds 1");
         let bounded = list::ALL.iter().filter(|workload| workload.is_bounded()).count();
         assert_eq!(some.workloads.len(), bounded + 1);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_leaves_out_what_is_not() {
+    fn quick_omits_slow_workloads() {
         let quick = comparison("--quick");
         assert_eq!(quick.rounds, QUICK_ROUNDS);
         assert!(quick.workloads.iter().all(|workload| workload.quick) && quick.workloads.len() < list::ALL.len());
@@ -246,7 +246,7 @@ mod tests {
             ("--workload soak", "no workload `soak`"),
             ("--sample ebbtide", "needs a value"),
             ("--sample go pair", "no contender `go`"),
-            ("--sample ebbtide pair 3", "`3` is too much"),
+            ("--sample ebbtide pair 3", "`3` is unexpected"),
             ("--sample thread-local-cell burst-16", "has no `burst-16`"),
             ("--quick instructions", "unknown argument `instructions`"),
             ("instructions --fast", "`--fast`"),

@@ -1,4 +1,4 @@
-//! Bar charts: a panel for each column of a group, a bar for each contender.
+//! Bar charts: a panel for each column of a group, and a bar for each contender.
 
 use std::error::Error;
 use std::ops::Range;
@@ -24,7 +24,7 @@ pub(crate) struct Panel {
 pub(crate) struct Bar {
     pub(crate) name: &'static str,
     pub(crate) spread: Spread,
-    /// Whether it is what the chart is about.
+    /// Whether it is ebbtide's bar.
     pub(crate) ours: bool,
 }
 
@@ -35,7 +35,7 @@ const HEAD: i32 = 52;
 const TITLE: i32 = 30;
 const ROW: i32 = 20;
 const AXIS: i32 = 40;
-/// Left of a panel's bars are the names, right of the longest is room for its number.
+/// The names are left of a panel's bars, and the numbers right of them.
 const NAMES: i32 = 172;
 const NUMBERS: i32 = 62;
 
@@ -44,15 +44,15 @@ const OTHERS: RGBColor = RGBColor(134, 182, 219);
 const INK: RGBColor = RGBColor(19, 52, 84);
 const GREY: RGBColor = RGBColor(105, 105, 105);
 
-/// Beyond this ratio of the largest to the smallest, the small ones can't be told apart but on a logarithmic scale.
+/// Above this ratio of the largest to the smallest value, only a logarithmic scale shows the small ones.
 const LINEAR_UP_TO: f64 = 20.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// The chart as a file's text. Its ground is white, so that it can be read on a page of any colour.
+/// The chart as the text of a file. Its background is white, so that it is readable on a page of any colour.
 pub(crate) fn svg(title: &str, panels: &[Panel]) -> Result<String, Box<dyn Error>> {
     let height = |panel: &Panel| TITLE + ROW * panel.bars.len() as i32 + AXIS;
-    // Two panels side by side, as high as the higher of them.
+    // Two panels side by side, as high as the higher one.
     let rows: Vec<(i32, &[Panel])> =
         panels.chunks(2).map(|pair| (pair.iter().map(height).max().unwrap_or(0), pair)).collect();
     let total = HEAD + rows.iter().map(|(height, _)| height + MARGIN).sum::<i32>();
@@ -115,12 +115,12 @@ fn style(size: u32, colour: RGBColor) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&colour)
 }
 
-/// A mark on the axis, as 0.5, 2 or 1000.
+/// A mark on the axis, such as 0.5, 2 or 1000.
 fn short(value: f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6 + 0.0) // no "-0"
 }
 
-/// Where values lie.
+/// Maps values to pixels.
 struct Scale {
     logarithmic: bool,
     values: Range<f64>,
@@ -136,7 +136,7 @@ impl Scale {
         let least = medians.filter(|&median| median > 0.0).fold(most, f64::min);
         let logarithmic = most > LINEAR_UP_TO * least;
         let values = match logarithmic {
-            // What is 0 or less has no bar.
+            // Values of at most 0 have no bar.
             true => least / 2.0..most,
             false => bars.iter().map(|bar| bar.spread.low).fold(0.0, f64::min)..most,
         };
@@ -155,7 +155,7 @@ impl Scale {
         self.pixels.start + (part * self.pixels.len() as f64) as i32
     }
 
-    /// Round numbers all along the axis.
+    /// Round numbers along the axis.
     fn marks(&self) -> Vec<f64> {
         let Range { start, end } = self.values;
         let digits: &[f64] = match end / start {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_stand_in_order_and_ours_in_its_own_colour() {
+    fn bars_are_in_order_and_ours_has_its_own_colour() {
         let panel = Panel {
             title: "pair, 2 threads".into(),
             unit: "ns".into(),

@@ -1,19 +1,19 @@
-//! An allocator that counts what is in use.
+//! An allocator that counts the bytes in use.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-/// The system's allocator, counted. Only a program that has it as its global allocator can tell what a pool weighs, and no
-/// other should have it: counting takes time.
+/// The system's allocator with a count. Only a program with this global allocator can measure a pool's memory. Other
+/// programs should not have it, as counting takes time.
 #[derive(Debug)]
 pub struct Counting;
 
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
 
-/// Bytes that have been asked for and not given back.
+/// Bytes allocated and not yet freed.
 pub(crate) fn in_use() -> isize {
-    // ORDERING: one of many counts; who wants an exact one has waited for the other threads.
+    // ORDERING: Relaxed, no partner. Whoever needs an exact count has joined the other threads.
     IN_USE.load(Ordering::Relaxed)
 }
 
@@ -31,34 +31,34 @@ fn count(bytes: isize) {
     IN_USE.fetch_add(bytes, Ordering::Relaxed);
 }
 
-/// A layout's size never exceeds this type.
+/// A layout's size always fits into this type.
 fn size(layout: Layout) -> isize {
     layout.size() as isize
 }
 
-// SAFETY: all of it is done by the system's allocator.
+// SAFETY: the system's allocator does all the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(size(layout));
-        // SAFETY: as this was called.
+        // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(size(layout));
-        // SAFETY: as this was called.
+        // SAFETY: as the caller promises.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-size(layout));
-        // SAFETY: as this was called.
+        // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count(new_size as isize - size(layout));
-        // SAFETY: as this was called.
+        // SAFETY: as the caller promises.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
 }

@@ -1,4 +1,4 @@
-//! Go's `sync.Pool`, and its channels where there is a limit, from the program in `go/`.
+//! Go's `sync.Pool`, and its channels for bounded workloads, from the program in `go/`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use crate::workload::{Channel, Kind, Plan, Shape, Usage, Workload};
 /// The contender's name on the command line and in the tables.
 pub(crate) const NAME: &str = "go";
 
-/// The Go program, built.
+/// The built Go program.
 #[derive(Debug)]
 pub(crate) struct Program {
     binary: PathBuf,
-    /// What `go version` says.
+    /// The output of `go version`.
     pub(crate) version: String,
 }
 
 impl Program {
-    /// Builds the program beside this one. The error says why there is none.
+    /// Builds the program next to this one. The error is the reason if that fails.
     pub(crate) fn build() -> Result<Self, String> {
         let version = stdout(Command::new("go").arg("version"))?;
         let this = env::current_exe().map_err(|error| error.to_string())?;
@@ -35,7 +35,7 @@ impl Program {
         Ok(Self { binary, version })
     }
 
-    /// The command that takes one sample of `workload`; nothing if that makes no sense in Go.
+    /// The command that takes one sample of `workload`, or `None` if that makes no sense in Go.
     pub(crate) fn sample(&self, workload: &Workload, plan: Plan) -> Option<Command> {
         let mut puts = 0;
         let (shape, size) = match workload.shape {
@@ -62,10 +62,10 @@ impl Program {
             Shape::Bounded(items, Usage::Pairs) => ("bounded-pairs", items),
             Shape::Bounded(items, Usage::Tasks) => ("bounded-waits", items),
             Shape::Bounded(items, Usage::GivingUp) => ("bounded-given-up", items),
-            // A goroutine is a task, and has but one way to receive.
+            // A goroutine is a task, and has only one way to receive.
             Shape::Bounded(_, Usage::AsyncPairs | Usage::Threads) => return None,
-            // A pool has a part for each of the few threads that run goroutines, not for goroutines; and a collection
-            // is far more than a sweep.
+            // A Go pool has parts for the few threads that run goroutines, not for goroutines. And a garbage collection
+            // does far more than a sweep.
             Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,
         };
         let item = match workload.item {
@@ -95,7 +95,7 @@ mod tests {
     use crate::sample::Sample;
     use crate::workload::list;
 
-    /// Without Go on this machine there is nothing to test.
+    /// Without Go on this machine, the test does nothing.
     #[test]
     fn the_go_program_works_in_every_workload() {
         let program = match Program::build() {
@@ -108,7 +108,7 @@ mod tests {
             let what = format!("{}: {line}", workload.name);
             let sample: Sample = line.parse().unwrap();
             for column in workload.columns {
-                // Go has no part of a pool for each goroutine.
+                // A Go pool has no part for each goroutine.
                 assert!(column.key == "thread_bytes" || sample.get(column.key).is_some(), "no {}: {what}", column.key);
             }
             if let (Some(pairs), Some(made)) = (sample.get("pairs"), sample.get("made")) {

@@ -1,4 +1,4 @@
-//! What is pooled: a byte buffer, and for comparison an item of nothing, a page and a large buffer.
+//! The pooled items: a byte buffer and, for comparison, a zero-sized item, a page and a large buffer.
 
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
@@ -7,29 +7,28 @@ use std::time::Duration;
 
 use ebbtide::Clear;
 
-/// One kind of item. `default` makes an empty one and counts it, `clear` empties it and keeps its room.
+/// A kind of item. `default` makes an empty one and counts it. `clear` empties it and keeps its capacity.
 ///
-/// The optimiser must take it that somebody looks at every byte that is written. Not optimised, `write` checks that the
-/// item was handed out empty.
+/// The optimiser must assume that every written byte is read. Debug builds check in `write` that the item was handed
+/// out empty.
 pub(crate) trait Item: Default + Clear + Send + Sync + 'static {
-    /// Uses the item as whoever got it does.
+    /// Uses the item as its user does.
     fn write(&mut self);
 
-    /// Reads what was written, as the receiver of a message does.
+    /// Reads what was written, as a message's receiver does.
     fn read(&self);
 
-    /// What the calling thread keeps of this kind of item, for the contenders that are bare thread-locals: no static is
-    /// generic.
+    /// The calling thread's items of this kind, for the thread-local contenders. Statics can't be generic.
     fn local() -> &'static LocalKey<Local<Self>>;
 }
 
-/// Items that one thread keeps for itself.
+/// The items that one thread keeps for itself.
 pub(crate) struct Local<I> {
     pub(crate) one: Cell<Option<Box<I>>>,
     pub(crate) many: RefCell<Vec<Box<I>>>,
 }
 
-/// `Item::local` for the type of that name.
+/// `Item::local` for one type.
 macro_rules! local {
     ($item:ty) => {
         #[inline]
@@ -42,10 +41,10 @@ macro_rules! local {
     };
 }
 
-/// The room in a new [`Buffer`], in bytes.
+/// The capacity of a new [`Buffer`], in bytes.
 pub(crate) const ROOM: usize = 64;
 
-/// The item of most workloads: a byte buffer, so 24 bytes and what they point to.
+/// The item of most workloads: a byte buffer of 24 bytes and its heap memory.
 #[derive(Debug)]
 pub(crate) struct Buffer(Vec<u8>);
 
@@ -67,7 +66,7 @@ impl Clear for Buffer {
 impl Item for Buffer {
     local!(Buffer);
 
-    /// Reads its header, appends one byte.
+    /// Reads its header and appends one byte.
     #[inline]
     fn write(&mut self) {
         debug_assert!(self.0.is_empty(), "handed out as it was left");
@@ -81,7 +80,7 @@ impl Item for Buffer {
     }
 }
 
-/// An item of no size: what is left is what the pool does.
+/// A zero-sized item. Only the pool's own work remains.
 #[derive(Debug)]
 pub(crate) struct Nothing(());
 
@@ -112,7 +111,7 @@ impl Item for Nothing {
     }
 }
 
-/// An item of 4096 bytes that points to nothing. A pool that moves its items copies all of them.
+/// An item of 4096 bytes without heap memory. A pool that moves its items copies all of it.
 #[derive(Debug)]
 pub(crate) struct Page([u8; 4096]);
 
@@ -148,10 +147,10 @@ impl Item for Page {
     }
 }
 
-/// The room in a [`Large`] buffer, in bytes.
+/// The capacity of a [`Large`] buffer, in bytes.
 pub(crate) const LARGE: usize = 32 << 10;
 
-/// A buffer of 32 KiB that is filled by every user.
+/// A buffer of 32 KiB that every user fills.
 #[derive(Debug)]
 pub(crate) struct Large(Vec<u8>);
 
@@ -186,7 +185,7 @@ impl Item for Large {
     }
 }
 
-/// An item that takes a millisecond to make.
+/// An item that takes a millisecond to create.
 #[derive(Debug)]
 pub(crate) struct Costly(());
 
@@ -215,24 +214,23 @@ impl Item for Costly {
 }
 
 thread_local! {
-    /// How many items this thread has made.
+    /// The number of items that this thread has made.
     static MADE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts an item. The count is per thread, so that it costs next to nothing even for a contender that makes an item
-/// every time.
+/// Counts an item. The count is per thread, so that it costs almost nothing even if every item is new.
 #[inline]
 fn count_made() {
     add_made(1);
 }
 
-/// Takes over what another thread has counted.
+/// Adds the count of another thread.
 #[inline]
 pub(crate) fn add_made(items: u64) {
     MADE.set(MADE.get() + items);
 }
 
-/// How many items this thread has made since it last asked.
+/// Returns how many items this thread has made since the last call.
 pub(crate) fn take_made() -> u64 {
     MADE.replace(0)
 }

@@ -1,4 +1,4 @@
-//! Measures ebbtide beside its peers and Go's `sync.Pool`.
+//! Compares ebbtide with other pools and Go's `sync.Pool`.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-benches -- --help
@@ -11,22 +11,22 @@
 //! | `args` | the command line |
 //! | `report`, `chart` | tables in Markdown, charts in SVG |
 //! | `rounds` | runs every contender in every workload, a process each, in shuffled rounds |
-//! | `progress` | how far that is |
+//! | `progress` | a progress bar |
 //! | `results`, `spread` | all samples, their medians and quartiles |
-//! | `machine` | what the run took place on |
-//! | `instructions` | the exact cost of a pair, and the check that it doesn't grow |
-//! | `lineup` | everybody who can be compared, and in which program |
-//! | `allocators`, `go` | build the programs beside this one and say how to run them |
-//! | `contenders` | one small adapter each |
-//! | `workload::run` and what it names | runs the workloads, each written once |
+//! | `machine` | facts about the machine |
+//! | `instructions` | instructions per pair, and the check that they don't increase |
+//! | `lineup` | all contenders, and the program of each |
+//! | `allocators`, `go` | build the other programs, and the commands that run them |
+//! | `contenders` | a small adapter for each contender |
+//! | `workload::run` and its modules | run the workloads, each written once |
 //! | `contender` | the traits that every contender implements |
 //! | `workload`, `workload::list` | what a workload is, and all of them |
-//! | `sample` | what one run of one workload gives, as numbers and as a line of text |
-//! | `item` | what is pooled |
-//! | `counting` | an allocator that counts, for a program of its own |
-//! | `markdown`, `process` | tables and numbers as text; other programs that are run |
+//! | `sample` | the results of one run of one workload, as numbers and as text |
+//! | `item` | the pooled items |
+//! | `counting` | an allocator that counts, for a separate program |
+//! | `markdown`, `process` | tables and numbers as text; running other programs |
 //!
-//! It is a library so that several programs can be made of it, which differ in their global allocator.
+//! This is a library because several programs use it, each with another global allocator.
 
 mod allocators;
 mod args;
@@ -61,7 +61,7 @@ use rounds::Comparison;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The whole of every program in this package.
+/// The body of every program in this package.
 pub fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let command = match args::parse(arguments.iter().cloned()) {
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
 
 fn compare(comparison: &Comparison, output: &Output, arguments: &[String]) -> Result<(), String> {
     let Output { tables, charts } = output;
-    // What can't be written is better known before all is measured.
+    // Paths that can't be written fail before the measurements.
     let create = |folder: &Path, what: &str| {
         fs::create_dir_all(folder).map_err(|error| format!("no {what} in {}: {error}", folder.display()))
     };
@@ -111,7 +111,7 @@ fn compare(comparison: &Comparison, output: &Output, arguments: &[String]) -> Re
     Ok(())
 }
 
-/// The page on migrating is tested here, where the other pools are.
+/// The migration page is tested here, as this package has the other pools.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/migrating.md")]
 struct Migrating;

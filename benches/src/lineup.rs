@@ -1,4 +1,4 @@
-//! Everybody who can be compared, and where the samples of each are taken.
+//! All contenders, and the program that takes the samples of each.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,14 +17,14 @@ use crate::sample::Sample;
 use crate::workload::{Plan, Shape, Workload, bounded, counted, run};
 use crate::{allocators, contenders, go};
 
-/// A contender whose type has been erased: one line of the list.
+/// A contender as an entry of the list, without its type.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    /// Whether a newcomer may get the item that somebody waits for, where there is a limit.
+    /// For bounded pools: whether a newcomer may get the item that another user waits for.
     pub(crate) overtakes: bool,
     pub(crate) runs: fn(&Workload) -> bool,
     pub(crate) sample: fn(&Workload, Plan) -> Sample,
-    /// Does so many pairs, and nothing else that is worth counting.
+    /// Runs this many pairs, and nothing else worth counting.
     pub(crate) work: fn(Shape, usize),
 }
 
@@ -52,7 +52,7 @@ const fn limited<B: Bounded>() -> Entry {
     }
 }
 
-/// Every contender that is written in Rust, in the order of the tables.
+/// Every contender written in Rust, in the order of the tables.
 pub(crate) static ALL: [Entry; 19] = [
     Entry {
         runs: |workload| match workload.is_bounded() {
@@ -95,7 +95,7 @@ pub(crate) enum Entrant {
 }
 
 impl Entrant {
-    /// All of them, in the order of the tables: the allocators stand beside the system's, Go comes last.
+    /// All of them, in the order of the tables. The other allocators follow the system's, and Go is last.
     pub(crate) fn all() -> Vec<Self> {
         let mut all: Vec<_> = ALL.iter().map(Entrant::Here).collect();
         let system = all.iter().position(|entrant| entrant.name() == SYSTEM).expect("it is in the list");
@@ -112,7 +112,7 @@ impl Entrant {
         }
     }
 
-    /// Whether `workload` makes sense for it, as far as can be told before it is built.
+    /// Whether `workload` makes sense for it, as far as is known before it is built.
     pub(crate) fn runs(self, workload: &Workload) -> bool {
         match self {
             Entrant::Here(entry) => (entry.runs)(workload),
@@ -121,7 +121,7 @@ impl Entrant {
         }
     }
 
-    /// Builds what it runs in, if that isn't this program. The error says why it can't be measured.
+    /// Builds its program, if that isn't this one. The error is the reason why it can't be measured.
     pub(crate) fn runner(self) -> Result<Runner, String> {
         let this = env::current_exe().map_err(|error| error.to_string());
         let runs_in = match self {
@@ -140,7 +140,7 @@ fn system() -> &'static Entry {
     ALL.iter().find(|entry| entry.name == SYSTEM).expect("it is in the list")
 }
 
-/// An entrant that can be started.
+/// A contender that is ready to run.
 #[derive(Debug)]
 pub(crate) struct Runner {
     pub(crate) name: &'static str,
@@ -149,14 +149,14 @@ pub(crate) struct Runner {
 
 #[derive(Debug)]
 enum RunsIn {
-    /// This program, or its like with another allocator.
+    /// This program, or a variant with another allocator.
     Rust(PathBuf, &'static Entry),
     Go(go::Program),
 }
 
 impl Runner {
-    /// The command that takes one sample, if `workload` makes sense for it. `counting` is the program that can tell what
-    /// a pool weighs.
+    /// The command that takes one sample, or `None` if `workload` makes no sense for it. `counting` is the program that
+    /// measures memory.
     pub(crate) fn sample(&self, workload: &Workload, counting: Option<&Path>) -> Option<Command> {
         match &self.runs_in {
             RunsIn::Rust(binary, entry) if (entry.runs)(workload) => {
@@ -169,12 +169,12 @@ impl Runner {
         }
     }
 
-    /// Whether a newcomer may get the item that somebody waits for. Go's channels let nobody overtake.
+    /// Whether a newcomer may get the item that another user waits for. In Go's channels nobody overtakes.
     pub(crate) fn overtakes(&self) -> bool {
         matches!(self.runs_in, RunsIn::Rust(_, entry) if entry.overtakes)
     }
 
-    /// What `go version` says, if this is Go.
+    /// The output of `go version`, if this is Go.
     pub(crate) fn go(&self) -> Option<&str> {
         match &self.runs_in {
             RunsIn::Rust(..) => None,
@@ -206,9 +206,9 @@ mod tests {
                     assert!(sample.get("warm_up_made").unwrap() + made > 0.0, "{what}");
                     match contender.name {
                         Allocate::<Buffer>::NAME => assert!(made >= pairs, "{what}"),
-                        // It makes whole pages of items, each twice as large as the last.
+                        // It creates whole pages of items, each twice as large as the last.
                         Slab::<Buffer>::NAME => assert!(made < pairs + 1024.0, "{what}"),
-                        // What one thread gives back, another hardly ever gets.
+                        // An item that one thread returns is hardly ever found by another.
                         Regex::<Buffer>::NAME if workload.hands_over() => {}
                         _ => assert!(made < pairs / 2.0, "{what}"),
                     }

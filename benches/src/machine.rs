@@ -1,4 +1,4 @@
-//! What a run took place on, as far as it can be told. Not whose machine it was.
+//! Facts about the machine of a run, without its owner.
 
 use std::env::consts::{ARCH, OS};
 use std::fs;
@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::process::stdout;
 
-/// One line for each thing that is known: what it is, and its value.
+/// The name and value of each known fact.
 pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
     let package = env!("CARGO_MANIFEST_DIR");
     let says = |program: &str, args: &[&str]| stdout(Command::new(program).args(args).current_dir(package)).ok();
@@ -31,7 +31,7 @@ pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// The versions in what `cargo tree` says, which has a line for this package and one for each dependency.
+/// The dependencies' versions from the output of `cargo tree`, whose first line is this package.
 fn peers(tree: &str) -> String {
     let peer = |line: &str| {
         let mut words = line.split_whitespace();
@@ -61,7 +61,7 @@ fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     text.lines().find_map(|line| line.strip_prefix(name))
 }
 
-/// The day, in UTC, as 2026-11-21.
+/// The date in UTC, such as 2026-11-21.
 fn date(now: SystemTime) -> String {
     let mut days = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_have_their_dates() {
+    fn days_are_converted_to_dates() {
         for (day, expected) in
             [(0, "1970-01-01"), (11_015, "2000-02-28"), (11_016, "2000-02-29"), (11_017, "2000-03-01")]
         {
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn peers_have_their_versions() {
+    fn peers_are_listed_with_their_versions() {
         let tree =
             "ebbtide-benches v0.1.0 (/src/benches)\nebbtide v0.1.0 (/src)\nopool v0.2.0\nobject-pool v0.6.0 (*)\n";
         assert_eq!(peers(tree), "opool 0.2.0, object-pool 0.6.0");
     }
 
     #[test]
-    fn this_machine_has_facts() {
+    fn this_machine_is_described() {
         let facts = facts(3);
         for known in ["date", "system", "cores", "crate"] {
             let value = facts.iter().find_map(|(what, value)| (*what == known).then_some(value));

@@ -1,4 +1,4 @@
-//! The program that compares; see the library.
+//! The comparison program. See the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Tables in Markdown, and numbers in them.
+//! Markdown tables, and numbers in them.
 
 pub(crate) fn table(head: &[String], lines: impl IntoIterator<Item = Vec<String>>) -> String {
     let space = |cell: &String| if cell.is_empty() { " ".to_owned() } else { format!(" {cell} ") };
@@ -8,7 +8,7 @@ pub(crate) fn table(head: &[String], lines: impl IntoIterator<Item = Vec<String>
     [text(head), text(&rule)].into_iter().chain(lines).collect()
 }
 
-/// A line of a table; where there is nothing, a dash.
+/// A line of a table. Missing cells are dashes.
 pub(crate) fn line(name: &str, cells: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
     let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".into()));
     [name.to_owned()].into_iter().chain(cells).collect()

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::{Command, Output};
 
-/// Runs `command` and returns what it printed, or why it failed.
+/// Runs `command`. Returns its output, or the reason why it failed.
 pub(crate) fn stdout(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let Output { status, stdout, stderr } = command.output().map_err(|error| match error.kind() {

@@ -1,4 +1,4 @@
-//! A bar on standard error, if anybody is there to see it.
+//! A progress bar on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// So much is to be done, in steps that take about equally long.
+    /// `total` steps of about equal duration.
     pub(crate) fn new(total: usize) -> Self {
         Self { seen: io::stderr().is_terminal(), begun: Instant::now(), done: 0, total }
     }
@@ -22,16 +22,16 @@ impl Progress {
         self.done += 1;
     }
 
-    /// Says something that stays.
+    /// Prints a lasting message.
     pub(crate) fn note(&self, text: &str) {
         self.show("");
         eprintln!("note: {text}");
     }
 
-    /// Writes over the line.
+    /// Overwrites the line.
     fn show(&self, line: &str) {
         if self.seen {
-            // A bar that can't be drawn is no reason to stop.
+            // A bar that can't be drawn is no error.
             let _ = write!(io::stderr(), "\r\x1b[K{line}");
         }
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_says_how_much_is_done_and_how_long_it_will_take() {
+    fn the_bar_shows_progress_and_remaining_time() {
         assert_eq!(bar(0, 40, Duration::ZERO), "[..............................]  0 %");
         assert_eq!(bar(10, 40, Duration::from_secs(30)), "[#######.......................] 25 %, 1:30 left");
     }

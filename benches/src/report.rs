@@ -1,4 +1,4 @@
-//! From samples to tables in Markdown, and to charts.
+//! Markdown tables and charts from samples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::{go, machine};
 /// The contenders whose threads share nothing.
 const CONTROLS: [&str; 2] = ["thread-local-cell", "thread-local-vec"];
 
-/// The whole page. `args` are those of the run.
+/// The whole page. `args` are the arguments of the run.
 pub(crate) fn markdown(results: &Results, args: &[String]) -> String {
     let sections =
         [heading(results, args), targets(results), faster(results), groups(results), made(results), quartiles(results)];
     sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// What it was run on, and how.
+/// The machine and the parameters of the run.
 fn heading(results: &Results, args: &[String]) -> Option<String> {
     let Plan { warm_up, measured, .. } = Plan::SAMPLE;
     let mut facts = machine::facts(results.cores);
@@ -46,7 +46,7 @@ fn heading(results: &Results, args: &[String]) -> Option<String> {
     if cfg!(debug_assertions) {
         text += "\n**Not optimised**: the figures say nothing.\n";
     }
-    // What shares nothing is as fast in two threads as in one, unless they have to take turns.
+    // Pools that share nothing are as fast in two threads as in one, unless the threads have to take turns.
     let controls = results.rows.iter().filter(|row| CONTROLS.contains(&row.name));
     let least = controls.filter_map(|row| slowdown(results, row)).min_by(f64::total_cmp);
     if let Some(least) = least.filter(|&least| results.cores > 1 && least > 1.2) {
@@ -58,14 +58,14 @@ fn heading(results: &Results, args: &[String]) -> Option<String> {
     Some(text)
 }
 
-/// How many times as long as with one thread a contender takes with two, at the least.
+/// The least slowdown of a contender from one thread to two.
 fn slowdown(results: &Results, row: &Row) -> Option<f64> {
     let median = |workload| row.median(results.place(workload)?, "ns");
     let pairs = [("pair", "pair-2t"), ("burst-16", "burst-16-2t")];
     pairs.into_iter().filter_map(|(one, two)| Some(median(two)? / median(one)?)).min_by(f64::total_cmp)
 }
 
-/// Where ours stands.
+/// ebbtide's results against its targets.
 fn targets(results: &Results) -> Option<String> {
     let ours = results.row(OURS)?;
     let mut lines = Vec::new();
@@ -98,7 +98,7 @@ fn targets(results: &Results) -> Option<String> {
     (!lines.is_empty()).then(|| format!("## Where {OURS} stands\n\n{}", table(&head, lines)))
 }
 
-/// Every contender whose median is below ours anywhere.
+/// Every contender with a median below ebbtide's.
 fn faster(results: &Results) -> Option<String> {
     let ours = results.row(OURS)?;
     let mut lines = String::new();
@@ -123,7 +123,7 @@ fn faster(results: &Results) -> Option<String> {
     Some(format!("## Who needs less than {OURS}\n\n{lines}"))
 }
 
-/// A table for each group: the medians.
+/// A table of medians for each group.
 fn groups(results: &Results) -> Option<String> {
     let sections = results.groups().into_iter().map(|group| {
         let (title, _) = group.titles();
@@ -170,7 +170,7 @@ fn quartiles(results: &Results) -> Option<String> {
     Some(format!("## Quartiles\n\nHalf of the samples lie between.\n\n{tables}"))
 }
 
-/// One row for each contender, one column for each figure of the group; where `cells` has nothing, a dash.
+/// A row for each contender, and a column for each figure of the group. Missing cells are dashes.
 fn in_group(results: &Results, group: Group, cells: impl Fn(Figure, &Row) -> Option<String>) -> String {
     let figures: Vec<_> = results.figures().filter(|figure| figure.workload.group == group).collect();
     let title = |figure: &Figure| match figure.column.unit {
@@ -183,7 +183,7 @@ fn in_group(results: &Results, group: Group, cells: impl Fn(Figure, &Row) -> Opt
     table(&head, lines)
 }
 
-/// Writes a chart for each group in which there is something to compare, and says which.
+/// Writes a chart for each group with something to compare. Returns their paths.
 pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut written = Vec::new();
     for group in results.groups() {
@@ -216,7 +216,7 @@ mod tests {
     use crate::sample::Sample;
     use crate::workload::list;
 
-    /// A contender that needs so many nanoseconds in the first workloads, and has none of the others.
+    /// A contender with these nanoseconds in the first workloads, and no values in the others.
     fn row(name: &'static str, nanoseconds: &[f64], workloads: usize) -> Row {
         let sample = |&ns: &f64| vec![Sample::default().with("ns", ns).with(MADE, 0.0); 3];
         let mut samples: Vec<_> = nanoseconds.iter().map(sample).collect();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heading_says_how_it_was_run() {
+    fn the_heading_shows_how_it_was_run() {
         let page = markdown(&results(&[(OURS, &[3.0])]), &["--quick".into()]);
         assert!(page.contains("| cores | 2 |\n"), "{page}");
         assert!(page.contains("| not measured | snmalloc: no compiler |\n"), "{page}");
@@ -263,9 +263,9 @@ mod tests {
         assert!(page.contains("\n- pair: "), "{page}");
     }
 
-    /// `opool` is the fastest and not fair, `go` the fastest that is.
+    /// `opool` is the fastest and overtakes. `go` is the fastest that doesn't.
     #[test]
-    fn who_overtakes_is_marked_and_no_bar() {
+    fn contenders_that_overtake_are_marked_and_set_no_bar() {
         let mut results = results(&[(OURS, &[]), ("opool", &[]), (go::NAME, &[])]);
         results.workloads = list::ALL.iter().filter(|workload| workload.is_bounded()).take(1).collect();
         for (row, ns) in results.rows.iter_mut().zip([3.0, 1.0, 2.0]) {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_faster_is_named_with_the_ratio() {
+    fn faster_contenders_are_named_with_the_ratio() {
         let page = markdown(&results(&[(OURS, &[3.0, 3.0]), ("opool", &[4.0, 1.5]), ("seg-queue", &[3.0, -1.0])]), &[]);
         assert!(page.contains("\n- opool: pair-2t (0.50 ×)\n"), "{page}");
         assert!(page.contains("\n- seg-queue: pair-2t (-1.0 against 3.0)\n"), "{page}");

@@ -1,13 +1,13 @@
-//! What a comparison has found: every sample of every contender in every workload.
+//! The results of a comparison: every sample of every contender in every workload.
 
 use crate::sample::Sample;
 use crate::spread::Spread;
 use crate::workload::{Column, Group, Workload};
 
-/// The contender that all others are compared with.
+/// The contender with which all others are compared.
 pub(crate) const OURS: &str = "ebbtide";
 
-/// The number that has a table of its own: how well a pool pools.
+/// The number with a table of its own: how well a pool reuses items.
 pub(crate) const MADE: &str = "made_per_million";
 
 #[derive(Debug)]
@@ -15,24 +15,24 @@ pub(crate) struct Results {
     pub(crate) workloads: Vec<&'static Workload>,
     pub(crate) rows: Vec<Row>,
     pub(crate) rounds: usize,
-    /// How many threads can run at once.
+    /// The number of threads that can run at once.
     pub(crate) cores: usize,
-    /// What `go version` says, if Go was measured.
+    /// The output of `go version`, if Go was measured.
     pub(crate) go: Option<String>,
-    /// Who could not be measured, and why.
+    /// The contenders that could not be measured, and why.
     pub(crate) missing: Vec<(&'static str, String)>,
 }
 
-/// One contender's samples: for each workload, in the order of `Results`, those of all rounds.
+/// One contender's samples of all rounds, for each workload in the order of `Results`.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Whether a newcomer may get the item that somebody waits for.
+    /// Whether a newcomer may get the item that another user waits for.
     pub(crate) overtakes: bool,
     pub(crate) samples: Vec<Vec<Sample>>,
 }
 
-/// One number of one workload: a column of a table, a panel of a chart.
+/// One number of one workload: a column of a table, or a panel of a chart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figure {
     /// The workload's place in `Results`.
@@ -57,12 +57,12 @@ impl Results {
         groups
     }
 
-    /// What contenders are compared by.
+    /// The figures by which contenders are compared.
     pub(crate) fn compared(&self) -> impl Iterator<Item = Figure> {
         self.figures().filter(|figure| !figure.column.aside)
     }
 
-    /// Everything that is shown but `MADE`.
+    /// All shown figures except `MADE`.
     pub(crate) fn figures(&self) -> impl Iterator<Item = Figure> {
         let workloads = self.workloads.iter().copied().enumerate();
         workloads.flat_map(|(at, workload)| {
@@ -73,12 +73,12 @@ impl Results {
 }
 
 impl Row {
-    /// Its name in the tables: with a mark if it overtakes.
+    /// Its name in the tables, with a mark if it overtakes.
     pub(crate) fn title(&self) -> String {
         format!("{}{}", self.name, if self.overtakes { " †" } else { "" })
     }
 
-    /// The numbers of one name in a workload; nothing if it has none.
+    /// The values of a number in a workload, or `None` if it has none.
     pub(crate) fn spread(&self, workload: usize, key: &str) -> Option<Spread> {
         Spread::of(self.samples[workload].iter().filter_map(|sample| sample.get(key)))
     }
@@ -93,7 +93,7 @@ impl Row {
 }
 
 impl Figure {
-    /// What it is called: the workload alone says it where it has but one number.
+    /// Its name. A workload with one number needs no further name.
     pub(crate) fn title(self) -> String {
         let Workload { name, columns, .. } = self.workload;
         match columns.iter().filter(|column| column.key != MADE).count() {

@@ -1,7 +1,7 @@
-//! Takes the samples: a process each, the contenders of a workload in a new order in every round.
+//! Takes the samples, one process for each. In every round, the contenders of a workload run in a new order.
 //!
-//! A new process has new memory, so no sample profits or suffers from what an earlier one left in the allocator, and
-//! the luck of one address-space layout is not everybody's. What slows the machine down for a while falls on all alike.
+//! A new process has new memory. So no sample depends on the state in which an earlier one left the allocator, and
+//! address-space layouts vary. A temporary slowdown of the machine affects all contenders.
 
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::results::{Results, Row};
 use crate::workload::Workload;
 
-/// Which samples to take, and how many of each.
+/// The samples to take, and how many of each.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) entrants: Vec<Entrant>,
@@ -69,7 +69,7 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
     })
 }
 
-/// Builds what isn't there yet, and says what can't be built.
+/// Builds missing programs, and reports what can't be built.
 struct Builder {
     progress: Progress,
     missing: Vec<(&'static str, String)>,
@@ -87,7 +87,7 @@ impl Builder {
     }
 }
 
-/// Every order is about as likely as every other, and nothing here needs more than that.
+/// All orders are about equally likely, which is enough here.
 fn shuffle(order: &mut [usize]) {
     for end in (1..order.len()).rev() {
         let random = RandomState::new().hash_one(end) as usize;

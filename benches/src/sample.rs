@@ -1,22 +1,22 @@
-//! What one run of one workload gives: numbers, each with a name.
+//! The named numbers of one run of one workload.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// One run. All that is derived has been derived in the process that ran it, but for comparisons with other samples.
+/// One run. Its process computes all derived numbers, except comparisons with other samples.
 ///
-/// Its text form is one line of `name=number`, which the Go program prints too.
+/// Its text form is a line of `name=number`, which the Go program prints too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sample(BTreeMap<String, f64>);
 
 impl Sample {
-    /// The number of that name. Which there are depends on the workload: its columns name those that are shown.
+    /// The number with that name. The names depend on the workload, whose columns list the shown ones.
     pub(crate) fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
     }
 
-    /// Adds a number to the one of that name, or to 0.
+    /// Adds to the number with that name, or to 0.
     pub(crate) fn add(&mut self, name: &str, number: f64) {
         *self.0.entry(name.to_owned()).or_default() += number;
     }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_survives_its_text_form() {
+    fn a_sample_round_trips_through_text() {
         let sample = Sample::default().with("ns", 3.25).with("made", 0.0).with("pairs", 1e9).with("p99", -1.0 / 3.0);
         assert_eq!(sample.to_string().parse(), Ok(sample.clone()));
         assert_eq!(sample.get("ns"), Some(3.25));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_anything_else_in_it_is_refused() {
+    fn a_malformed_line_is_refused() {
         for bad in ["ns=soon", "ns", "ns=NaN", "ns=inf", "="] {
             let message = format!("pairs=1 {bad}").parse::<Sample>().unwrap_err();
             assert!(message.contains(bad), "{message}");

@@ -1,4 +1,4 @@
-//! The median of a few values, and the quartiles about it.
+//! The median and quartiles of a few values.
 
 /// Half of the values lie between `low` and `high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,7 +9,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Nothing if there is nothing to look at.
+    /// `None` if there are no values.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quartiles_lie_where_they_should() {
+    fn quartiles_are_correct() {
         let spread = Spread::of([5.0, 1.0, 2.0, 4.0, 3.0]);
         assert_eq!(spread, Some(Spread { low: 2.0, median: 3.0, high: 4.0 }));
         assert_eq!(Spread::of([1.0, 2.0]).unwrap().median, 1.5);

@@ -1,4 +1,4 @@
-//! The program from outside.
+//! The program, from outside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ fn run(args: &[&str]) -> Output {
     program(args).output().expect("the program runs")
 }
 
-/// A folder for what one test writes, empty.
+/// An empty folder for the files of one test.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     folder
 }
 
-/// A comparison of one round that writes its tables and charts into a folder.
+/// A comparison of one round, with its tables and charts in a folder.
 fn comparison(only: &str, workloads: &str, folder: &Path) -> Command {
     let mut program = program(&["--rounds", "1", "--only", only, "--workload", workloads]);
     program.arg("--tables").arg(folder.join("tables.md")).arg("--charts").arg(folder.join("charts"));
@@ -61,7 +61,7 @@ fn a_comparison_prints_and_keeps_tables_and_draws_charts() {
     for line in ["| rustc | rustc ", "| | pair, ns |\n", "| | pair-4k, ns |\n", "## Who needs less than ebbtide\n"] {
         assert!(stdout.contains(&format!("\n{line}")), "{line}: {stdout}");
     }
-    // The medians of two groups, the items made, the quartiles of two groups.
+    // The medians of two groups, the items made, and the quartiles of two groups.
     assert_eq!(stdout.matches("\n| ebbtide | ").count(), 5, "{stdout}");
     assert_eq!(stdout.matches("\n| opool | ").count(), 5, "{stdout}");
     assert_eq!(fs::read_to_string(folder.join("tables.md")).unwrap(), stdout);
@@ -76,7 +76,7 @@ fn a_comparison_prints_and_keeps_tables_and_draws_charts() {
 }
 
 #[test]
-fn what_cannot_be_written_is_an_error_before_anything_is_measured() {
+fn unwritable_output_fails_before_anything_is_measured() {
     let folder = folder("nowhere");
     let [charts, file] = ["charts", "file"].map(|name| folder.join(name));
     fs::create_dir_all(&folder).unwrap();
@@ -107,7 +107,7 @@ fn without_go_and_cargo_the_rest_is_measured() {
     assert!(!folder.join("charts/get-and-put.svg").exists(), "there is nothing to compare");
 }
 
-/// A debug build has nothing to count, and without valgrind nobody counts.
+/// A debug build can't count, and nothing counts without valgrind.
 #[test]
 fn instructions_that_cannot_be_counted_are_an_error() {
     let mut program = program(&["instructions", "--check"]);

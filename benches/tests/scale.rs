@@ -1,4 +1,4 @@
-//! The program that measures for `docs/performance.md`, from outside.
+//! The program `scale`, from outside.
 
 use std::process::{Command, Output};
 
@@ -9,7 +9,7 @@ fn run(args: &[&str]) -> Output {
 
 #[test]
 fn a_sample_is_a_time_between_two_distances() {
-    // One that uses the machine alone, one with a pool in two threads, one that sweeps while others wait.
+    // One sample of the machine alone, one with a pool in two threads, and one that sweeps while others wait.
     for name in ["line from core to core, to be read", "pair, 2 threads", "sweep, 15 slot sets, full"] {
         let output = run(&["--sample", name]);
         assert!(output.status.success(), "{name}: {output:?}");

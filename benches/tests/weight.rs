@@ -1,12 +1,12 @@
-//! The program that counts what is allocated.
+//! The program with the counting allocator.
 
 use std::mem;
 use std::process::Command;
 use std::sync::Mutex;
 
-/// A vector under a mutex weighs what its type says and 8 bytes for each item beside the item's own 24 and 64.
+/// A vector under a mutex has the size of its type, and 8 bytes for each item beside the item's own 24 and 64.
 #[test]
-fn a_known_pool_has_its_weight() {
+fn a_known_pool_has_its_memory_use() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_ebbtide-benches-counting"));
     let output = program.args(["--sample", "mutex-vec", "weight"]).output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");

@@ -1,4 +1,4 @@
-//! No pool: the system's allocator, one allocation and one free for each use.
+//! No pool: one allocation and one free by the system's allocator per use.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -9,7 +9,7 @@ use crate::workload::Workload;
 
 pub(crate) struct Allocate<I>(PhantomData<fn() -> I>);
 
-/// An item that is nobody's but its user's.
+/// An item that belongs to its user.
 #[derive(Default)]
 pub(crate) struct Owned<I>(I);
 

@@ -1,5 +1,4 @@
-//! Pools written by hand: boxes in one of crossbeam's queues, or in a vector under a mutex, the standard library's or
-//! `parking_lot`'s.
+//! Pools written by hand: boxes in one of crossbeam's queues, or in a vector under std's or `parking_lot`'s mutex.
 
 use std::sync::PoisonError;
 
@@ -11,7 +10,7 @@ use crate::item::Item;
 
 pub(crate) struct Boxes<Q>(Q);
 
-/// Where the boxes lie that nobody uses.
+/// The store of idle boxes.
 pub(crate) trait Idle: Sync + Sized + 'static {
     const NAME: &'static str;
     type Item: Item;
@@ -64,7 +63,7 @@ impl<I: Item> Idle for ArrayQueue<Box<I>> {
 
     #[inline]
     fn push(&self, item: Box<I>) {
-        // A full queue hands the item back, and it is dropped here.
+        // A full queue returns the item, which is dropped here.
         let _ = ArrayQueue::push(self, item);
     }
 }

@@ -1,4 +1,4 @@
-//! `concurrent-pool`: a bounded queue of reference-counted items. It clears an item on its way back.
+//! `concurrent-pool`: a bounded queue of reference-counted items. It clears an item when it returns.
 
 use std::ops::{Deref, DerefMut};
 
@@ -38,7 +38,7 @@ impl<I: Item> Contender for Concurrent<I> {
         Self(Builder::new().capacity(room).clear_func(I::clear).build())
     }
 
-    /// The bound is on the items that there are, so an empty pool makes none beyond it.
+    /// The bound is on existing items, so an empty pool makes none beyond it.
     #[inline]
     fn get(&self) -> Guard<'_, I> {
         Guard(self.0.pull().expect("there is room for all"))

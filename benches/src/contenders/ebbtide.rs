@@ -1,4 +1,4 @@
-//! ebbtide as it comes: `Pool::new()`, guards, the janitor on, private slots by default.
+//! ebbtide by default: `Pool::new()`, guards, the janitor, and the default private slots.
 
 use ::ebbtide::{DefaultRecycle, Pool, Pooled};
 

@@ -1,4 +1,4 @@
-//! `lockfree-object-pool`: a list of pages of 32 items with a bit for each. It clears an item on its way back.
+//! `lockfree-object-pool`: a list of pages of 32 items with a bit for each. It clears an item when it returns.
 
 use ::lockfree_object_pool::{LinearObjectPool, LinearReusable};
 

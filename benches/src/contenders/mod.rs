@@ -1,4 +1,4 @@
-//! The adapters. Each gives its pool the most direct way it has to the same thing: an empty item.
+//! The adapters. Each uses its pool in the most direct way to get an empty item.
 
 pub(crate) mod allocate;
 pub(crate) mod bounded;

@@ -1,4 +1,4 @@
-//! `opool`: a bounded queue of items. It clears an item before it hands it out again.
+//! `opool`: a bounded queue of items. It clears an item before it hands it out.
 
 use ::opool::{Pool, PoolAllocator, RefGuard};
 

@@ -1,4 +1,4 @@
-//! `regex-automata`'s pool: an item of its own for the first thread, boxes in 8 vectors under mutexes for the others.
+//! `regex-automata`'s pool: one item for the first thread, and boxes in 8 vectors under mutexes for the others.
 
 use ::regex_automata::util::pool::{Pool, PoolGuard};
 

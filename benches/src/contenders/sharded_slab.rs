@@ -1,4 +1,4 @@
-//! `sharded-slab`'s pool: pages of items, a list of free ones for each thread. It clears an item on its way back.
+//! `sharded-slab`'s pool: pages of items, and a free list for each thread. It clears an item when it returns.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,7 +10,7 @@ use crate::item::Item;
 
 pub(crate) struct Slab<I: Item>(Pool<Clearing<I>>);
 
-/// An item that is cleared by the crate's own trait.
+/// An item that implements the crate's own `Clear`.
 #[derive(Default)]
 pub(crate) struct Clearing<I>(I);
 
@@ -23,9 +23,9 @@ impl<I: Item> Clear for Clearing<I> {
 
 pub(crate) struct Guard<'p, I: Item>(RefMut<'p, Clearing<I>>);
 
-// SAFETY: the guard does nothing that the crate's own `OwnedRefMut` doesn't, which is `Send` for items that are `Sync`;
-// in either, it is only when it is dropped that it asks which thread it is on. That one keeps the pool by an `Arc`, which
-// threads would contend for, and which nobody else here needs.
+// SAFETY: the guard does only what the crate's own `OwnedRefMut` does, which is `Send` if items are `Sync`. Both ask
+// for the current thread only when they are dropped. `OwnedRefMut` holds the pool by an `Arc`, for which threads would
+// contend, and which is not needed here.
 unsafe impl<I: Item> Send for Guard<'_, I> {}
 
 impl<I: Item> Deref for Guard<'_, I> {
@@ -60,7 +60,7 @@ impl<I: Item> Contender for Slab<I> {
         Guard(self.0.create().expect("there is room for all"))
     }
 
-    /// A guard that is dropped leaves its item where its key can find it: only `clear` gives it back.
+    /// Dropping a guard leaves its item in place. Only `clear` returns it.
     #[inline]
     fn put<'p>(&'p self, item: Guard<'p, I>) {
         let key = item.0.key();

@@ -1,4 +1,4 @@
-//! Bare thread-locals, which share nothing: what a pool would cost if it had only one thread to serve.
+//! Bare thread-locals, which share nothing: the cost of a pool for a single thread.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,7 @@ use crate::contender::Contender;
 use crate::item::Item;
 use crate::workload::Workload;
 
-/// Keeps one item a thread, so it can only play where a thread uses one at a time.
+/// Keeps one item per thread, so it runs only workloads that use one at a time.
 pub(crate) struct LocalCell<I>(PhantomData<fn() -> I>);
 
 impl<I: Item> Contender for LocalCell<I> {
@@ -40,7 +40,7 @@ impl<I: Item> Contender for LocalCell<I> {
     }
 }
 
-/// Keeps every item that a thread gave back, for that thread, for ever.
+/// Keeps every item that a thread returned, for that thread, forever.
 pub(crate) struct LocalVec<I>(PhantomData<fn() -> I>);
 
 impl<I: Item> Contender for LocalVec<I> {

@@ -1,4 +1,4 @@
-//! What is left of the loops without a pool.
+//! The loops without a pool.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -6,11 +6,11 @@ use std::ops::{Deref, DerefMut};
 use crate::contender::Contender;
 use crate::item::Item;
 
-/// Has one item and hands it out every time, to one user or to many at once. For a single thread alone, and for users
-/// that keep no reference to an item: so it is no contender but where instructions are counted.
+/// Hands out its only item every time, to any number of users at once. It is for a single thread, and for users that
+/// keep no reference to an item. So it is a contender only where instructions are counted.
 pub(super) struct LoopAlone<I>(UnsafeCell<I>);
 
-/// As other guards, it has something to do when it is dropped.
+/// Like other guards, it has something to do when dropped.
 pub(super) struct Guard<'p, I: Item>(&'p LoopAlone<I>);
 
 // SAFETY: only the loops in `workload::counted` use it, in one thread.
@@ -21,7 +21,7 @@ impl<I: Item> Deref for Guard<'_, I> {
 
     #[inline]
     fn deref(&self) -> &I {
-        // SAFETY: what they run writes to an item and lets go of it before it turns to the next, and never reads.
+        // SAFETY: these loops write to an item and release it before they use the next one. They never read.
         unsafe { &*self.0.0.get() }
     }
 }
@@ -29,7 +29,7 @@ impl<I: Item> Deref for Guard<'_, I> {
 impl<I: Item> DerefMut for Guard<'_, I> {
     #[inline]
     fn deref_mut(&mut self) -> &mut I {
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { &mut *self.0.0.get() }
     }
 }
@@ -54,7 +54,7 @@ impl<I: Item> Contender for LoopAlone<I> {
     #[inline]
     fn get(&self) -> Guard<'_, I> {
         let mut item = Guard(self);
-        // Where an item says so if it is handed out as it was left, the second of a burst must not.
+        // The second item of a burst must be empty too, where an item checks that.
         if cfg!(debug_assertions) {
             item.clear();
         }

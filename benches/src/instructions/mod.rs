@@ -1,11 +1,11 @@
-//! What a pair costs in instructions: the same every time, where nanoseconds are not.
+//! The cost of a pair in instructions, which is the same in every run, unlike nanoseconds.
 //!
-//! callgrind runs this program twice, to do few pairs of a kind and then many. What the second run executed more, divided
-//! by the pairs it did more, is the cost of one: start-up, warm-up and the end are the same in both and cancel out. No
-//! cache is in it, no mispredicted branch and no waiting; so it says whether a path became longer, not how fast it is.
+//! callgrind runs this program twice, with few pairs and with many. The difference in instructions, divided by the
+//! difference in pairs, is the cost of one. Start-up, warm-up and the end cancel out. The figure has no cache misses,
+//! mispredicted branches or waiting. So it shows whether a path became longer, not how fast it is.
 //!
-//! The loop is counted with the pair. The row `loop-alone` is the part of a figure that is the loop's and the item's own,
-//! to be subtracted where the pool alone is of interest.
+//! The figure includes the loop. The row `loop-alone` is the part of the loop and the item, to subtract if only the
+//! pool matters.
 
 mod loop_alone;
 mod rows;
@@ -20,15 +20,15 @@ use crate::workload::counted::LARGEST;
 use rows::{COLUMNS, Row, rows};
 use table::{KEPT, Line, Table};
 
-/// What the user wants of it.
+/// The requested task.
 #[derive(Debug)]
 pub(crate) enum Task {
     Print,
-    /// Counts for ebbtide and compares with what is kept.
+    /// Counts for ebbtide and compares with the kept figures.
     Check,
-    /// Counts and keeps.
+    /// Counts and keeps the figures.
     Write,
-    /// Does so many pairs in this process: what is started under callgrind.
+    /// Runs this many pairs in this process, under callgrind.
     Work(Row, &'static Workload, usize),
 }
 
@@ -63,13 +63,13 @@ pub(crate) fn run(task: Task) -> Result<(), String> {
     Ok(())
 }
 
-/// Counts every column of the rows that are `wanted`.
+/// Counts every column of the rows for which `wanted` is true.
 fn count_all(wanted: impl Fn(&Row) -> bool) -> Result<Table, String> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err("instructions are counted on x86-64 Linux alone, where the kept figures are from".into());
     }
     if cfg!(debug_assertions) {
-        return Err("what a debug build executes says nothing: use `--release`".into());
+        return Err("the figures of a debug build mean nothing: use `--release`".into());
     }
     let c_library = stdout(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
     let made_with = format!("{}, {c_library}", env!("RUSTC_VERSION"));
@@ -84,14 +84,14 @@ fn count_all(wanted: impl Fn(&Row) -> bool) -> Result<Table, String> {
 
 /// Instructions per pair.
 fn count(row: &Row, column: &Workload) -> Result<f64, String> {
-    // Both are whole bursts of any size there is, and enough of them to be warm after the first.
+    // Both are multiples of every burst's size, and large enough to be warm after the first burst.
     const FEW: usize = 16 * LARGEST;
     const MANY: usize = 64 * LARGEST;
     let (few, many) = (executed(row, column, FEW)?, executed(row, column, MANY)?);
     Ok((many - few) / (MANY - FEW) as f64)
 }
 
-/// How many instructions a process executes that does so many pairs.
+/// The number of instructions of a process that runs this many pairs.
 fn executed(row: &Row, column: &Workload, pairs: usize) -> Result<f64, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let log = stdout(

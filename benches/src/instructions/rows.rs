@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(super) work: fn(Shape, usize),
 }
 
-/// The columns. They differ from the workloads of the comparison in which bursts there are.
+/// The columns. They have other bursts than the workloads of the comparison.
 pub(super) static COLUMNS: [Workload; 5] = [
     column("pair", Shape::Pair),
     column("burst-2", Shape::Burst(2)),
@@ -43,13 +43,13 @@ const fn column(name: &'static str, shape: Shape) -> Workload {
 }
 
 impl Row {
-    /// Whether its figures are checked. The others depend on code that isn't ours.
+    /// Whether its figures are checked. Other rows depend on foreign code.
     pub(super) fn is_checked(&self) -> bool {
         self.name.starts_with("ebbtide")
     }
 }
 
-/// Every contender, what else ebbtide does, and the loop alone.
+/// Every contender, other uses of ebbtide, and the loop alone.
 pub(super) fn rows() -> Vec<Row> {
     let contenders = lineup::ALL.iter().map(|&Entry { name, runs, work, .. }| Row { name, runs, work });
     let only_pairs = |workload: &Workload| workload.shape == Shape::Pair;
@@ -63,7 +63,7 @@ pub(super) fn rows() -> Vec<Row> {
     contenders.chain(others).collect()
 }
 
-/// Pairs whose guards hold the pool.
+/// Pairs with guards that hold the pool.
 fn owned(pairs: usize) {
     let pool = Arc::new(Pool::<Buffer>::new());
     for _ in 0..pairs {
@@ -72,7 +72,7 @@ fn owned(pairs: usize) {
     }
 }
 
-/// Items that are taken out of the pool's hands and put in again.
+/// Items that are detached and put back.
 fn detached(pairs: usize) {
     let pool = Pool::<Buffer>::new();
     for _ in 0..pairs {
@@ -82,7 +82,7 @@ fn detached(pairs: usize) {
     }
 }
 
-/// Items that are made because the pool has none, though it had some once, and dropped instead of given back.
+/// Items that are created because the pool is empty, although it was used, and that are dropped after use.
 fn misses(pairs: usize) {
     let pool = Pool::<Buffer>::new();
     drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
@@ -96,7 +96,7 @@ fn misses(pairs: usize) {
     }
 }
 
-/// The pool with a limit, while it isn't reached.
+/// The bounded pool below its limit.
 fn bounded(pairs: usize) {
     let pool = BoundedPool::<Buffer>::new(4);
     for _ in 0..pairs {
@@ -111,8 +111,8 @@ mod tests {
     use crate::contenders::allocate::Allocate;
     use crate::item;
 
-    /// Every row does what its name says, as far as that shows in the number of items that are made. Some pools make more
-    /// than are wanted, and only once.
+    /// Every row does what its name says, as far as the number of created items shows that. Some pools create more than
+    /// needed, but only once.
     #[test]
     fn rows_do_what_they_say() {
         const PAIRS: usize = 4 * LARGEST;

@@ -1,4 +1,4 @@
-//! The figures as a page of Markdown, and how new ones compare with those that are kept in it.
+//! The figures as a Markdown page, and their comparison with the kept ones.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,15 @@ use std::str::FromStr;
 use super::rows::COLUMNS;
 use crate::markdown;
 
-/// Where the figures are kept.
+/// The page with the kept figures.
 pub(super) const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.md");
 
-/// By how much a figure may be over what is kept: less than an instruction in the cheapest pair. Of a slow path the same
-/// compiler makes a little more or less when something else in the program changes.
+/// How much a figure may exceed the kept one: less than an instruction in the cheapest pair. The compiler's code for a
+/// slow path varies a little when other parts of the program change.
 const MARGIN: f64 = 0.019;
 
-/// The same for another compiler, which makes a little more or less of it, or another C library, whose allocator is in
-/// some figures.
+/// The same for another compiler, whose code differs a little, or another C library, whose allocator is in some
+/// figures.
 const MARGIN_ELSEWHERE: f64 = 0.05;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) struct Table {
     pub(super) lines: Vec<Line>,
 }
 
-/// One row's figures, a place for each of `COLUMNS`.
+/// The figures of one row, one for each of `COLUMNS`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) name: String,
@@ -34,7 +34,7 @@ pub(super) struct Line {
 const MADE_WITH: &str = "Made with ";
 
 impl Table {
-    /// The page in which the figures are kept.
+    /// The page with these figures.
     pub(super) fn page(&self) -> String {
         format!(
             "# Instructions per pair\n\n\
@@ -53,7 +53,7 @@ impl Table {
         )
     }
 
-    /// Compares these figures with those that are `kept`: what there is to say about it, or which are over their limits.
+    /// Compares these figures with `kept`. Returns a summary, or the figures over their limits as an error.
     pub(super) fn check(&self, kept: &Table) -> Result<String, String> {
         let (margin, elsewhere) = if self.made_with == kept.made_with {
             (MARGIN, String::new())
@@ -107,7 +107,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// From the page.
+/// Reads the page.
 impl FromStr for Table {
     type Err = String;
 
@@ -142,20 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn figures_survive_the_page() {
+    fn figures_round_trip_through_the_page() {
         let kept = table("rustc 1", &[("ebbtide", [1.0, 2.5, 3.0, 4.0, 1234.5]), ("cell", [7.0, 0.0, 0.0, 0.0, 0.0])]);
         assert_eq!(kept.page().parse(), Ok(kept));
     }
 
     #[test]
-    fn a_page_that_lacks_something_is_refused() {
+    fn an_incomplete_page_is_refused() {
         let page = table("rustc 1", &[("ebbtide", [1.0; 5])]).page();
         assert!(page.replace("Made with", "By").parse::<Table>().unwrap_err().contains("no line begins"));
         assert!(page.replace("| 1.0 |\n", "|\n").parse::<Table>().unwrap_err().contains("has 4 figures"));
     }
 
     #[test]
-    fn more_than_the_margin_over_what_is_kept_fails() {
+    fn exceeding_a_kept_figure_by_more_than_the_margin_fails() {
         let owned = |figure| ("ebbtide-owned", [figure, 0.0, 0.0, 0.0, 0.0]);
         let kept = table("rustc 1", &[("ebbtide", [100.0; 5]), owned(50.0)]);
         let check = |with, pair, by_owned| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_compiler_is_named_and_has_a_margin_of_its_own() {
+    fn another_compiler_is_named_and_has_its_own_margin() {
         let kept = table("rustc 1", &[("ebbtide", [100.0; 5])]);
         for (figure, passes) in [(104.9, true), (105.1, false)] {
             let said = table("rustc 2", &[("ebbtide", [figure; 5])]).check(&kept);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_or_has_become_less_is_to_be_kept() {
+    fn new_and_lower_figures_are_reported() {
         let kept = table("rustc 1", &[("ebbtide", [100.0, 0.0, 100.0, 100.0, 100.0])]);
         let said = table("rustc 1", &[("ebbtide", [100.0; 5])]).check(&kept).unwrap_err();
         assert!(said.starts_with("ebbtide in burst-2: 100.0 instructions a pair, and no figure is kept"), "{said}");
@@ -196,9 +196,9 @@ mod tests {
         assert!(said.contains("2 fell by more than the margin"), "{said}");
     }
 
-    /// Every figure that is to be checked has one that is kept.
+    /// Every checked figure has a kept one.
     #[test]
-    fn the_kept_page_is_whole() {
+    fn the_kept_page_is_complete() {
         let kept: Table = std::fs::read_to_string(KEPT).unwrap().parse().unwrap();
         for row in rows().iter().filter(|row| row.is_checked()) {
             let line = kept.lines.iter().find(|line| line.name == row.name);

@@ -1,4 +1,4 @@
-//! Pools with a limit: with an item for everybody, with fewer, and with users who give up.
+//! Bounded pools: with an item for every user, with fewer, and with users who give up.
 
 use std::sync::Arc;
 use std::thread;
@@ -70,11 +70,11 @@ fn async_pairs<B: Bounded>(pool: &B, plan: Plan) -> Sample {
     Sample::default().with("ns", work.ns(1))
 }
 
-/// What one user got, or all together, in the part of the time that counts.
+/// What one user, or all of them, got in the measured time.
 struct Tally {
     begin: Instant,
     end: Instant,
-    /// How long each item was waited for.
+    /// The waiting time of each item.
     waits: Times,
     given_up: u64,
 }
@@ -84,7 +84,7 @@ impl Tally {
         Self { begin, end: begin + plan.measured, waits: Times::new(), given_up: 0 }
     }
 
-    /// Notes how a wait ended, and says whether it was the last.
+    /// Records the end of a wait. Returns whether it was the last.
     fn note(&mut self, start: Instant, served: bool) -> bool {
         let now = Instant::now();
         if now >= self.begin {
@@ -114,7 +114,7 @@ impl Tally {
     }
 }
 
-/// Threads that wait for an item, write to it, let others run while they have it, and give it back.
+/// Threads wait for an item, write to it, yield while they have it, and give it back.
 fn threads<B: Bounded>(pool: &B, users: usize, plan: Plan) -> Sample {
     let begin = Instant::now() + plan.warm_up;
     let user = || {
@@ -139,7 +139,7 @@ fn threads<B: Bounded>(pool: &B, users: usize, plan: Plan) -> Sample {
 
 /// The same with tasks.
 ///
-/// With `giving_up` one more task tells the others to give up waiting, at random, one each time it runs.
+/// With `giving_up`, another task tells a random task to give up waiting whenever it runs.
 fn tasks<B: Bounded>(pool: &Arc<B>, users: usize, plan: Plan, giving_up: bool) -> Sample {
     let begin = Instant::now() + plan.warm_up;
     let told: Vec<_> = (0..users).map(|_| Arc::new(Notify::new())).collect();
@@ -179,7 +179,7 @@ async fn user<B: Bounded>(pool: Arc<B>, mut tally: Tally, give_up: Option<Arc<No
     }
 }
 
-/// The order is the same each time.
+/// The order is the same in every run.
 async fn tell(told: Vec<Arc<Notify>>, end: Instant) {
     let mut random = 1_u64;
     while Instant::now() < end {

@@ -1,4 +1,4 @@
-//! Starts a number of threads together, twice, and tells each when to stop.
+//! Starts threads together, twice, and tells each when to stop.
 
 use std::sync::{Barrier, OnceLock};
 use std::thread;
@@ -8,7 +8,7 @@ use super::Plan;
 use crate::item;
 use crate::sample::Sample;
 
-/// Items handed out and given back, and items made, in one stretch of time.
+/// Pairs, and items made, in one stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Count {
     pub(super) pairs: u64,
@@ -22,20 +22,20 @@ impl Count {
     }
 }
 
-/// What all threads did: first the warm-up, which is counted but not timed, then what is measured.
+/// The work of all threads: the warm-up, which is not timed, and the measured part.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Work {
     pub(super) warm_up: Count,
     pub(super) measured: Count,
-    /// Until the last of them was done.
+    /// The time until the last of them was done.
     pub(super) wall: Duration,
 }
 
 impl Work {
-    /// Nanoseconds of one thread's time for each pair, when so many threads work.
+    /// One thread's nanoseconds per pair, with this many threads.
     ///
-    /// `wall × busy / pairs`, where no more are busy than can run at once: for threads with a core each this is what one
-    /// thread waits for a pair; for more threads than cores it is what a pair takes of a core.
+    /// `wall × busy / pairs`, where at most as many threads are busy as can run at once. For threads with a core each,
+    /// this is a thread's time for a pair. For more threads than cores, it is a core's time for a pair.
     pub(super) fn ns(&self, threads: usize) -> f64 {
         let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
         self.wall.as_nanos() as f64 * threads.min(cores) as f64 / self.measured.pairs as f64
@@ -52,9 +52,9 @@ impl Work {
     }
 }
 
-/// Every thread does the same in its own loop.
+/// Every thread runs the same loop.
 ///
-/// `body` is called in each thread; what it returns does one chunk and says how many pairs that was.
+/// `body` is called in each thread. What it returns does one chunk and returns its number of pairs.
 pub(super) fn side_by_side<B: FnMut() -> usize>(threads: usize, plan: Plan, body: impl Fn() -> B + Sync) -> Work {
     let clock = Clock::new(threads, plan);
     thread::scope(|scope| {
@@ -72,7 +72,7 @@ pub(super) struct Clock {
     measured: OnceLock<Instant>,
 }
 
-/// What one thread did.
+/// The work of one thread.
 pub(super) struct Tally {
     warm_up: Count,
     measured: Count,
@@ -87,7 +87,7 @@ impl Clock {
     /// Warms up and measures `chunk`, in one of the threads.
     pub(super) fn run(&self, mut chunk: impl FnMut() -> usize) -> Tally {
         let warm_up = self.warm_up(&mut chunk);
-        // By reference again, so that what is measured is the very code that has been warmed up.
+        // By reference again, so that the measured code is the warmed-up code.
         self.measure(warm_up, &mut chunk)
     }
 
@@ -102,7 +102,7 @@ impl Clock {
         Tally { warm_up, measured, end }
     }
 
-    /// Repeats `chunk` for `time`, counted from the moment when the first thread passed the gate.
+    /// Repeats `chunk` for `time`, counted from when the first thread passed the gate.
     fn stretch(&self, start: &OnceLock<Instant>, time: Duration, mut chunk: impl FnMut() -> usize) -> (Count, Instant) {
         self.gate.wait();
         let deadline = *start.get_or_init(Instant::now) + time;
@@ -117,7 +117,7 @@ impl Clock {
         }
     }
 
-    /// Adds up what the threads did.
+    /// Adds up the threads' work.
     pub(super) fn work(&self, tallies: Vec<Tally>) -> Work {
         let start = *self.measured.get().expect("every thread has been measured");
         let mut work = Work::default();

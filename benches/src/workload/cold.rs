@@ -1,4 +1,4 @@
-//! A pair whose cache lines have all been used for something else since the last one.
+//! A pair whose cache lines were all evicted since the last one.
 
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
@@ -10,13 +10,14 @@ use super::{Plan, ROOM};
 use crate::contender::Contender;
 use crate::sample::Sample;
 
-/// What is walked through in between: several times what a core has of cache for itself.
+/// The memory that is read in between: several times a core's private cache.
 const WALK: usize = 8 << 20;
 
 /// At most a cache line.
 const STEP: usize = 64;
 
-/// Pairs of which every so-and-so-many-th finds a cold cache. Only those are timed: the median, with the clock's share.
+/// Pairs of which every `every`-th finds a cold cache. Only those are timed. The result is their median, with the
+/// clock's share.
 pub(super) fn cold<C: Contender>(every: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let memory = vec![1_u8; plan.of(WALK)];

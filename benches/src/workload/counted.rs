@@ -1,5 +1,5 @@
-//! The loops whose instructions are counted, as plain as can be, so that the compiler makes the same of them whatever else
-//! is in the program.
+//! The loops whose instructions are counted. They are simple, so that the compiler's code for them doesn't depend on
+//! the rest of the program.
 
 use std::mem;
 
@@ -7,10 +7,10 @@ use super::Shape;
 use crate::contender::Contender;
 use crate::item::Item;
 
-/// The most items that are out at once.
+/// The most items in use at once.
 pub(crate) const LARGEST: usize = 2048;
 
-/// Does so many pairs, with a new pool.
+/// Runs this many pairs with a new pool.
 pub(crate) fn work<C: Contender>(shape: Shape, pairs: usize) {
     let pool = &C::new(LARGEST);
     match shape {
@@ -27,7 +27,7 @@ pub(crate) fn work<C: Contender>(shape: Shape, pairs: usize) {
                 for place in &mut held {
                     let mut item = pool.get();
                     item.write();
-                    // Nothing was there, which the compiler can't know.
+                    // The place was empty, which the compiler can't know.
                     mem::forget(place.replace(item));
                 }
                 for place in &mut held {

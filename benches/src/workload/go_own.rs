@@ -1,4 +1,4 @@
-//! What Go's own benchmarks of `sync.Pool` do (`src/sync/pool_test.go`), with items that are guards.
+//! Go's own benchmarks of `sync.Pool` (`src/sync/pool_test.go`), with guards as items.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +30,7 @@ pub(super) fn put_get<C: Contender>(threads: usize, plan: Plan) -> Sample {
     work.sample(threads)
 }
 
-/// Puts so many items of those in hand, drops the rest, and gets as many as there were.
+/// Puts `puts` of the items in hand, drops the rest, and gets as many as there were.
 pub(super) fn put_first<C: Contender>(puts: usize, gets: usize, threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let rounds = plan.chunks(gets);
@@ -50,10 +50,10 @@ pub(super) fn put_first<C: Contender>(puts: usize, gets: usize, threads: usize, 
     work.sample(threads)
 }
 
-/// Sweeps a pool with so many idle items: the first time makes them victims, the second drops them.
+/// Sweeps a pool with this many idle items. The first sweep makes them victims, and the second drops them.
 ///
-/// Meanwhile another thread makes pairs. The longest of those that overlap the two sweeps is the pause; the sweep is the
-/// longer of the two. Of both the median is told.
+/// Another thread runs pairs meanwhile. The pause is the longest pair that overlaps the two sweeps. The sweep is the
+/// longer of the two. The results are the medians of both.
 pub(super) fn pause<C: Contender>(items: usize, plan: Plan) -> Sample {
     let items = plan.of(items);
     let pool = &C::new(items);
@@ -78,7 +78,7 @@ pub(super) fn pause<C: Contender>(items: usize, plan: Plan) -> Sample {
                 pool.sweep();
                 nanoseconds(start.elapsed())
             });
-            // The pair that was under way at the end counts too, however long it takes.
+            // The pair under way at the end counts too, however long it takes.
             let enough = done.load(Ordering::Relaxed) + 2;
             while done.load(Ordering::Acquire) < enough {
                 thread::yield_now();
@@ -98,14 +98,14 @@ pub(super) fn pause<C: Contender>(items: usize, plan: Plan) -> Sample {
     })
 }
 
-/// What each user of an item that is costly to make allocates beside it.
+/// What each user of a costly item allocates beside it.
 const SCRATCH: usize = 32 << 10;
 
 /// Gets of all threads between two epochs: about as many as Go's benchmark makes between two garbage collections.
 const EPOCH: usize = 256;
 
-/// Bursts of items that take long to make, with scratch space allocated and freed for each. What has epochs ends one from
-/// time to time, so that the pool has to keep what is used and may drop what isn't.
+/// Bursts of costly items, with scratch space allocated and freed for each. Pools with epochs end one from time to
+/// time. So they must keep used items, and may drop others.
 pub(super) fn work<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
     let size = plan.of(size);
     let pool = &C::new(ROOM);

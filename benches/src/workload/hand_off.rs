@@ -1,4 +1,4 @@
-//! Items that are got in one thread and given back in another.
+//! Items that one thread gets and another puts back.
 
 use std::hint;
 use std::sync::mpsc;
@@ -14,22 +14,22 @@ use crate::contender::Contender;
 use crate::item::{self, Item};
 use crate::sample::Sample;
 
-/// Messages that travel at once.
+/// The number of messages in flight.
 const CARRIERS: usize = 16;
 
-/// What becomes of the items in a message.
+/// What happens to the items in a message.
 #[derive(Clone, Copy, PartialEq)]
 enum Message {
-    /// They come from the pool and go back to it.
+    /// They come from the pool and return to it.
     Pooled,
-    /// They stay where they are and travel back with the message: so this is what the messages themselves cost.
+    /// They travel back with the message, which shows the cost of the messages themselves.
     Kept,
 }
 
 /// A message: items in use.
 type Carrier<'p, C> = Vec<<C as Contender>::Guard<'p>>;
 
-/// By a channel whose receiver spins, less what the same messages cost without the pool.
+/// Through a channel whose receiver spins, minus the cost of the same messages without the pool.
 pub(super) fn spinning<C: Contender>(size: usize, plan: Plan) -> Sample {
     less_the_messages(|message| {
         let pool = C::new(ROOM);
@@ -40,14 +40,14 @@ pub(super) fn spinning<C: Contender>(size: usize, plan: Plan) -> Sample {
     })
 }
 
-/// By the standard library's channel, which puts a thread to sleep that has to wait.
+/// Through std's channel, in which a waiting thread sleeps.
 pub(super) fn blocking<C: Contender>(size: usize, plan: Plan) -> Sample {
     less_the_messages(|message| {
         let pool = C::new(ROOM);
         let (send_empty, receive_empty) = mpsc::sync_channel(CARRIERS + 1);
         let (send_full, receive_full) = mpsc::sync_channel(CARRIERS + 1);
         let there = "the other thread is there";
-        // At the end the filling thread has gone, and the last messages are for nobody.
+        // At the end the filling thread is gone, and nobody receives the last messages.
         let empty = (|carrier| drop(send_empty.send(carrier)), move || receive_empty.recv().expect(there));
         let full = (|carrier| send_full.send(carrier).expect(there), || receive_full.recv().expect(there));
         hand_off(&pool, size, plan, message, empty, full)
@@ -61,14 +61,14 @@ fn less_the_messages(run: impl Fn(Message) -> Work) -> Sample {
     pooled.sample(2).with("ns", pooled.ns(2) - messages).with("messages_ns", messages)
 }
 
-/// One thread fills messages, the other empties them and sends them back to be filled again.
+/// One thread fills messages. The other empties them and sends them back.
 ///
-/// Both kinds of message make the same journeys in the same vectors, and both threads touch each item in the same way:
-/// the first writes to it, the second reads and clears it. So the two differ by what the pool does and nothing else.
+/// Both kinds of message travel in the same way in the same vectors, and both threads touch each item in the same way:
+/// the first writes to it, and the second reads and clears it. So they differ only by the pool's work.
 ///
-/// `empty` and `full` are the two channels, each as its sending and its receiving end.
+/// `empty` and `full` are the two channels, each as a sending and a receiving end.
 ///
-/// The pool has as many items as can be under way before it begins: what is made later was free and wasn't found.
+/// Before the start, the pool has as many items as can be in flight. An item made later was idle and not found.
 fn hand_off<'p, C: Contender>(
     pool: &'p C,
     size: usize,
@@ -119,12 +119,12 @@ fn hand_off<'p, C: Contender>(
     })
 }
 
-/// A channel whose receiver spins: to put a thread to sleep and wake it takes far longer than what is measured here,
-/// and never twice the same.
+/// A channel whose receiver spins. Putting a thread to sleep and waking it takes far longer than the measured work, and
+/// varies.
 struct Spinning<T>(ArrayQueue<T>);
 
 impl<T> Spinning<T> {
-    /// There is room for every message there is, and one to say that it is over.
+    /// There is room for every message, and for one that ends the run.
     fn new() -> Self {
         Self(ArrayQueue::new(CARRIERS + 1))
     }
@@ -141,7 +141,7 @@ impl<T> Spinning<T> {
             }
             tries += 1;
             match tries % 1024 {
-                // Perhaps the sender waits for this very core.
+                // The sender may need this core.
                 0 => thread::yield_now(),
                 _ => hint::spin_loop(),
             }

@@ -1,4 +1,4 @@
-//! How long single operations take: the time of each get and each put, as a user would measure it.
+//! The latency of single operations: the time of each get and each put, as a user would measure it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,10 +12,10 @@ use crate::contender::Contender;
 use crate::item::Item;
 use crate::sample::Sample;
 
-/// Between two sweeps.
+/// The time between two sweeps.
 const EPOCH: Duration = Duration::from_millis(1);
 
-/// Times in nanoseconds, to the second digit. What takes longer than ten seconds counts as ten.
+/// Times in nanoseconds with two digits, up to ten seconds.
 pub(super) struct Times(Histogram<u64>);
 
 impl Times {
@@ -49,7 +49,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The sample with the numbers that are shown of times.
+    /// Adds the shown numbers of these times to the sample.
     pub(super) fn show(&self, sample: Sample) -> Sample {
         sample
             .with("p50_ns", self.quantile(0.5))
@@ -63,7 +63,7 @@ impl Times {
         self.0.value_at_quantile(part) as f64
     }
 
-    /// What two looks at the clock have between them when there is nothing between them: the median.
+    /// The median time between two consecutive reads of the clock.
     pub(super) fn of_nothing() -> f64 {
         let mut times = Self::new();
         (0..1000).for_each(|_| times.of(|| {}));
@@ -75,7 +75,7 @@ pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Bursts in all threads; with `sweeps`, another thread ends an epoch every millisecond.
+/// Bursts in all threads. With `sweeps`, another thread ends an epoch every millisecond.
 pub(super) fn latency<C: Contender>(size: usize, threads: usize, sweeps: bool, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let clock = &Clock::new(threads, plan);

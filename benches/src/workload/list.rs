@@ -13,7 +13,7 @@ const fn aside(key: &'static str, title: &'static str, unit: &'static str) -> Co
 const NS: Column = column("ns", "a pair", "ns");
 const MADE: Column = column("made_per_million", "made per million", "");
 
-/// What the clock itself takes of every time that is told.
+/// The clock's share of every shown time.
 const CLOCK: Column = aside("clock_ns", "of that the clock", "ns");
 
 const PAIR: &[Column] = &[NS, MADE];
@@ -56,7 +56,7 @@ const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
     Target { key, against: Against::Nothing, bar, goal }
 }
 
-/// As fast as any pool with a limit that lets nobody overtake.
+/// As fast as any bounded pool in which nobody overtakes.
 const AS_FAST_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 1.20, goal: 1.0 };
 
 /// A second thread makes nothing slower.
@@ -64,12 +64,12 @@ const fn as_with_one(workload: &'static str) -> Target {
     Target { key: NS.key, against: Against::Own(workload), bar: 1.05, goal: 1.0 }
 }
 
-/// What else there is in the program makes nothing slower.
+/// Other pools and threads in the program make nothing slower.
 const fn undisturbed() -> Target {
     Target { key: NS.key, against: Against::Own("pair"), bar: 1.10, goal: 1.0 }
 }
 
-/// What is made once warm, though there are enough items.
+/// Items made once warm, though there are enough.
 const MISSES: Target = plain(MADE.key, 5.0, 0.0);
 
 const BASE: Workload = Workload {

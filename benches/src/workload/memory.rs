@@ -1,4 +1,4 @@
-//! What a pool weighs, and what is left of it after a burst.
+//! The memory of a pool, and what is left of it after a burst.
 
 use std::fs;
 use std::mem;
@@ -13,20 +13,20 @@ use crate::counting;
 use crate::item;
 use crate::sample::Sample;
 
-/// Pools over which the weight of one is averaged.
+/// The number of pools for an average.
 const POOLS: usize = 100;
 
-/// Threads over which the weight of one is averaged.
+/// The number of threads for an average.
 const THREADS: usize = 64;
 
-/// Idle items over which the weight of one is averaged: no more than any pool keeps.
+/// The number of idle items for an average: no more than any pool keeps.
 const ITEMS: usize = 2048;
 
-/// The bytes that a pool asks of the allocator, its own size included: when it was never used; when one thread has used
-/// it once; then for each further thread and for each further item. The items are included wherever there are any.
+/// The bytes that a pool allocates, with its own size: unused, used once by one thread, for each further thread, and
+/// for each further item. Items are included.
 pub(super) fn weight<C: Contender>(plan: Plan) -> Sample {
     assert!(counting::counts(), "only a program with the counting allocator can tell");
-    // What a process has once, and what this thread keeps for all pools together.
+    // Allocates what a process has once, and what this thread keeps for all pools.
     let first = C::new(ROOM);
     first.put(get(&first));
     thread::sleep(Duration::from_millis(20));
@@ -53,7 +53,7 @@ pub(super) fn weight<C: Contender>(plan: Plan) -> Sample {
         .with("item_bytes", per_item)
 }
 
-/// What each of so many threads adds that have one item each at the same time and give it back.
+/// The bytes for each of this many threads that use one item each at the same time.
 fn per_thread<C: Contender>(pool: &C, threads: usize) -> f64 {
     let step = Barrier::new(threads + 1);
     thread::scope(|scope| {
@@ -68,10 +68,10 @@ fn per_thread<C: Contender>(pool: &C, threads: usize) -> f64 {
                 step.wait();
             });
         }
-        // All are there.
+        // All have started.
         step.wait();
         let bytes = growth(|| {
-            // They begin, have an item each, are done.
+            // They begin, use an item each, and are done.
             for _ in 0..3 {
                 step.wait();
             }
@@ -82,15 +82,15 @@ fn per_thread<C: Contender>(pool: &C, threads: usize) -> f64 {
     })
 }
 
-/// By how many bytes what is allocated grows.
+/// The growth of allocated bytes.
 fn growth(body: impl FnOnce()) -> f64 {
     let before = counting::in_use();
     body();
     (counting::in_use() - before) as f64
 }
 
-/// So many items in use at once, given back, and two epochs later, where there are epochs: how many of them the pool
-/// still has, which is how many need not be made when as many are wanted again, and by how much the process has grown.
+/// Uses this many items at once and puts them back. Two epochs later, if there are epochs: how many of them the pool
+/// still has, and by how much the process has grown. Items that it still has need not be made again.
 pub(super) fn after_burst<C: Contender>(items: usize, plan: Plan) -> Sample {
     let items = plan.of(items);
     let pool = C::new(items);
@@ -112,7 +112,7 @@ pub(super) fn after_burst<C: Contender>(items: usize, plan: Plan) -> Sample {
     }
 }
 
-/// How much of this process is in memory, in KiB, where the system says so as Linux does.
+/// Resident KiB of this process, on Linux.
 fn resident() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

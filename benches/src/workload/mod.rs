@@ -1,23 +1,23 @@
-//! The workloads: each written once, for every contender. Here is what a workload consists of.
+//! The workloads, each written once for every contender, and their parts.
 //!
 //! | module | the shapes in it |
 //! | --- | --- |
 //! | `list` | their names and numbers |
 //! | `run` | finds the shape of a workload and runs it |
-//! | `clock` | starts threads together, tells them when to stop, adds up what they did |
+//! | `clock` | starts and stops threads together, adds up their work |
 //! | `pairs` | one item at a time, or several: pair, burst, window |
-//! | `hand_off` | items that are got in one thread and put in another |
-//! | `go_own` | what Go's own benchmarks of `sync.Pool` do |
+//! | `hand_off` | items that one thread gets and another puts back |
+//! | `go_own` | Go's own benchmarks of `sync.Pool` |
 //! | `pools` | many pools |
-//! | `threads` | threads that come and go, and idle ones |
+//! | `threads` | short-lived and idle threads |
 //! | `cold` | cold caches |
 //! | `latency` | the time of single operations |
-//! | `memory` | what a pool weighs, and what is left after a burst |
-//! | `bounded` | pools with a limit, and those who wait there |
+//! | `memory` | a pool's memory, and what is left after a burst |
+//! | `bounded` | bounded pools and their waiters |
 //! | `counted` | the loops whose instructions are counted |
 //!
-//! Most of them count pairs: one item got, written to, and given back. Nothing looks at a clock, a lock or another
-//! thread within a chunk of some thousand pairs, but what the contender itself does.
+//! Most of them count pairs: one item got, written to, and put back. Within a chunk of some thousand pairs, only the
+//! contender itself uses a clock, a lock or another thread.
 
 pub(crate) mod bounded;
 mod clock;
@@ -35,44 +35,44 @@ mod threads;
 
 use std::time::Duration;
 
-/// One workload: what is done, what is shown of it, and what must come of it.
+/// A workload: its work, its results, and its targets.
 #[derive(Debug)]
 pub(crate) struct Workload {
     /// Its name on the command line and in the tables.
     pub(crate) name: &'static str,
-    /// The table that it is in.
+    /// Its table.
     pub(crate) group: Group,
-    /// What it does, in a line.
+    /// A description of one line.
     pub(crate) about: &'static str,
     pub(crate) shape: Shape,
     pub(crate) item: Kind,
     pub(crate) threads: usize,
-    /// Which numbers of a sample are shown; the first is the one that contenders are compared by. Less is better in all.
+    /// The shown numbers of a sample. Contenders are compared by the first. Less is better in all.
     pub(crate) columns: &'static [Column],
     pub(crate) targets: &'static [Target],
-    /// Whether it belongs to a quick run.
+    /// Whether a quick run includes it.
     pub(crate) quick: bool,
 }
 
-/// Workloads that make a table together.
+/// Workloads that share a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
-    /// Those that a release must pass.
+    /// The ones that a release must pass.
     Targets,
-    /// Those of Go's own benchmarks of `sync.Pool`.
+    /// Go's own benchmarks of `sync.Pool`.
     Go,
-    /// Other numbers of items in hand, other items, other lives of threads.
+    /// Other numbers of items in hand, other items, other thread lifetimes.
     Shapes,
-    /// Many pools, many threads.
+    /// Many pools and many threads.
     Scale,
     Latency,
     Memory,
-    /// Pools with a limit.
+    /// Bounded pools.
     Bounded,
 }
 
 impl Group {
-    /// What it is called, on the page and in the name of its chart.
+    /// Its title on the page, and the name of its chart.
     pub(crate) fn titles(self) -> (&'static str, &'static str) {
         match self {
             Group::Targets => ("Get and put", "get-and-put"),
@@ -89,41 +89,41 @@ impl Group {
 /// A number in the samples of a workload.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// Its name in the sample. A sample without it has nothing to say, and the table has a dash.
+    /// Its name in the sample. If a sample lacks it, the table has a dash.
     pub(crate) key: &'static str,
     pub(crate) title: &'static str,
-    /// Nothing for a plain number.
+    /// Empty for a plain number.
     pub(crate) unit: &'static str,
-    /// Whether it only explains another: nobody is compared by it.
+    /// Whether it only explains another number. Contenders aren't compared by it.
     pub(crate) aside: bool,
 }
 
-/// What must come of a workload.
+/// A target for a workload.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The number that is looked at.
+    /// The number with the target.
     pub(crate) key: &'static str,
     pub(crate) against: Against,
-    /// The least that a release must reach: at most so much.
+    /// What a release must reach, at most.
     pub(crate) bar: f64,
-    /// Where this is going.
+    /// The long-term goal.
     pub(crate) goal: f64,
 }
 
-/// What the number of a target is divided by.
+/// What a target's number is divided by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Against {
     /// Go's same number.
     Go,
-    /// The contender's own same number in the workload of that name.
+    /// The contender's own same number in the workload with that name.
     Own(&'static str),
-    /// The least of the others that let nobody overtake.
+    /// The least of the others in which nobody overtakes.
     Fair,
-    /// Nothing: it is looked at as it is.
+    /// Nothing: the number itself.
     Nothing,
 }
 
-/// What is pooled.
+/// The pooled item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Buffer,
@@ -136,48 +136,48 @@ pub(crate) enum Kind {
 /// What a thread does with the pool.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shape {
-    /// Gets one item and gives it back.
+    /// Gets one item and puts it back.
     Pair,
-    /// Gets so many items, then gives them all back, the first one first.
+    /// Gets this many items, then puts them all back, the first one first.
     Burst(usize),
-    /// Keeps so many items in hand: gets one, gives the oldest back.
+    /// Keeps this many items in hand. Gets one and puts the oldest back.
     Window(usize),
-    /// Gets so many items and sends them as one message to a second thread, which reads them and gives them back.
+    /// Gets this many items and sends them as one message to a second thread, which reads them and puts them back.
     HandOff(usize, Channel),
-    /// Has one item in hand, gives it back, and gets one again.
+    /// Puts the item in hand back and gets one again.
     PutGet,
-    /// Has so many items in hand, gives some of them back, drops the rest, and gets as many as there were again.
+    /// Puts some of the items in hand back, drops the rest, and gets as many as there were.
     PutFirst { puts: usize, gets: usize },
-    /// Sweeps a pool with so many items while another thread uses it.
+    /// Sweeps a pool with this many items while another thread uses it.
     Pause(usize),
     /// Bursts with work on each item, and with epochs.
     Work(usize),
-    /// A pair in each of so many pools, in turn.
+    /// A pair in each of this many pools, in turn.
     Pools(usize),
-    /// Pairs while so many other pools are there.
+    /// Pairs while this many other pools exist.
     BesidePools(usize),
-    /// Pairs while so many threads are idle.
+    /// Pairs while this many threads are idle.
     BesideThreads(usize),
-    /// Sweeps while so many threads are idle.
+    /// Sweeps while this many threads are idle.
     SweepThreads(usize),
-    /// So many pairs in each of many threads that come and go.
+    /// This many pairs in each of many short-lived threads.
     Churn(usize),
-    /// Pairs of which one in so many finds a cold cache.
+    /// Pairs of which one in this many finds a cold cache.
     Cold(usize),
-    /// Bursts whose every operation is timed, with epochs or without.
+    /// Bursts with every operation timed, with or without epochs.
     Latency { size: usize, sweeps: bool },
-    /// What a pool weighs.
+    /// The memory of a pool.
     Weight,
-    /// What a pool holds when so many items have been used at once, and then no more.
+    /// What a pool keeps after this many items were in use at once.
     AfterBurst(usize),
-    /// So many items, of which there are no more.
+    /// A fixed number of items.
     Bounded(usize, Usage),
 }
 
-/// How a pool with a limit is used.
+/// How a bounded pool is used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Usage {
-    /// Pairs, each thread with an item of its own.
+    /// Pairs, with an item for each thread.
     Pairs,
     /// Pairs in one task.
     AsyncPairs,
@@ -185,21 +185,21 @@ pub(crate) enum Usage {
     Threads,
     /// Tasks that wait for each other.
     Tasks,
-    /// Tasks some of which give up.
+    /// Tasks, some of which give up waiting.
     GivingUp,
 }
 
 /// How messages travel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Channel {
-    /// Whoever waits spins.
+    /// The waiting side spins.
     Spinning,
-    /// Whoever waits sleeps: the language's own channel.
+    /// The waiting side sleeps: std's channel.
     Blocking,
 }
 
 impl Workload {
-    /// How many items a thread has in hand at once, at most.
+    /// The most items that a thread has in hand at once.
     pub(crate) fn in_hand(&self) -> usize {
         match self.shape {
             Shape::Burst(size) | Shape::HandOff(size, _) | Shape::Work(size) => size,
@@ -220,48 +220,48 @@ impl Workload {
         }
     }
 
-    /// Whether it is about pools with a limit.
+    /// Whether it is for bounded pools.
     pub(crate) fn is_bounded(&self) -> bool {
         matches!(self.shape, Shape::Bounded(..))
     }
 
-    /// Whether it is nothing without epochs.
+    /// Whether it needs epochs.
     pub(crate) fn sweeps(&self) -> bool {
         matches!(self.shape, Shape::Pause(_) | Shape::SweepThreads(_) | Shape::Latency { sweeps: true, .. })
     }
 
-    /// Whether items are dropped that came from the pool.
+    /// Whether items that came from the pool are dropped.
     pub(crate) fn loses(&self) -> bool {
         matches!(self.shape, Shape::PutFirst { puts, gets } if puts < gets)
     }
 
-    /// Whether items are got in one thread and put in another.
+    /// Whether one thread gets items and another puts them back.
     pub(crate) fn hands_over(&self) -> bool {
         matches!(self.shape, Shape::HandOff(..))
     }
 
-    /// Whether it is nothing without a pool that is a thing of its own: one among many, or one that is weighed.
+    /// Whether it needs a separate pool, as one among many or to measure its memory.
     pub(crate) fn needs_a_pool(&self) -> bool {
         matches!(self.shape, Shape::Pools(_) | Shape::BesidePools(_) | Shape::Weight)
     }
 
-    /// Whether only a program with the allocator `Counting` can run it.
+    /// Whether it needs a program with the allocator `Counting`.
     pub(crate) fn counts(&self) -> bool {
         self.shape == Shape::Weight
     }
 }
 
-/// How long a sample takes. Each part does at least one chunk of work, however short it is.
+/// The duration of a sample. Each part runs at least one chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
-    /// Numbers of pairs in a chunk, of idle threads, of other pools and so on are divided by this.
+    /// Numbers of pairs in a chunk, idle threads, other pools and so on are divided by this.
     pub(crate) shrink: usize,
 }
 
 impl Plan {
-    /// What the tables are made of.
+    /// The plan for the tables.
     pub(crate) const SAMPLE: Self =
         Self { warm_up: Duration::from_millis(20), measured: Duration::from_millis(70), shrink: 1 };
 
@@ -269,24 +269,24 @@ impl Plan {
     #[cfg(test)]
     pub(crate) const TINY: Self = Self { warm_up: Duration::ZERO, measured: Duration::ZERO, shrink: 64 };
 
-    /// So many of something, or fewer if this is to be small.
+    /// This many, or fewer in a small plan.
     fn of(self, number: usize) -> usize {
         number.div_ceil(self.shrink)
     }
 
-    /// Pairs between two looks at the clock, about.
+    /// About as many pairs between two reads of the clock.
     fn chunk(self) -> usize {
         self.of(4096)
     }
 
-    /// So many times `size` pairs are about a chunk.
+    /// How many times `size` pairs make a chunk.
     fn chunks(self, size: usize) -> usize {
         (self.chunk() / size).max(1)
     }
 }
 
-/// The bound of a pool that needs one, in most workloads: more than any of them has out at once.
+/// The bound of pools that need one, in most workloads: more than any of them has in use at once.
 const ROOM: usize = 4096;
 
-/// The same where there are many pools, which have one item each.
+/// The same for workloads with many pools of one item each.
 const SMALL_ROOM: usize = 64;

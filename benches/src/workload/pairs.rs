@@ -1,4 +1,4 @@
-//! Items got, written to and given back, one at a time or several, in threads that have nothing else in common.
+//! Items got, written to and put back, one or several at a time, in otherwise independent threads.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::item::Item;
 use crate::sample::Sample;
 
-/// An item in use. Always inlined: the loops that are measured have no call that a user's loop wouldn't have.
+/// An item in use. Always inlined, so that the measured loops have no call that a user's loop doesn't have.
 #[inline(always)]
 pub(super) fn get<C: Contender>(pool: &C) -> C::Guard<'_> {
     let mut item = pool.get();
@@ -16,7 +16,7 @@ pub(super) fn get<C: Contender>(pool: &C) -> C::Guard<'_> {
     item
 }
 
-/// Makes so many pairs, one after another. Always inlined, as above.
+/// Runs this many pairs, one after another. Always inlined, as above.
 #[inline(always)]
 pub(super) fn repeat<C: Contender>(pairs: usize, pool: &C) -> usize {
     for _ in 0..pairs {
@@ -35,7 +35,7 @@ pub(super) fn bursts<C: Contender>(size: usize, threads: usize, plan: Plan) -> S
     let pool = &C::new(ROOM);
     let bursts = plan.chunks(size);
     let work = side_by_side(threads, plan, || {
-        // No line of it is shared with the next thread's.
+        // Large enough to share no line with the next thread's.
         let mut held = Vec::with_capacity(size.max(64));
         move || {
             for _ in 0..bursts {
@@ -48,7 +48,7 @@ pub(super) fn bursts<C: Contender>(size: usize, threads: usize, plan: Plan) -> S
     work.sample(threads)
 }
 
-/// So many items stay in hand: each one that is got sends the oldest back.
+/// Keeps this many items in hand. Each new item returns the oldest.
 pub(super) fn window<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let work = side_by_side(threads, plan, || {

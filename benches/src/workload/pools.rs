@@ -7,7 +7,7 @@ use crate::contender::Contender;
 use crate::item;
 use crate::sample::Sample;
 
-/// A pair in each of so many pools, one after the other.
+/// A pair in each of this many pools, one after the other.
 pub(super) fn in_turn<C: Contender>(pools: usize, plan: Plan) -> Sample {
     let pools: Vec<_> = (0..plan.of(pools)).map(|_| C::new(SMALL_ROOM)).collect();
     let pools = &pools;
@@ -25,7 +25,7 @@ pub(super) fn in_turn<C: Contender>(pools: usize, plan: Plan) -> Sample {
     work.sample(1)
 }
 
-/// Pairs in one pool, while so many others are there that have been used once.
+/// Pairs in one pool, while this many others exist that were used once.
 pub(super) fn pairs_beside<C: Contender>(others: usize, plan: Plan) -> Sample {
     let others: Vec<_> = (0..plan.of(others)).map(|_| C::new(SMALL_ROOM)).collect();
     let (others, pool) = (&others, &C::new(SMALL_ROOM));

@@ -1,4 +1,4 @@
-//! Runs a workload: each shape is in a module beside this one.
+//! Runs a workload. The other modules here implement the shapes.
 
 use super::{Channel, Kind, Plan, Shape, Workload, cold, go_own, hand_off, latency, memory, pairs, pools, threads};
 use crate::contender::Contender;
@@ -21,7 +21,7 @@ pub(crate) fn run<C: Contender<Item = Buffer>>(workload: &Workload, plan: Plan) 
             other => unreachable!("no {other:?} with costly items"),
         },
     };
-    // The working threads have counted what they made. What this one made, it made before they began.
+    // The working threads have counted their own items. This thread made its items before they began.
     sample.add("warm_up_made", item::take_made() as f64);
     sample
 }
@@ -49,7 +49,7 @@ fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
     }
 }
 
-/// The shapes that there are for items of every size.
+/// The shapes for items of every size.
 fn sized<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
     match workload.shape {
         Shape::Pair => pairs::pairs::<C>(workload.threads, plan),

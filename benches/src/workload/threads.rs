@@ -1,4 +1,4 @@
-//! Threads that come and go, and threads that come and stay idle.
+//! Threads that start and end, and threads that stay idle.
 
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread::{self, Builder};
@@ -11,7 +11,7 @@ use crate::contender::Contender;
 use crate::item;
 use crate::sample::Sample;
 
-/// One new thread after another, each of which makes so many pairs. The cost is that of the whole thread.
+/// One new thread after another runs this many pairs. The cost is that of the whole thread.
 pub(super) fn churn<C: Contender>(pairs: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let bare = one_after_another(pairs, plan, || {});
@@ -34,7 +34,7 @@ fn one_after_another(pairs: usize, plan: Plan, life: impl Fn() + Sync) -> Work {
     })
 }
 
-/// Lets a thread live, and says how many items it made.
+/// Runs a thread and returns how many items it made.
 fn made_by(life: &(impl Fn() + Sync)) -> u64 {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -45,18 +45,18 @@ fn made_by(life: &(impl Fn() + Sync)) -> u64 {
     })
 }
 
-/// Pairs in one thread, while others that have made a pair each are there.
+/// Pairs in one thread, while idle threads that have run a pair each exist.
 pub(super) fn pairs_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let work = beside_idle_threads(pool, plan.of(idle), || side_by_side(1, plan, || || repeat(plan.chunk(), pool)));
     work.sample(1)
 }
 
-/// Sweeps of an empty pool, whose threads are there and idle.
+/// Sweeps of an empty pool whose threads are idle.
 pub(super) fn sweeps_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let nanoseconds = beside_idle_threads(pool, plan.of(idle), || {
-        // The items that the threads left are gone after two.
+        // Two sweeps drop the items that the threads left.
         pool.sweep();
         pool.sweep();
         let start = Instant::now();
@@ -73,7 +73,7 @@ pub(super) fn sweeps_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
     Sample::default().with("sweep_us", nanoseconds / 1e3)
 }
 
-/// Runs `body` while so many threads wait that have used the pool once.
+/// Runs `body` while this many threads wait that have used the pool once.
 fn beside_idle_threads<C: Contender, T>(pool: &C, idle: usize, body: impl FnOnce() -> T) -> T {
     let used = Barrier::new(idle + 1);
     let end = Mutex::new(());

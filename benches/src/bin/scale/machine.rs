@@ -1,4 +1,4 @@
-//! The machine's part: cache lines, atomics, racks and barriers, without a pool.
+//! The machine: cache lines, atomics, racks and barriers, without a pool.
 
 use std::hint::black_box;
 use std::iter;
@@ -16,15 +16,15 @@ use crate::timing::{cost_of_each, each, meanwhile, median, side_by_side, time, t
 #[repr(align(128))]
 struct Padded<T>(T);
 
-/// Operations between two looks at the clock.
+/// Operations between two reads of the clock.
 const CHUNK: usize = 1024;
 
-/// A line that two cores write in turn: the time from one write to the other, half a round trip.
+/// Two cores write a line in turn. The time from one write to the other, which is half a round trip.
 pub(crate) fn transfer() -> f64 {
     median((0..31).map(|_| turns()).collect())
 }
 
-/// How far two cores are from each other just now: the same, without what disturbs some tries.
+/// The current distance between two cores: the same, as the minimum of some tries.
 pub(crate) fn distance() -> f64 {
     (0..5).map(|_| turns()).fold(f64::INFINITY, f64::min)
 }
@@ -43,7 +43,7 @@ fn turns() -> f64 {
     all / (2 * rounds) as f64
 }
 
-/// Loads of lines that another core wrote, each load waiting for the one before: the time of each.
+/// Dependent loads of lines that another core wrote. The time of each.
 pub(crate) fn load() -> f64 {
     let lines: Vec<Padded<AtomicUsize>> = (0..THINGS).map(|_| Padded::default()).collect();
     let order = scattered();
@@ -58,12 +58,12 @@ pub(crate) fn load() -> f64 {
     after_another_core(write, read)
 }
 
-/// Uses of items that another core used last: the time of each beyond what it takes anyway.
+/// Uses of items that another core used last. The additional time of each.
 pub(crate) fn item() -> f64 {
     let items: Vec<_> = (0..THINGS).map(|_| Box::new(Vec::with_capacity(64))).collect();
     let items = Mutex::new(items);
     let order = scattered();
-    // The two sides take turns; the mutex is there to say so to the compiler.
+    // The two sides take turns. The mutex is only for the compiler.
     let touch = || {
         let mut items = items.lock().expect("no side panics");
         for &place in &order {
@@ -76,15 +76,15 @@ pub(crate) fn item() -> f64 {
     after_another_core(touch, touch)
 }
 
-/// How many lines or items another core writes before they are read.
+/// The number of lines or items that another core writes before they are read.
 const THINGS: usize = 256;
 
-/// One cycle through all places in an order that no prefetcher knows: a linear congruential generator's.
+/// A cycle through all places that no prefetcher predicts, from a linear congruential generator.
 fn scattered() -> Vec<usize> {
     iter::successors(Some(0), |place| Some((place * 109 + 89) % THINGS)).take(THINGS).collect()
 }
 
-/// What `read` takes after another core did `write`, less what it takes after this one did, for each thing.
+/// The time of `read` after another core's `write`, minus its time after this core's, for each thing.
 fn after_another_core(write: impl Fn() + Sync, read: impl Fn()) -> f64 {
     let (asked, done) = (Padded(AtomicUsize::new(0)), Padded(AtomicUsize::new(0)));
     let answer = || {
@@ -104,7 +104,7 @@ fn after_another_core(write: impl Fn() + Sync, read: impl Fn()) -> f64 {
     (written - own).max(0.0) / THINGS as f64
 }
 
-/// Atomic read-modify-writes of one line by so many threads that do nothing else: each thread's time for one.
+/// Atomic read-modify-writes of one line by this many threads that do nothing else. One thread's time for one.
 pub(crate) fn rmw(threads: usize) -> f64 {
     let line = Padded(AtomicUsize::new(0));
     side_by_side(threads, |_| {
@@ -117,7 +117,7 @@ pub(crate) fn rmw(threads: usize) -> f64 {
     })
 }
 
-/// A full fence with a store before it, which it has to wait for.
+/// A full fence after a store that it must wait for.
 pub(crate) fn full_fence() -> f64 {
     let line = Padded(AtomicUsize::new(0));
     each(|| {
@@ -129,7 +129,7 @@ pub(crate) fn full_fence() -> f64 {
     })
 }
 
-/// A claim of the private slots: a mark set by a compare-exchange on a line of one's own, and cleared by a store.
+/// A claim of the private slots: a compare-exchange sets a mark on a private line, and a store clears it.
 pub(crate) fn claim() -> f64 {
     let floor = Padded(AtomicUsize::new(0));
     each(|| {
@@ -142,8 +142,7 @@ pub(crate) fn claim() -> f64 {
     })
 }
 
-/// What the pool keeps a shard's batches in, with the same operations on the same lines; what lies in it here is never
-/// looked at.
+/// A copy of the pool's rack, with the same operations on the same lines. Its contents are never read.
 struct Rack {
     places: [AtomicPtr<usize>; 128],
     level: AtomicUsize,
@@ -181,7 +180,7 @@ impl Rack {
     }
 }
 
-/// A push and a pop at one rack by each of so many threads, a few arrays always in between.
+/// A push and a pop at one rack by each of this many threads. A few arrays always stay in it.
 pub(crate) fn rack(threads: usize) -> f64 {
     let rack = &Rack::new().0;
     let array = || ptr::dangling_mut::<usize>();
@@ -197,13 +196,13 @@ pub(crate) fn rack(threads: usize) -> f64 {
     })
 }
 
-/// A look through a whole rack that holds nothing, its lines in the own cache.
+/// A pop from an empty rack, which reads all of it, with its lines in the own cache.
 pub(crate) fn empty_rack() -> f64 {
     let rack = &Rack::new().0;
     each(|| (0..CHUNK).filter(|_| black_box(rack).pop().is_none()).count())
 }
 
-/// A push and a pop at a queue for empty arrays that nobody else uses.
+/// A push and a pop at an uncontended queue of empty arrays.
 pub(crate) fn queue() -> f64 {
     let queue = ArrayQueue::new(64);
     each(|| {
@@ -215,12 +214,12 @@ pub(crate) fn queue() -> f64 {
     })
 }
 
-/// A heavy barrier while so many other threads are busy.
+/// A heavy barrier while this many other threads are busy.
 pub(crate) fn barrier(busy: usize) -> f64 {
     meanwhile(busy, spend_time, || typical(|| {}, heavy))
 }
 
-/// A heavy barrier while so many other threads sleep.
+/// A heavy barrier while this many other threads sleep.
 pub(crate) fn barrier_sleepers(sleepers: usize) -> f64 {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -237,7 +236,7 @@ pub(crate) fn barrier_sleepers(sleepers: usize) -> f64 {
     })
 }
 
-/// What a heavy barrier costs a thread that it interrupts: the time that the thread lacks, for each barrier.
+/// The time that a heavy barrier costs a thread that it interrupts.
 pub(crate) fn interrupted() -> f64 {
     let work = || {
         each(|| {
@@ -248,7 +247,7 @@ pub(crate) fn interrupted() -> f64 {
     cost_of_each(heavy, work)
 }
 
-/// About a microsecond of work on what no other thread sees.
+/// About a microsecond of work that no other thread sees.
 fn spend_time() {
     for at in 0..CHUNK {
         black_box(at);
@@ -258,7 +257,8 @@ fn spend_time() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn heavy() {
     let membarrier = |command: libc::c_int| {
-        // SAFETY: `membarrier` takes three integers and touches no memory of ours; an unknown command is an error.
+        // SAFETY: `membarrier` takes three integers and doesn't touch this process's memory. An unknown command is an
+        // error.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
     };
     if membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 {
@@ -266,7 +266,7 @@ fn heavy() {
     }
 }
 
-/// Where there is no such system call, the pool uses fences, or one that isn't for this program to call.
+/// Without that system call the pool uses fences, or a call that this program can't make.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn heavy() {
     fence(Ordering::SeqCst);

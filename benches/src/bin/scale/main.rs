@@ -1,5 +1,5 @@
-//! Where the time goes at scale: measures on two cores what the pool's events cost, and works out from it what a pair costs
-//! on many. `docs/performance.md` says what is counted and why.
+//! Measures on two cores what the pool's events cost, and computes from that what a pair costs on many cores.
+//! `docs/performance.md` says what is counted and why.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-benches --bin scale
@@ -10,8 +10,8 @@
 //! | `machine` | measures cache lines, atomics, racks and barriers |
 //! | `pools` | measures the pool's fast path and sweeps, and the cases that the model predicts |
 //! | `model` | the formulas |
-//! | `samples` | the list of what is measured |
-//! | `report` | tables in Markdown |
+//! | `samples` | the list of samples |
+//! | `report` | Markdown tables |
 //! | `timing` | clocks and threads |
 
 mod machine;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        // One sample in this process: what the measuring of all of them starts for each.
+        // One sample in this process. A full run starts such a process for each sample.
         ["--sample", name] => match samples().find(|sample| sample.name == name) {
             Some(sample) => {
                 let before = machine::distance();
@@ -66,18 +66,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// What one process found.
+/// The result of one process.
 struct Found {
     name: &'static str,
     value: f64,
-    /// What a line took from core to core before and after.
+    /// The time of a line from core to core, before and after.
     distances: [f64; 2],
 }
 
-/// All samples one after the other, and again, so that a change of the machine's mood meets all of them.
+/// Takes all samples one after the other, and repeats that, so that a change of the machine affects all samples.
 ///
-/// Under a hypervisor two CPUs may be two halves of a core now and two ends of the machine the next moment. So only those
-/// samples count before and after which a line took about as long from core to core as it mostly does.
+/// Under a hypervisor two CPUs may share a core at one moment and be far apart the next. So a sample counts only if a
+/// line took about the usual time from core to core before and after it.
 fn measure(rounds: usize) -> Result<Results, String> {
     let mut found = Vec::new();
     for _ in 0..rounds {

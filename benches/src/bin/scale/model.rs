@@ -1,19 +1,19 @@
-//! What a pair costs on a machine with so many cores, from what is measured on two.
+//! The cost of a pair on a machine with this many cores, from measurements on two.
 //!
-//! Every prediction is a sum of terms, and every term a count of events, taken from the source, times the cost of one.
-//! `docs/performance.md` has the counts with their reasons.
+//! A prediction is a sum of terms. A term is a number of events, taken from the source, times the cost of one event.
+//! `docs/performance.md` gives the reason for each number.
 
 /// Items in a batch, with the default settings.
 pub(crate) const BATCH: f64 = 16.0;
-/// Cache lines of an array of so many places: 160 bytes from a multiple of 16 on.
+/// Cache lines of an array with `BATCH` places: 160 bytes, aligned to 16.
 const ARRAY: f64 = 3.25;
-/// There are no more shards than this.
+/// The largest number of shards.
 const MAX_SHARDS: usize = 64;
 
-/// What the model starts from, in nanoseconds; measured by the samples of the same names.
+/// The inputs of the model in nanoseconds, measured by the samples of the same names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inputs {
-    /// A get and put that private slots serve: one item at a time, and in bursts of 16.
+    /// A get and put of a private hit: one item at a time, and in bursts of 16.
     pub(crate) pair: f64,
     pub(crate) burst: f64,
     /// The items of a burst without a pool, of 16 and of 2048.
@@ -21,31 +21,31 @@ pub(crate) struct Inputs {
     pub(crate) bare_2048: f64,
     /// A claim of the private slots.
     pub(crate) claim: f64,
-    /// A push and a pop at a rack that nobody else uses, and to look through an empty one.
+    /// A push and a pop at an uncontended rack, and a pop from an empty one.
     pub(crate) rack: f64,
     pub(crate) empty_rack: f64,
-    /// A push and a pop at a queue of empty arrays that nobody else uses.
+    /// A push and a pop at an uncontended queue of empty arrays.
     pub(crate) queue: f64,
     /// A full fence.
     pub(crate) fence: f64,
-    /// A line from core to core, to be written and to be read; and an item that another core used last.
+    /// A line from core to core, to write and to read, and an item that another core used last.
     pub(crate) transfer: f64,
     pub(crate) load: f64,
     pub(crate) item: f64,
-    /// An atomic read-modify-write by one thread, and by each of two that do nothing else.
+    /// An atomic read-modify-write by one thread, and by each of two threads that do nothing else.
     pub(crate) rmw: f64,
     pub(crate) rmw_2: f64,
-    /// A heavy barrier when no other core is busy, and when one is.
+    /// A heavy barrier with no other core busy, and with one busy.
     pub(crate) barrier: f64,
     pub(crate) barrier_busy: f64,
-    /// A sweep, for each slot set that is full.
+    /// A sweep, for each full slot set.
     pub(crate) set_full: f64,
-    /// What a sweep costs a thread in bursts of 16.
+    /// The cost of a sweep to a thread in bursts of 16.
     pub(crate) swept: f64,
 }
 
 impl Inputs {
-    /// The same where every line comes from `times` as far.
+    /// The same with every line `times` as far away.
     pub(crate) fn further(self, times: f64) -> Self {
         Self {
             transfer: self.transfer * times,
@@ -64,7 +64,7 @@ pub(crate) struct Term {
     pub(crate) nanos: f64,
 }
 
-/// A workload, and the terms of a pair in it on so many cores, each with one thread if not said otherwise.
+/// A workload, and the terms of a pair on this many cores, with one thread on each unless it says otherwise.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) terms: fn(&Inputs, usize) -> Vec<Term>,
@@ -91,7 +91,7 @@ pub(crate) fn total(terms: &[Term]) -> f64 {
     terms.iter().map(|term| term.nanos).sum()
 }
 
-/// The largest term but the first, which is always the private slots'; `None` if there is nothing else.
+/// The largest term except the first, which is the private slots'. `None` if there is no other.
 pub(crate) fn largest_shared(terms: &[Term]) -> Option<Term> {
     let shared = terms[1..].iter().copied().filter(|term| term.nanos > 0.0);
     shared.max_by(|a, b| a.nanos.total_cmp(&b.nanos))
@@ -101,20 +101,20 @@ fn term(cause: &'static str, nanos: f64) -> Term {
     Term { cause, nanos }
 }
 
-/// How many of as many threads as cores have the same own shard.
+/// The number of threads that share a shard, with one thread per core.
 fn sharers(cores: usize) -> usize {
     cores.div_ceil(MAX_SHARDS)
 }
 
-/// A spill and a refill at the own shard, for each item that goes through them: the rack, and a claim on each side.
+/// A spill and a refill at the own shard, per item: the rack, and a claim on each side.
 fn own_shard(i: &Inputs) -> f64 {
     (i.rack + 2.0 * i.claim) / BATCH
 }
 
-/// Bursts far beyond the private slots, with so many threads at each shard.
+/// Bursts far beyond the private slots, with this many threads at each shard.
 pub(crate) fn large_bursts(i: &Inputs, sharers: usize) -> Vec<Term> {
     let others = 1.0 - 1.0 / sharers as f64;
-    // The rack's level and a place, by the push and by the pop; the array, the items.
+    // The rack's level and a place, by the push and by the pop, then the array and the items.
     let moved = 4.0 * i.transfer + ARRAY * i.load + BATCH * i.item;
     vec![
         Term::private(i.burst),
@@ -124,8 +124,8 @@ pub(crate) fn large_bursts(i: &Inputs, sharers: usize) -> Vec<Term> {
     ]
 }
 
-/// The same, and one count for all that every spill and every refill add to. The pointer to the shards, which a refill
-/// reads before, is on its line.
+/// The same with a global count that every spill and refill updates. The pointer to the shards, which a refill reads
+/// first, is on the same line.
 pub(crate) fn counted(i: &Inputs, cores: usize) -> Vec<Term> {
     let mut terms = large_bursts(i, sharers(cores));
     let visits = match cores {
@@ -136,27 +136,27 @@ pub(crate) fn counted(i: &Inputs, cores: usize) -> Vec<Term> {
     terms
 }
 
-/// What `visits` to a line that so many others visit too add to `rest` of other work: the visits themselves, and the
-/// waiting once all of them fill the line's time.
+/// The cost of `visits` to a line that this many threads visit, beside `rest` of other work: the visits, and the
+/// waiting if they fill the line's time.
 fn in_line(rest: f64, visits: f64, visitors: usize) -> f64 {
     visits.max(visits * visitors as f64 - rest)
 }
 
-/// One half of the threads gets and the other gives back. The time of both for one item, without that of the message.
+/// Half of the threads get and the other half put. The time of both for one item, without the message.
 pub(crate) fn hand_off(i: &Inputs) -> Vec<Term> {
-    // To be written, by each side: the rack's level and a place. To be read: for the empty array on its way back a slot
-    // by each side; the array, by the taker full, by the giver empty.
+    // Lines to write, by each side: the rack's level and a place. Lines to read: for the returned empty array a slot by
+    // each side, and the array itself, full by the taker and empty by the giver.
     let batch = 4.0 * i.transfer + (2.0 + 2.0 * ARRAY) * i.load;
     vec![
         Term::private(i.burst - i.bare_16),
-        // The giver has no empty array of its own, so it claims a second time when it has fetched one.
+        // The giver has no empty array of its own, so it claims again after it has fetched one.
         term("own shard", own_shard(i) + (i.claim + i.queue) / BATCH),
         term("the batch's lines", batch / BATCH),
     ]
 }
 
-/// The same where takers wait for givers: after each batch a taker finds the rack empty and clears its bit, and the next
-/// batch sets it. So each half of the threads writes the word of bits once for each batch, and the taker reads it.
+/// The same if takers wait for givers. After each batch a taker finds the rack empty and clears its bit, and the next
+/// batch sets it. So each half of the threads writes the word of bits once per batch, and the taker reads it.
 pub(crate) fn hand_off_emptied(i: &Inputs, cores: usize) -> Vec<Term> {
     let mut terms = hand_off(i);
     terms.push(term("racks found empty", (2.0 * i.empty_rack + i.fence) / BATCH));
@@ -165,13 +165,13 @@ pub(crate) fn hand_off_emptied(i: &Inputs, cores: usize) -> Vec<Term> {
     terms
 }
 
-/// A guard that holds the pool adds to one count twice. A core does several of these before the line goes on to the next.
+/// An owned guard updates one count twice. A core does several updates before the line moves on.
 pub(crate) fn owned(i: &Inputs, cores: usize) -> Vec<Term> {
     let count = if cores == 1 { 2.0 * i.rmw } else { i.rmw_2 * cores as f64 };
     vec![Term::private(i.pair), term("the pool's reference count", count)]
 }
 
-/// A line, and how many of its visits a thread makes for each item.
+/// A line, and how often a thread visits it per item.
 pub(crate) struct Line {
     pub(crate) name: &'static str,
     pub(crate) visits: f64,
@@ -184,13 +184,13 @@ pub(crate) static LINES: [Line; 4] = [
     Line { name: "level of a rack that several threads have for their own", visits: 2.0 / BATCH },
 ];
 
-/// How many threads fill a line's time if each takes `nanos` for an item, its own work included.
+/// The number of threads that fill a line's time, if each needs `nanos` per item with its own work.
 pub(crate) fn fills(line: &Line, i: &Inputs, nanos: f64) -> f64 {
     nanos / (line.visits * i.transfer)
 }
 
-/// A sweep of a pool that is in use on every core: the time that it takes, between two bounds. A core's interrupt may cost
-/// the sweep as much as the first one did, or nothing more as all are interrupted at once.
+/// The lower and upper bound on the time of a sweep of a pool in use on every core. Each core's interrupt may cost as
+/// much as the first one, or nothing if all are interrupted at once.
 pub(crate) fn sweep(i: &Inputs, cores: usize) -> (f64, f64) {
     let others = cores as f64 - 1.0;
     let racks = 2.0 * cores.min(MAX_SHARDS) as f64 * i.empty_rack;
@@ -229,19 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_private_does_not_know_how_many_cores_there_are() {
+    fn private_hits_cost_the_same_on_any_number_of_cores() {
         assert_eq!(predicted("pair", 1), predicted("pair", 256));
         assert_eq!(predicted("bursts of 16", 1), predicted("bursts of 16", 256));
     }
 
     #[test]
-    fn large_bursts_are_flat_while_every_thread_has_a_shard() {
+    fn large_bursts_cost_the_same_while_every_thread_has_a_shard() {
         assert_eq!(predicted("bursts of 2048", 1), predicted("bursts of 2048", 64));
         assert!(predicted("bursts of 2048", 65) > predicted("bursts of 2048", 64));
     }
 
     #[test]
-    fn a_full_line_sets_the_pace() {
+    fn a_contended_line_limits_the_throughput() {
         let visits = 2.0 * INPUTS.transfer + INPUTS.load;
         let counted = predicted("bursts of 2048, `max_idle` set", 64);
         assert!((counted - visits * 64.0 / BATCH).abs() < 1e-9, "{counted}");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lines_come_from_further_away() {
+    fn distance_affects_only_cache_lines() {
         let far = INPUTS.further(4.0);
         assert_eq!((far.transfer, far.load, far.pair, far.rack), (160.0, 120.0, 3.0, 10.0));
     }

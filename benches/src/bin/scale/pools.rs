@@ -1,4 +1,4 @@
-//! The pool's part: its private slots alone, its sweeps, and the cases that the model predicts.
+//! The pool: its private slots alone, its sweeps, and the cases that the model predicts.
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -13,10 +13,10 @@ use crate::timing::{cores, cost_of_each, each, meanwhile, median, side_by_side, 
 
 type Bytes = Vec<u8>;
 
-/// Pairs between two looks at the clock, about.
+/// About as many pairs between two reads of the clock.
 const CHUNK: usize = 4096;
 
-/// No epoch ends but by a call, so that no janitor comes in between.
+/// Manual epochs, so that no janitor interferes.
 const MANUAL: Settings<Manual> = Settings::new().manual();
 
 /// Clears items and refuses large ones.
@@ -40,19 +40,19 @@ fn pool() -> SmallPool {
     Pool::with_settings(Small, MANUAL)
 }
 
-/// Uses an item: reads its header, appends a byte.
+/// Uses an item: reads its header and appends a byte.
 fn write(item: &mut Bytes) {
     item.push(1);
     black_box(item);
 }
 
-/// Gets an item and gives it back, some thousand times.
+/// Gets an item and puts it back, some thousand times.
 fn pairs(pool: &SmallPool) -> usize {
     (0..CHUNK).for_each(|_| write(&mut pool.get()));
     CHUNK
 }
 
-/// Gets `size` items and gives them back, the first one first; and again, some thousand pairs in all.
+/// Gets `size` items and puts them back, the first one first. Repeats this for some thousand pairs.
 fn bursts(pool: &SmallPool, size: usize) -> impl FnMut() -> usize {
     burst_of(size, || pool.get(), drop)
 }
@@ -62,7 +62,7 @@ fn burst_of<I: DerefMut<Target = Bytes>>(
     mut get: impl FnMut() -> I,
     mut put: impl FnMut(I),
 ) -> impl FnMut() -> usize {
-    // No line of it is shared with the next thread's.
+    // Large enough to share no line with the next thread's.
     let mut held = Vec::with_capacity(size.max(64));
     move || {
         for _ in 0..CHUNK / size {
@@ -77,7 +77,7 @@ fn burst_of<I: DerefMut<Target = Bytes>>(
     }
 }
 
-/// What the items of a burst cost without a pool: they lie on a stack.
+/// The cost of a burst's items without a pool. They are on a stack.
 pub(crate) fn bare(size: usize) -> f64 {
     let idle = RefCell::new(Vec::new());
     let get = || idle.borrow_mut().pop().unwrap_or_else(|| Box::new(Small.create()));
@@ -88,28 +88,28 @@ pub(crate) fn bare(size: usize) -> f64 {
     each(burst_of(size, get, put))
 }
 
-/// Pairs in each of some threads.
+/// Pairs in each of this many threads.
 pub(crate) fn pair(threads: usize) -> f64 {
     let pool = pool();
     side_by_side(threads, |_| each(|| pairs(&pool)))
 }
 
-/// Bursts in each of some threads.
+/// Bursts in each of this many threads.
 pub(crate) fn burst(threads: usize, size: usize) -> f64 {
     let pool = pool();
     side_by_side(threads, |_| each(bursts(&pool, size)))
 }
 
-/// Bursts of 2048 where `max_idle` is set, so that what lies in the shards is counted.
+/// Bursts of 2048 with `max_idle`, so that the items in the shards are counted.
 pub(crate) fn counted(threads: usize) -> f64 {
     let pool = Pool::with_settings(Small, MANUAL.max_idle(1 << 40));
     side_by_side(threads, |_| each(bursts(&pool, 2048)))
 }
 
-/// Bursts of 2048 in two threads with the same own shard.
+/// Bursts of 2048 in two threads that share a shard.
 ///
-/// A thread's shard goes by its number, and numbers by the order in which threads first use a pool. So of as many
-/// threads in a row as there are shards each has its own, and the next has that of the first.
+/// A thread's number selects its shard, and threads get numbers in the order of their first use of a pool. So each of
+/// the first threads, up to the number of shards, has its own. The next one shares that of the first.
 pub(crate) fn one_shard() -> f64 {
     let pool = pool();
     let shards = cores().next_power_of_two().min(64);
@@ -143,7 +143,7 @@ pub(crate) fn owned(threads: usize) -> f64 {
     })
 }
 
-/// Bursts of 2048 while the recycler refuses what a second thread puts into this pool or, `apart`, into another one.
+/// Bursts of 2048 while the recycler refuses what a second thread puts into this pool or, if `apart`, into another one.
 pub(crate) fn refused(apart: bool) -> f64 {
     let pools = [pool(), pool()];
     drop((pools[0].get(), pools[1].get()));
@@ -151,7 +151,7 @@ pub(crate) fn refused(apart: bool) -> f64 {
     meanwhile(1, || other.put(Vec::with_capacity(100)), || each(bursts(&pools[0], 2048)))
 }
 
-/// Bursts of 16 while a second thread sweeps the pool every now and then: the time that each sweep costs the owner.
+/// Bursts of 16 while a second thread sweeps the pool now and then. The time that each sweep costs the owner.
 pub(crate) fn swept() -> f64 {
     let pool = pool();
     cost_of_each(|| sweep(&pool), || each(bursts(&pool, 16)))
@@ -161,7 +161,7 @@ fn sweep(pool: &SmallPool) {
     black_box(pool.advance());
 }
 
-/// A sweep of a pool that so many threads have used and that holds nothing.
+/// A sweep of an empty pool that this many threads have used.
 pub(crate) fn sweep_empty(threads: usize) -> f64 {
     let pool = pool();
     crowd(threads, &pool, 1, 0, || {});
@@ -169,7 +169,7 @@ pub(crate) fn sweep_empty(threads: usize) -> f64 {
     typical(|| {}, || sweep(&pool))
 }
 
-/// A sweep that takes full private slots from each of so many threads.
+/// A sweep that takes full private slots from each of this many threads.
 pub(crate) fn sweep_full(threads: usize) -> f64 {
     let pool = pool();
     let mut times = Vec::new();
@@ -180,7 +180,7 @@ pub(crate) fn sweep_full(threads: usize) -> f64 {
     median(times)
 }
 
-/// So many threads at once give back `items` items each, wait while `between` runs, and begin again.
+/// This many threads put `items` items each, wait while `between` runs, and repeat.
 fn crowd(threads: usize, pool: &SmallPool, turns: usize, items: usize, mut between: impl FnMut()) {
     let turn = Barrier::new(threads + 1);
     thread::scope(|scope| {

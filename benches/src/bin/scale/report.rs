@@ -1,4 +1,4 @@
-//! What was measured and what follows from it, as tables in Markdown.
+//! The measurements and predictions as Markdown tables.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -7,13 +7,13 @@ use crate::model::{self, CASES, Inputs, LINES, Term, total};
 use crate::samples::samples;
 use crate::timing::{cores, median, quartiles};
 
-/// Every value of each sample, by name.
+/// All values of each sample, by name.
 pub(crate) type Results = HashMap<&'static str, Vec<f64>>;
 
-/// How much further a line comes from a core with a cache of its own, or from another socket.
+/// How much further a line is from a core with its own cache, or from another socket.
 const FAR: f64 = 4.0;
 
-/// The machines that are predicted.
+/// The predicted machines.
 const CORES: [usize; 4] = [2, 8, 64, 256];
 
 pub(crate) fn markdown(results: &Results) -> String {
@@ -151,7 +151,7 @@ fn row<const N: usize>(text: &mut String, first: &str, rest: [impl AsRef<str>; N
     writeln!(text)
 }
 
-/// Three digits or so.
+/// About three digits.
 fn short(value: f64) -> String {
     match value.abs() {
         small if small < 10.0 => format!("{value:.1}"),

@@ -1,8 +1,8 @@
-//! The list of what is measured.
+//! The list of samples.
 
 use crate::{machine, pools};
 
-/// One number that is measured, in nanoseconds, in a process of its own.
+/// A measured number in nanoseconds. Each sample has a process of its own.
 pub(crate) struct Sample {
     pub(crate) name: &'static str,
     pub(crate) run: fn() -> f64,
@@ -12,7 +12,7 @@ const fn sample(name: &'static str, run: fn() -> f64) -> Sample {
     Sample { name, run }
 }
 
-/// What the model starts from, and what is measured besides because `docs/performance.md` speaks of it.
+/// The inputs of the model, and further samples that `docs/performance.md` uses.
 static INPUTS: [Sample; 27] = [
     sample("pair", || pools::pair(1)),
     sample("bursts of 16", || pools::burst(1, 16)),
@@ -43,7 +43,7 @@ static INPUTS: [Sample; 27] = [
     sample("sweep, for a thread in bursts of 16", pools::swept),
 ];
 
-/// What the model predicts, or what `docs/performance.md` says of lines that are shared by accident.
+/// The values that the model predicts, and samples of accidentally shared lines for `docs/performance.md`.
 static CHECKS: [Sample; 11] = [
     sample("pair, 2 threads", || pools::pair(2)),
     sample("bursts of 16, 2 threads", || pools::burst(2, 16)),

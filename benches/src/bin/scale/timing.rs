@@ -1,29 +1,29 @@
-//! Clocks and threads: how one number is measured.
+//! Clocks and threads.
 
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long one sample measures.
+/// The duration of one sample.
 const MEASURED: Duration = Duration::from_millis(20);
 
-/// How many threads can run at once.
+/// The number of threads that can run at once.
 pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// And for how long it repeats the same before that.
+/// The duration of the warm-up before a sample.
 const WARM_UP: Duration = Duration::from_millis(5);
 
-/// Nanoseconds of one thread for each of the things of which `chunk` does so many as it returns.
+/// One thread's nanoseconds per thing. `chunk` returns how many things it has done.
 pub(crate) fn each(mut chunk: impl FnMut() -> usize) -> f64 {
     repeat(WARM_UP, &mut chunk);
     let (done, time) = repeat(MEASURED, &mut chunk);
     nanos(time) / done as f64
 }
 
-/// The median of what `one` takes in nanoseconds, for what is too uneven for a mean; each run comes after `prepare`.
+/// The median nanoseconds of `one`, if a mean is too uneven. Each run follows `prepare`.
 pub(crate) fn typical(mut prepare: impl FnMut(), mut one: impl FnMut()) -> f64 {
     let mut times = Vec::new();
     repeat(MEASURED, &mut || {
@@ -34,7 +34,7 @@ pub(crate) fn typical(mut prepare: impl FnMut(), mut one: impl FnMut()) -> f64 {
     median(times)
 }
 
-/// What `one` takes this once, in nanoseconds.
+/// The nanoseconds of this run of `one`.
 pub(crate) fn time(one: impl FnOnce()) -> f64 {
     let start = Instant::now();
     one();
@@ -55,10 +55,10 @@ pub(crate) fn quartiles(mut values: Vec<f64>) -> (f64, f64) {
     (values[values.len() / 4], values[values.len() * 3 / 4])
 }
 
-/// What each run of `disturbance`, repeated in a second thread, costs `work`: the part of the time that `work` lacks,
-/// divided by how often the disturbance came. `work` returns its time for one of something.
+/// The cost of each run of `disturbance`, repeated in a second thread, to `work`: the part of the time that `work`
+/// loses, divided by the number of disturbances. `work` returns its time for one thing.
 pub(crate) fn cost_of_each(disturbance: impl Fn() + Sync, work: impl Fn() -> f64) -> f64 {
-    /// Between two disturbances, so that there is something left to disturb.
+    /// Between two disturbances, so that some work remains.
     const PAUSE: Duration = Duration::from_micros(50);
     let count = AtomicUsize::new(0);
     let pause = || {
@@ -97,7 +97,7 @@ fn repeat(time: Duration, chunk: &mut impl FnMut() -> usize) -> (usize, Duration
     }
 }
 
-/// Runs `measured` in this thread while each of some other threads repeats `other`.
+/// Runs `measured` in this thread while this many other threads repeat `other`.
 pub(crate) fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: impl FnOnce() -> O) -> O {
     let (running, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -113,7 +113,7 @@ pub(crate) fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: im
         while running.load(Ordering::Relaxed) < threads {
             thread::yield_now();
         }
-        // Long enough for the system to give each a core, if there are enough.
+        // Long enough for the system to give each thread a core, if there are enough.
         thread::sleep(WARM_UP);
         let result = measured();
         stop.store(true, Ordering::Relaxed);
@@ -121,7 +121,7 @@ pub(crate) fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: im
     })
 }
 
-/// The mean of what `body` returns in so many threads, which begin together and each have a number.
+/// The mean of what `body` returns in this many threads. They start together, and each has a number.
 pub(crate) fn side_by_side(threads: usize, body: impl Fn(usize) -> f64 + Sync) -> f64 {
     let ready = AtomicUsize::new(0);
     let sum: f64 = thread::scope(|scope| {
@@ -140,7 +140,7 @@ pub(crate) fn side_by_side(threads: usize, body: impl Fn(usize) -> f64 + Sync) -
     sum / threads as f64
 }
 
-/// Spins, and lets others run now and then, should they need this core.
+/// Spins, and yields now and then in case another thread needs this core.
 pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let mut looks = 0_u32;
     while !condition() {

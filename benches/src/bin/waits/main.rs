@@ -1,5 +1,5 @@
-//! Who waits for a thread that was stopped? Stops threads at random points inside a pool's operations, some thousand times,
-//! and measures the longest operation of those that weren't. `docs/correctness.md` says what came of it.
+//! Shows who waits for a stopped thread. Stops threads at random points inside a pool's operations, some thousand
+//! times, and measures the longest operation of the others. `docs/correctness.md` has the results.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-benches --bin waits
@@ -7,12 +7,12 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `pools` | what is compared |
+//! | `pools` | the compared pools |
 //! | `run` | one pool in one workload, and the table of all |
-//! | `stops` | the signal that stops a thread, and who sends it |
-//! | `unlocked` | an allocator that waits for nobody, so that only the pools can |
+//! | `stops` | the signal that stops a thread, and its sender |
+//! | `unlocked` | an allocator without locks, so that only the pools can wait |
 //!
-//! Linux alone: it asks the system whether a thread waits or only lacks a core.
+//! Linux only: it asks the system whether a thread waits or only lacks a core.
 
 #[cfg(target_os = "linux")]
 mod pools;
@@ -35,5 +35,5 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("only on Linux can threads be watched closely enough");
+    eprintln!("this program runs on Linux only");
 }

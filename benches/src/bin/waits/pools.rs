@@ -1,4 +1,4 @@
-//! What is compared: pools of boxes without a size, so that an item needs no memory.
+//! The compared pools. They hold zero-sized boxes, so an item needs no memory.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,11 +14,11 @@ pub(crate) trait Contender: Sync {
 
     fn put<'p>(&'p self, item: Self::Item<'p>);
 
-    /// Ends an epoch, for those that have epochs.
+    /// Ends an epoch, for pools with epochs.
     fn sweep(&self) {}
 }
 
-/// The pool as it comes, but swept by nobody who isn't asked to.
+/// The default pool with manual epochs.
 pub(crate) fn ebbtide(settings: Settings) -> Pool<(), fn()> {
     Pool::with_settings(|| (), settings.manual())
 }
@@ -80,7 +80,7 @@ impl Contender for ArrayQueue<Box<()>> {
 
     #[inline]
     fn put(&self, item: Box<()>) {
-        // A full queue hands the item back, and it is dropped here.
+        // A full queue returns the item, which is dropped here.
         let _ = self.push(item);
     }
 }

@@ -1,4 +1,4 @@
-//! One pool in one workload, with stops and without, and the table of all.
+//! One pool in one workload, with and without stops, and the table of all.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,21 +14,21 @@ use crate::stops::{self, LIMIT, Other, Stops, Thread, inside};
 
 const USAGE: &str = "usage: waits [--stops N] [--help]";
 
-/// How many stops there are inside operations of each pool in each workload.
+/// The number of stops inside operations of each pool in each workload.
 const STOPS: usize = 1000;
 
-/// How many threads are stopped, one at a time.
+/// The number of threads that are stopped, one at a time.
 const STOPPED: usize = 2;
 
 /// How long the same threads run without stops.
 const CALM: Duration = Duration::from_secs(3);
 
-/// What every thread repeats: gets so many items and puts them back.
+/// What every thread repeats: it gets `burst` items and puts them back.
 #[derive(Clone, Copy)]
 struct Workload {
     name: &'static str,
     burst: usize,
-    /// Whether one more thread sweeps ten thousand times a second, and the threads that are stopped sweep as well.
+    /// Whether another thread sweeps ten thousand times a second, and stopped threads sweep too.
     sweeps: bool,
 }
 
@@ -37,7 +37,7 @@ const BURSTS: Workload = Workload { name: "bursts of 64", burst: 64, sweeps: fal
 const LARGE: Workload = Workload { name: "bursts of 4096", burst: 4096, sweeps: false };
 const SWEPT: Workload = Workload { name: "bursts of 64, sweeps", burst: 64, sweeps: true };
 
-/// What a thread does that is never stopped.
+/// The operations of a thread that is never stopped.
 #[derive(Default)]
 struct Watched {
     operations: AtomicUsize,
@@ -59,7 +59,7 @@ impl Watched {
     }
 }
 
-/// What came of one run: of gets and puts, and of sweeps.
+/// The results of one run: of gets and puts, and of sweeps.
 struct Run {
     stops: Stops,
     watched: [Watched; 2],
@@ -119,7 +119,7 @@ fn compare<C: Contender>(name: &str, make: impl Fn() -> C, workloads: &[Workload
     }
 }
 
-/// Runs all threads until there were so many stops inside an operation, or for some time without any.
+/// Runs all threads until there were this many stops inside an operation, or for some time without stops.
 fn run<C: Contender>(pool: &C, workload: Workload, stops: Option<usize>) -> Run {
     let over = &AtomicBool::new(false);
     let watched = <[Watched; 2]>::default();
@@ -146,7 +146,7 @@ fn run<C: Contender>(pool: &C, workload: Workload, stops: Option<usize>) -> Run 
             introduce(&first);
             repeat(over, || burst(workload.burst, || using.run(|| pool.get()), |item| using.run(|| pool.put(item))));
         });
-        // Enough to have been everywhere.
+        // Enough operations to use every path.
         let enough = 1000 + 6 * workload.burst;
         let thread = others.recv().expect("it introduces itself");
         let mut watched = vec![Other { thread, done: &using.operations, enough, pauses: false }];

@@ -1,4 +1,4 @@
-//! Threads that a signal stops, wherever they happen to be, until others have gone on.
+//! A signal stops threads wherever they are, until others have made progress.
 
 use std::cell::Cell;
 use std::fs;
@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A stopped thread goes on when the others have done enough, or when they wait for it and have done so for this long.
+/// A stopped thread continues when the others have done enough, or when they have waited for it for this long.
 pub(crate) const LIMIT: Duration = Duration::from_millis(5);
 
-// ORDERING in this program: SeqCst, the strongest is the plainest; no operation that is timed has any of these in it.
+// ORDERING in this program: SeqCst, as the simplest. No timed operation contains any of these.
 static HOLD: AtomicBool = AtomicBool::new(false);
-/// Whether the thread that got the signal is in the handler, and whether it was inside an operation.
+/// Whether the signalled thread is in the handler, and whether it was inside an operation.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 static WAS_INSIDE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    // Needs not to be made or dropped, so the handler may read it.
+    // It is neither lazily made nor dropped, so the handler may read it.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -25,14 +25,14 @@ extern "C" fn stop(_: libc::c_int) {
     STOPPED.store(true, Ordering::SeqCst);
     while HOLD.load(Ordering::SeqCst) {
         let pause = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
-        // SAFETY: may be called in a handler, and `pause` is there to be read.
+        // SAFETY: `nanosleep` is async-signal-safe, and `pause` is valid for reads.
         unsafe { libc::nanosleep(&pause, std::ptr::null_mut()) };
     }
     STOPPED.store(false, Ordering::SeqCst);
 }
 
 pub(crate) fn install() {
-    // SAFETY: all zeros is a valid `sigaction`; the handler calls only what handlers may call.
+    // SAFETY: all zeros is a valid `sigaction`. The handler calls only async-signal-safe functions.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = stop as extern "C" fn(libc::c_int) as usize;
@@ -49,9 +49,9 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    /// The calling one.
+    /// The calling thread.
     pub(crate) fn this() -> Self {
-        // SAFETY: neither takes anything.
+        // SAFETY: neither has preconditions.
         unsafe { Self { handle: libc::pthread_self(), id: libc::gettid() } }
     }
 
@@ -59,7 +59,7 @@ impl Thread {
     fn spent(self) -> Duration {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let mut clock = 0;
-        // SAFETY: the thread lives, as `stop_each` was promised, and both results have a place.
+        // SAFETY: the thread lives, as `stop_each` was promised, and both results are valid for writes.
         let failed = unsafe {
             libc::pthread_getcpuclockid(self.handle, &raw mut clock) != 0
                 || libc::clock_gettime(clock, &raw mut time) != 0
@@ -68,15 +68,15 @@ impl Thread {
         Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 
-    /// Whether it is asleep, and not just without a core.
+    /// Whether it is asleep, and not only without a core.
     fn sleeps(self) -> bool {
         let status = fs::read_to_string(format!("/proc/self/task/{}/stat", self.id)).expect("it lives");
-        // The state is what follows the name, which is in brackets.
+        // The state follows the name, which is in brackets.
         status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
     }
 }
 
-/// Runs one operation of a pool: what a stop is to hit.
+/// Runs one operation of a pool, the target of a stop.
 #[inline]
 pub(crate) fn inside<O>(operation: impl FnOnce() -> O) -> O {
     INSIDE.set(true);
@@ -87,18 +87,18 @@ pub(crate) fn inside<O>(operation: impl FnOnce() -> O) -> O {
     outcome
 }
 
-/// What another thread does while one is stopped.
+/// What another thread must do while one is stopped.
 #[derive(Clone, Copy)]
 pub(crate) struct Other<'a> {
     pub(crate) thread: Thread,
-    /// A count that goes up, and by how much it is to.
+    /// An increasing count, and by how much it must increase.
     pub(crate) done: &'a AtomicUsize,
     pub(crate) enough: usize,
     /// Whether it sleeps between operations.
     pub(crate) pauses: bool,
 }
 
-/// How far another thread was when one was stopped.
+/// The progress of another thread when one was stopped.
 struct Since<'a> {
     other: Other<'a>,
     done: usize,
@@ -115,8 +115,8 @@ impl<'a> Since<'a> {
         self.other.done.load(Ordering::SeqCst) - self.done >= self.other.enough
     }
 
-    /// Whether it waits for the stopped thread: it was on a core for far longer than it needs, or is asleep at a lock. That
-    /// it has no core, as others have it, doesn't count.
+    /// Whether it waits for the stopped thread. It has been on a core for far longer than it needs, or is asleep at a
+    /// lock. Lacking a core doesn't count.
     fn waits(&self) -> bool {
         self.start.elapsed() > LIMIT
             && (self.other.thread.spent() - self.spent > LIMIT || !self.other.pauses && self.other.thread.sleeps())
@@ -124,15 +124,14 @@ impl<'a> Since<'a> {
     }
 }
 
-/// What came of the stops inside an operation: how often each of the others, of whom there are at most two, waited for
-/// the stopped thread.
+/// The stops inside an operation, and how often each of the others, at most two, waited for the stopped thread.
 #[derive(Default)]
 pub(crate) struct Stops {
     pub(crate) inside: usize,
     pub(crate) held_up: [usize; 2],
 }
 
-/// Stops these threads in turn, at random moments, until so many stops were inside an operation.
+/// Stops these threads in turn, at random moments, until this many stops were inside an operation.
 ///
 /// # Safety
 ///
@@ -167,7 +166,7 @@ pub(crate) unsafe fn stop_each(threads: &[Thread], stops: usize, others: &[Other
     outcome
 }
 
-/// Waits for a condition; never asleep, so that no moment is likelier than another.
+/// Waits for a condition without sleeping, so that no moment is likelier than another.
 fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         thread::yield_now();

@@ -1,4 +1,5 @@
-//! `async-channel`, filled with the items. Who is woken looks into the queue again, where a newcomer may have been faster.
+//! `async-channel`, filled with the items. A woken waiter looks into the queue again, where a newcomer may have been
+//! faster.
 
 use ::async_channel::{Receiver, Sender};
 use ebbtide::Clear;

@@ -1,4 +1,4 @@
-//! ebbtide's `BoundedPool` as it comes: the janitor on.
+//! ebbtide's `BoundedPool` by default, with the janitor.
 
 use ::ebbtide::bounded::Pooled;
 use ::ebbtide::{BoundedPool, DefaultRecycle};

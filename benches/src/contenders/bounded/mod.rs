@@ -1,4 +1,4 @@
-//! The adapters of what has a limit. Those without a guard of their own clear items on their way back.
+//! The adapters of bounded pools. Those without their own guard clear items when they return.
 
 pub(crate) mod async_channel;
 pub(crate) mod deadpool;

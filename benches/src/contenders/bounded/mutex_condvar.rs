@@ -1,5 +1,5 @@
-//! Written by hand: the items in a vector under a mutex, and a condition variable for those who find none. Who is woken takes
-//! the mutex again, which a newcomer may have done before.
+//! Written by hand: a vector of items under a mutex, and a condition variable. A woken waiter locks the mutex again,
+//! and a newcomer may have been faster.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

@@ -1,5 +1,5 @@
-//! Written by hand: tokio's semaphore, which serves in order, with a permit for each item that lies in a vector under a mutex
-//! or in crossbeam's bounded queue.
+//! Written by hand: tokio's semaphore, which serves in order, with a permit per item. The items are in a vector under a
+//! mutex, or in crossbeam's bounded queue.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,11 +11,11 @@ use crate::contender::Bounded;
 use crate::contenders::allocate::Owned;
 use crate::item::Buffer;
 
-/// Where the items lie that nobody uses.
+/// The store of idle items.
 pub(crate) trait Idle: Send + Sync + 'static {
     const NAME: &'static str;
     fn new(items: usize) -> Self;
-    /// Takes one; there is one.
+    /// Takes an item. There is one.
     fn pop(&self) -> Owned<Buffer>;
     fn push(&self, item: Owned<Buffer>);
 }
