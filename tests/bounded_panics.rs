@@ -13,7 +13,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{Count, Counted, Ledger, alone, lock, panic_of, until};
+use common::{Bomb, Count, Counted, Ledger, alone, lock, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
@@ -306,16 +306,6 @@ fn grumpy_wait<F: Future>(wait: F) -> Pin<Box<F>> {
     let waker = Waker::from(Arc::new(Grumpy));
     assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     wait
-}
-
-/// Panics when it is dropped.
-#[derive(Debug)]
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic!("bomb");
-    }
 }
 
 /// Panics in recycle, with a payload whose own `Drop` panics.

@@ -30,10 +30,10 @@ fn bytes_are_made_without_a_copy() {
     let mut buffer = pool.get_owned(4096);
     buffer.extend_from_slice(&[7; 4000]);
     let address = buffer.as_ptr();
-    let (bytes, [all, _]) = allocations(|| Bytes::from(buffer));
-    assert_eq!((bytes.as_ptr(), bytes.len(), all), (address, 4000, 1));
-    let (_, [all, _]) = allocations(|| drop(bytes));
-    assert_eq!(all, 0);
+    let (bytes, counts) = allocations(|| Bytes::from(buffer));
+    assert_eq!((bytes.as_ptr(), bytes.len(), counts.blocks), (address, 4000, 1));
+    let (_, counts) = allocations(|| drop(bytes));
+    assert_eq!(counts.blocks, 0);
 }
 
 /// The buffer returns when the last clone or part is dropped, on the thread that drops it.

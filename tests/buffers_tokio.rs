@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use common::{Count, Dice};
+use common::{Count, Dice, numbered};
 use counting::allocations;
 use ebbtide::buffers;
 use proptest::prelude::*;
@@ -141,10 +141,6 @@ fn run<O>(future: impl Future<Output = O>) -> Option<O> {
 
 fn poll_once<O>(future: Pin<&mut impl Future<Output = O>>) -> Poll<O> {
     future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn numbered(n: usize) -> Vec<u8> {
-    (0..n).map(|n| n as u8).collect()
 }
 
 #[test]
@@ -286,12 +282,12 @@ proptest! {
 fn a_pending_read_holds_no_buffer() {
     let sides = || (Side::new(&[Bytes(4000), Stall], &[]), Side::new(&[Bytes(5), Stall], &[]));
     let mut connections: Vec<_> = (0..1000).map(|_| sides()).collect();
-    let (waiting, [_, large]) = allocations(|| {
+    let (waiting, counts) = allocations(|| {
         let copies = connections.iter_mut().map(|(a, b)| Box::pin(buffers::tokio::copy_bidirectional(a, b)));
         copies.map(|mut copy| (poll_once(copy.as_mut()).is_pending(), copy)).collect::<Vec<_>>()
     });
     assert!(waiting.iter().all(|(pending, _)| *pending));
-    assert!(large <= 1, "{large} buffers");
+    assert!(counts.large <= 1, "{} buffers", counts.large);
     drop(waiting);
     assert!(connections.iter().all(|(a, b)| (a.taken.len(), b.taken.len()) == (5, 4000)));
 }
@@ -314,8 +310,8 @@ fn a_dropped_future_loses_no_buffer() {
         assert_eq!((a.taken.len(), b.taken.len(), failing.taken.len()), (1, 0, 7));
     };
     once();
-    let ((), [_, large]) = allocations(|| (0..100).for_each(|_| once()));
-    assert_eq!(large, 0, "the first buffers are reused");
+    let ((), counts) = allocations(|| (0..100).for_each(|_| once()));
+    assert_eq!(counts.large, 0, "the first buffers are reused");
 }
 
 /// Connections under tokio, many of which are cut off. The bytes that arrive are correct. Buffers of cut-off
@@ -375,9 +371,9 @@ fn connections_that_are_cut_off_return_their_buffers() {
             cut_off
         })
     };
-    let (cut_off, [_, large]) = allocations(|| (0..ROUNDS).map(|_| round()).sum::<usize>());
+    let (cut_off, counts) = allocations(|| (0..ROUNDS).map(|_| round()).sum::<usize>());
     assert!(cut_off > ROUNDS, "{cut_off} were cut off");
-    assert!(large <= 2 * AT_ONCE, "{large} buffers were made for {AT_ONCE} connections at a time");
+    assert!(counts.large <= 2 * AT_ONCE, "{} buffers were made for {AT_ONCE} connections at a time", counts.large);
 }
 
 /// The futures are `Send` if their readers and writers are.

@@ -5,7 +5,7 @@ mod common;
 use std::panic;
 use std::sync::Arc;
 
-use common::{Count, Counted, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, panic_of, take_all};
+use common::{Bomb, Count, Counted, Ledger, MANUAL, Maker, alone, burst, counted, on_thread, panic_of, take_all};
 use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings, advance_all};
 
 /// A panic in `create` reaches the caller of `get`, and the pool is unchanged.
@@ -452,15 +452,6 @@ fn detach_runs_no_user_code() {
     let pool = Pool::with_settings(Refuse(Arc::clone(&ledger)), MANUAL);
     std::mem::forget(Pooled::detach(pool.get()));
     assert_eq!(on_thread(|| pool.idle()), 0);
-}
-
-/// Panics when it is dropped.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic!("bomb");
-    }
 }
 
 /// A recycler that panics, and panics again when it is dropped with its pool. Its items panic too.

@@ -4,12 +4,13 @@
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 
 use common::{MANUAL, Worker, alone};
+use counting::allocations;
 use ebbtide::{DefaultRecycle, Manual, OwnedPooled, Pool, Pooled, Settings, WithCapacity};
 
 const WORD: usize = 8;
@@ -37,37 +38,10 @@ fn a_guard_is_two_words() {
     assert_eq!(size_of::<Option<OwnedPooled<Vec<u8>>>>(), 2 * WORD);
 }
 
-thread_local! {
-    /// The bytes that this thread has allocated, and those that it has freed.
-    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
-    static FREED: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: `System` does all the work. Counting neither allocates nor panics.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.set(ALLOCATED.get() + layout.size());
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        FREED.set(FREED.get() + layout.size());
-        // SAFETY: from `System` with this layout, as the caller promises.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// The bytes that this thread allocates in `f`, and those that it frees.
 fn heap(f: impl FnOnce()) -> (usize, usize) {
-    let before = (ALLOCATED.get(), FREED.get());
-    f();
-    (ALLOCATED.get() - before.0, FREED.get() - before.1)
+    let ((), counts) = allocations(f);
+    (counts.allocated, counts.freed)
 }
 
 /// Zero-sized items need no memory, so all heap memory is the pool's.

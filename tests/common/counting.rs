@@ -1,4 +1,6 @@
-//! A global allocator that counts the allocations of each thread.
+//! A global allocator that counts what each thread allocates and frees.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -6,9 +8,23 @@ use std::cell::Cell;
 /// A block of at least this size counts as large: the buffers of `buffers::copy`.
 const LARGE: usize = 32 << 10;
 
+/// Blocks, large blocks, and bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) blocks: usize,
+    pub(crate) large: usize,
+    pub(crate) allocated: usize,
+    pub(crate) freed: usize,
+}
+
 thread_local! {
-    static ALL: Cell<usize> = const { Cell::new(0) };
-    static LARGE_ONES: Cell<usize> = const { Cell::new(0) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { blocks: 0, large: 0, allocated: 0, freed: 0 }) };
+}
+
+fn update(change: impl FnOnce(&mut Counts)) {
+    let mut counts = COUNTS.get();
+    change(&mut counts);
+    COUNTS.set(counts);
 }
 
 struct Counting;
@@ -16,13 +32,17 @@ struct Counting;
 // SAFETY: `System` does all the work. Counting neither allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALL.set(ALL.get() + 1);
-        LARGE_ONES.set(LARGE_ONES.get() + usize::from(layout.size() >= LARGE));
+        update(|counts| {
+            counts.blocks += 1;
+            counts.large += usize::from(layout.size() >= LARGE);
+            counts.allocated += layout.size();
+        });
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        update(|counts| counts.freed += layout.size());
         // SAFETY: from `System` with this layout, as the caller promises.
         unsafe { System.dealloc(pointer, layout) };
     }
@@ -31,9 +51,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The number of blocks that this thread allocates in `f`, and of large ones among them.
-pub(crate) fn allocations<O>(f: impl FnOnce() -> O) -> (O, [usize; 2]) {
-    let before = [ALL.get(), LARGE_ONES.get()];
+/// What this thread allocates and frees in `f`.
+pub(crate) fn allocations<O>(f: impl FnOnce() -> O) -> (O, Counts) {
+    let before = COUNTS.get();
     let value = f();
-    (value, [ALL.get() - before[0], LARGE_ONES.get() - before[1]])
+    let after = COUNTS.get();
+    let counts = Counts {
+        blocks: after.blocks - before.blocks,
+        large: after.large - before.large,
+        allocated: after.allocated - before.allocated,
+        freed: after.freed - before.freed,
+    };
+    (value, counts)
 }

@@ -323,6 +323,21 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     }
 }
 
+/// Panics when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("bomb");
+    }
+}
+
+/// The bytes 0, 1, 2 and so on.
+pub(crate) fn numbered(n: usize) -> Vec<u8> {
+    (0..n).map(|n| n as u8).collect()
+}
+
 /// A random number generator with a fixed seed.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
