@@ -8,6 +8,7 @@
 //!   has a *window* of overwritten values. A load may also happen *late*, at the next Release. Until then the cell
 //!   counts as being read, and a store by another thread is an error. A read-modify-write is a load and a store,
 //!   between which nobody else stores. Dependencies between loads order nothing.
+//!
 //! `interrupt` is the effect of `membarrier` on each CPU: it drains the buffer and closes the window.
 
 /// A word of memory. Slot sets, arrays and items are known by their numbers; array 0 is none.
