@@ -10,10 +10,11 @@ mod maintenance;
 mod places;
 mod recycle;
 mod settings;
+mod state;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
+mod wait;
 mod waiters;
-mod waiting;
 
 pub use error::GetError;
 pub use guard::{OwnedPooled, Pooled};
@@ -272,7 +273,7 @@ impl<T, R> BoundedPool<T, R> {
         let Settings { capacity, min_idle, epoch } = self.settings;
         let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle));
         if made {
-            if let (Some(registrar), Some(places)) = (&self.register, self.places.share()) {
+            if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {
                 registrar.register(&places, epoch.nanos());
             }
         }

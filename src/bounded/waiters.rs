@@ -82,7 +82,7 @@ impl<L> Waiters<L> {
     }
 
     /// Whether an answer wakes the same task as `waker`.
-    pub(super) fn wakes(&self, ticket: Ticket, waker: &Waker) -> bool {
+    pub(super) fn has_waker(&self, ticket: Ticket, waker: &Waker) -> bool {
         self.table[ticket].waker.as_ref().is_some_and(|current| current.will_wake(waker))
     }
 

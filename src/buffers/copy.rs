@@ -2,9 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use crate::pool::Pool;
-use crate::pool::Pooled;
-use crate::pool::WithCapacity;
+use crate::pool::{Pool, Pooled, WithCapacity};
 use crate::sync::static_per_execution;
 
 /// How many bytes a copy reads at most at a time.

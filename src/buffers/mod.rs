@@ -336,7 +336,7 @@ impl BufferPool {
     #[inline]
     fn take(&self, min_capacity: usize) -> Item<Vec<u8>> {
         match self.class_for(min_capacity) {
-            Some(index) => self.classes[index].take_at_hand().unwrap_or_else(|| self.find(index)),
+            Some(index) => self.classes[index].take_loaded().unwrap_or_else(|| self.find(index)),
             None => self.classes[self.largest].make(|| Vec::with_capacity(min_capacity)),
         }
     }

@@ -124,14 +124,14 @@ impl<T> SlotSet<T> {
     pub(crate) fn pop(&self) -> Option<Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let last = self.extent.bottom.load(Ordering::Relaxed) - 1;
-        // ORDERING: Release; partner: the load of `bottom` in `empty`. If the load of `top` below finds no mark, the
+        // ORDERING: Release; partner: the load of `bottom` in `take_all`. If the load of `top` below finds no mark, the
         // barriers make this store visible there, and with it the items below.
         self.extent.bottom.store(last, Ordering::Release);
         fence::light();
         // ORDERING: Relaxed; partner: the compare-exchange in `close`, whose mark the barriers make visible. What a
         // sweep has done is not touched here: only a claim uses the places below `top` again.
         if Top::from_bits(self.top.load(Ordering::Relaxed)).is_above(last) {
-            // ORDERING: Release; partner: the load of `bottom` in `empty`, as above.
+            // ORDERING: Release; partner: the load of `bottom` in `take_all`, as above.
             self.extent.bottom.store(last + 1, Ordering::Release);
             return None;
         }
@@ -156,7 +156,7 @@ impl<T> SlotSet<T> {
             Ok(())
         });
         if pushed.is_ok() {
-            // ORDERING: Release; partner: the load of `bottom` in `empty`, so that the sweep sees the item.
+            // ORDERING: Release; partner: the load of `bottom` in `take_all`, so that the sweep sees the item.
             self.extent.bottom.store(bottom + 1, Ordering::Release);
         }
         pushed
@@ -211,7 +211,7 @@ impl<T> SlotSet<T> {
     fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
         // ORDERING: Relaxed, no partner; the compare-exchange decides.
         let top = Top::from_bits(self.top.load(Ordering::Relaxed));
-        // ORDERING: Acquire on success; partner: the Release store of `top` in `empty`, so that the owner sees what a
+        // ORDERING: Acquire on success; partner: the Release store of `top` in `take_all`, so that the owner sees what a
         // sweep did to the slots. Relaxed on failure: nothing is done then.
         let claimed = top.is_open()
             && self
@@ -258,7 +258,7 @@ impl<T> SlotSet<T> {
         }
         // SAFETY: the slots were claimed just now. The caller is the owner, so it is not in a pop. `into` is as the
         // caller says.
-        Ok(unsafe { self.empty(top, into) })
+        Ok(unsafe { self.take_all(top, into) })
     }
 }
 
@@ -306,7 +306,7 @@ impl<T> SlotSet<T> {
         };
         match top {
             // SAFETY: the slots are claimed, and the heavy barrier came before. `into` is as the caller guarantees.
-            Some(top) => unsafe { self.empty(top, into) },
+            Some(top) => unsafe { self.take_all(top, into) },
             None => Taken::nothing(into),
         }
     }
@@ -335,7 +335,7 @@ impl<T> SlotSet<T> {
     ///
     /// The caller has claimed the slots, and `top` is the value before. It is the owner, and not in a pop; or a heavy
     /// barrier came between `close` and this. `into` is empty and has room for the items of the loaded array.
-    unsafe fn empty(&self, top: Top, mut into: Array<T>) -> Taken<T> {
+    unsafe fn take_all(&self, top: Top, mut into: Array<T>) -> Taken<T> {
         let top = top.place();
         // ORDERING: Acquire; partner: the Release stores of `bottom` in `pop` and `push`, so that the items below are
         // seen. It is read once. The items below this value are the caller's, and those from here on the owner's. A pop

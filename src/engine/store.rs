@@ -228,7 +228,7 @@ impl<T> Store<T> {
         let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
         match set.push_or_spill(item) {
             Ok(None) => None,
-            Ok(Some(full)) => self.share(set, full),
+            Ok(Some(full)) => self.stamp_and_share(set, full),
             Err(item) => self.spill(set, item),
         }
     }
@@ -243,7 +243,7 @@ impl<T> Store<T> {
                 self.keep_empty(home, unused.items);
                 None
             }
-            Ok(Some(full)) => self.share(set, full),
+            Ok(Some(full)) => self.stamp_and_share(set, full),
             Err((item, mut array)) => {
                 // A sweep keeps this thread out. In an array, the item finds a place in a rack. By itself it would go
                 // to the queue behind it.
@@ -257,7 +257,7 @@ impl<T> Store<T> {
 
     /// Moves a batch from the private slots to the own shard.
     #[inline(always)]
-    fn share(&self, set: &SlotSet<T>, Spilled { items, victims }: Spilled<T>) -> Option<Batch<T>> {
+    fn stamp_and_share(&self, set: &SlotSet<T>, Spilled { items, victims }: Spilled<T>) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
         let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };

@@ -4,7 +4,7 @@
 //!
 //! 1. `close` every slot set that does not look empty and whose owner is not in a claim. Pass one heavy barrier.
 //!    `collect` the items of those whose owners have not answered meanwhile.
-//! 2. `finish`: take every batch stamped before this epoch, the victims, into a list.
+//! 2. `condemn`: take every batch stamped before this epoch, the victims, into a list.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims, and return the token.
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item.
@@ -55,11 +55,11 @@ pub(crate) struct Condemned<T> {
 }
 
 /// Runs a whole sweep. Returns `None` if another one has the token.
-pub(crate) fn sweep<T>(store: &Store<T>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
+pub(crate) fn sweep<T>(store: impl Deref<Target = Store<T>>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
     let mut sweep = Sweep::begin(store, purpose)?;
     let passed = !sweep.close() || fence::heavy();
     sweep.collect(passed);
-    Some(sweep.finish().drop_items())
+    Some(sweep.condemn().drop_items())
 }
 
 impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
@@ -105,7 +105,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
     }
 
     /// Does steps 2 to 4. A clear takes all batches in step 2, leaves out step 3, and condemns what was collected.
-    pub(crate) fn finish(self) -> Condemned<T> {
+    pub(crate) fn condemn(self) -> Condemned<T> {
         let store = &*self.store;
         let epoch = store.epoch();
         let (mut condemned, mut empties) = (Vec::new(), self.fresh);

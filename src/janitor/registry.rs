@@ -14,7 +14,7 @@ use crate::sync::{Arc, static_per_execution};
 
 /// Everything that the lock guards.
 pub(super) struct Registry {
-    /// The registered pools, in the order of `place`.
+    /// The registered pools, in the order of `position`.
     pub(super) entries: Vec<Entry>,
     /// Whether there is a janitor, or one is being started.
     pub(super) running: bool,
@@ -28,7 +28,7 @@ pub(super) struct Registry {
 
 impl Registry {
     /// Returns where the entry with this key is, or where to insert it.
-    fn place(&self, key: usize) -> Result<usize, usize> {
+    fn position(&self, key: usize) -> Result<usize, usize> {
         if cfg!(loom_is_shuttle) {
             // In the order in which they came. The order of addresses differs when a schedule is run again.
             return self.entries.iter().position(|entry| entry.key == key).ok_or(self.entries.len());
@@ -47,7 +47,7 @@ impl Registry {
 
     /// Returns the entry of a pool, unless the pool was dropped.
     pub(super) fn entry_of(&mut self, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
-        let place = self.place(pool.as_ptr().addr()).ok()?;
+        let place = self.position(pool.as_ptr().addr()).ok()?;
         Some(&mut self.entries[place])
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn registry() -> MutexGuard<'static, Registry> {
 /// Adds a pool that is swept every so many nanoseconds. Returns whether the caller is to start the janitor.
 pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
     let key = Arc::as_ptr(&pool).addr();
-    let entry = Entry { key, pool: Arc::downgrade(&pool), every, due: next(now(), every), busy: false };
+    let entry = Entry { key, pool: Arc::downgrade(&pool), every, due: next_due(now(), every), busy: false };
 
     let mut spare = Vec::new();
     let mut registry = registry();
@@ -99,7 +99,7 @@ pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
             registry = self::registry();
         }
     }
-    let (Ok(place) | Err(place)) = registry.place(key);
+    let (Ok(place) | Err(place)) = registry.position(key);
     registry.entries.insert(place, entry);
     !mem::replace(&mut registry.running, true)
 }
@@ -108,7 +108,7 @@ pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
 /// it.
 pub(super) fn remove(key: usize) -> LinkedList<Job> {
     let mut registry = registry();
-    let entry = registry.place(key).ok().map(|place| registry.entries.remove(place));
+    let entry = registry.position(key).ok().map(|place| registry.entries.remove(place));
     let busy = entry.as_ref().is_some_and(|entry| entry.busy);
     let at = if busy { registry.jobs.iter().position(|job| job.pool.as_ptr().addr() == key) } else { None };
     let job = at.map(|at| registry.take_job(at));
@@ -135,7 +135,7 @@ pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
         }
         let now = now();
         for entry in registry.entries.iter_mut().filter(|entry| wanted(entry)).take(pools.capacity()) {
-            entry.due = next(now, entry.every);
+            entry.due = next_due(now, entry.every);
             if all || !entry.busy {
                 pools.extend(entry.pool.upgrade());
             }
@@ -155,6 +155,6 @@ pub(super) fn now() -> u64 {
 
 /// Returns the next multiple of `every`. So pools with the same epoch are due at the same time, for one barrier
 /// together.
-fn next(now: u64, every: u64) -> u64 {
+fn next_due(now: u64, every: u64) -> u64 {
     (now / every + 1).saturating_mul(every)
 }

@@ -8,8 +8,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 
-use super::Pool;
-use crate::DefaultRecycle;
+use super::{DefaultRecycle, Pool};
 use crate::engine::item::{Contained, Item};
 
 /// An item of a [`Pool`] in use. [`Pool::get`] returns it.

@@ -2,6 +2,7 @@
 
 mod clear;
 mod guard;
+mod maintenance;
 mod recycle;
 mod settings;
 mod settings_error;
@@ -25,12 +26,8 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::engine::array::Array;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::store::{Limits, Store};
-use crate::engine::sweep::sweep;
-use crate::engine::tally::Swept;
-use crate::engine::top::Purpose;
 use crate::janitor::{self, Registrar};
 use crate::sync::{OnceArc, const_unless_loom};
 
@@ -305,140 +302,6 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     pub fn put(&self, item: T) {
         self.give_back(Item::new(item));
     }
-
-    /// Creates `n` items and puts them where every thread finds them. Returns how many the pool kept: fewer than `n` if
-    /// [`max_idle`](Settings::max_idle) left no room.
-    ///
-    /// ```
-    /// use ebbtide::Pool;
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new();
-    /// assert_eq!(pool.prefill(100), 100);
-    /// assert_eq!(pool.idle(), 100);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// Panics if [`Recycle::create`] panics. The pool keeps the items created before.
-    pub fn prefill(&self, n: usize) -> usize {
-        let store = self.store();
-        let size = store.limits.array.max(1);
-        let mut kept = 0;
-        for start in (0..n).step_by(size) {
-            let mut items = Array::new(size);
-            let made = panic::catch_unwind(AssertUnwindSafe(|| {
-                for _ in start..n.min(start + size) {
-                    let pushed = items.push(Item::new(self.recycler.create()));
-                    debug_assert!(pushed.is_ok(), "there is room for a batch");
-                }
-            }));
-            kept += items.len();
-            let rejected = store.put_batch(items);
-            let full = rejected.is_some();
-            let mut first = made.err();
-            if let Some(mut rejected) = rejected {
-                kept -= rejected.len();
-                if let Some(panic) = drop_each(&mut rejected) {
-                    keep_first(&mut first, panic);
-                }
-            }
-            if let Some(panic) = first {
-                raise(panic);
-            }
-            if full {
-                break;
-            }
-        }
-        kept
-    }
-}
-
-impl<T, R> Pool<T, R> {
-    /// Ends the epoch: drops the items that were returned before this epoch and not used since, and makes the rest
-    /// victims.
-    ///
-    /// So an idle item survives one call, but not two. A call takes no lock and blocks no other thread. Its cost grows
-    /// with the number of threads that use the pool and with the number of items that it drops.
-    ///
-    /// Returns what it did. If another sweep of this pool is running, it does nothing and returns `None`.
-    ///
-    /// ```
-    /// use ebbtide::Pool;
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new();
-    /// drop(pool.get());
-    /// pool.advance();
-    /// assert_eq!(pool.idle(), 1);
-    /// pool.advance();
-    /// assert_eq!(pool.idle(), 0);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If the `Drop` of an item panics, the other items are still dropped. Then the first such panic continues here,
-    /// unless the thread is already unwinding.
-    pub fn advance(&self) -> Option<Swept> {
-        self.sweep(Purpose::Advance)
-    }
-
-    /// Drops every idle item, regardless of [`min_idle`](Settings::min_idle), and does not end the epoch. It leaves the
-    /// private slots of threads that are inside an operation.
-    ///
-    /// Returns what it did, or `None`, as [`advance`](Self::advance) does.
-    ///
-    /// ```
-    /// use ebbtide::Pool;
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new();
-    /// drop(pool.get());
-    /// assert_eq!(pool.clear().map(|swept| swept.dropped), Some(1));
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As [`advance`](Self::advance).
-    pub fn clear(&self) -> Option<Swept> {
-        self.sweep(Purpose::Clear)
-    }
-
-    /// Returns how many items are idle. This is exact while no other call runs, and otherwise an estimate.
-    ///
-    /// It reads the slot set of every thread that used the pool.
-    ///
-    /// ```
-    /// use ebbtide::Pool;
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new();
-    /// drop((pool.get(), pool.get()));
-    /// assert_eq!(pool.idle(), 2);
-    /// ```
-    pub fn idle(&self) -> usize {
-        self.store.get().map_or(0, Store::idle)
-    }
-
-    /// Returns what the pool did since it was created.
-    ///
-    /// It reads the slot set of every thread that used the pool.
-    ///
-    /// ```
-    /// use ebbtide::Pool;
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new();
-    /// drop((pool.get(), pool.get()));
-    /// assert_eq!(pool.stats().created, 2);
-    /// ```
-    pub fn stats(&self) -> Stats {
-        self.store.get().map(Stats::of).unwrap_or_default()
-    }
-
-    fn sweep(&self, purpose: Purpose) -> Option<Swept> {
-        let Some(store) = self.store.get() else { return Some(Swept::default()) };
-        let (swept, panic) = sweep(store, purpose)?;
-        if let Some(panic) = panic {
-            raise(panic);
-        }
-        Some(swept)
-    }
 }
 
 impl<T, R: Recycle<T>> Pool<T, R> {
@@ -457,7 +320,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 
     /// Takes an item from the calling thread's private slots.
     #[inline(always)]
-    pub(crate) fn take_at_hand(&self) -> Option<Item<T>> {
+    pub(crate) fn take_loaded(&self) -> Option<Item<T>> {
         self.store.get().and_then(Store::pop)
     }
 
@@ -511,7 +374,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
         if made {
-            if let (Some(registrar), Some(store)) = (&self.register, self.store.share()) {
+            if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
                 registrar.register(&store, epoch.nanos());
             }
         }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, Hash};
 use std::path::PathBuf;
 
-use super::Clear;
+use super::clear::Clear;
 
 /// Creates a pool's items and prepares them for reuse.
 ///

@@ -47,7 +47,7 @@ impl<T: Send + 'static> Pass for StorePass<T> {
     fn finish(self: Box<Self>) -> Job {
         let Self { store, sweep } = *self;
         let pool = Arc::downgrade(&store);
-        let condemned = sweep.map(Sweep::finish);
+        let condemned = sweep.map(Sweep::condemn);
         // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(store).map(Box::new);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);

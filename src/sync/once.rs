@@ -29,7 +29,7 @@ impl<T> OnceArc<T> {
     }
 
     /// Returns another handle to the value.
-    pub(crate) fn share(&self) -> Option<Arc<T>> {
+    pub(crate) fn to_arc(&self) -> Option<Arc<T>> {
         // SAFETY: the handle is forgotten, so its count is neither used up nor given back.
         let held = ManuallyDrop::new(unsafe { self.held() }?);
         Some(Arc::clone(&held))

@@ -86,7 +86,7 @@ impl<T> PerThread<T> {
 
     /// Returns the buckets that exist, as `make` stored them.
     fn made(&self) -> impl Iterator<Item = *mut [T]> {
-        self.buckets.iter().zip(0..).filter_map(|(bucket, index)| {
+        self.buckets.iter().enumerate().filter_map(|(index, bucket)| {
             // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the entries are seen whole.
             let entries = bucket.load(Ordering::Acquire);
             (!entries.is_null()).then(|| ptr::slice_from_raw_parts_mut(entries, 1 << index))

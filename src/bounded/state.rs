@@ -1,0 +1,205 @@
+//! The state of a bounded pool's places: how many are taken, which items are idle, and who waits. Runs no user code but the
+//! allocator.
+//!
+//! A *place* is an item's right to exist, and there are `capacity` of them. A place is *taken* when somebody gets it,
+//! and stays so until its item is idle or dropped. Each of the other places has an idle item or none. So `taken + idle
+//! <= capacity`, except for a while after `resize` has lowered the capacity.
+//!
+//! A *doomed* item is one that is being dropped. It keeps its place until its `Drop` has run: otherwise a new item
+//! could exist beside it.
+
+use std::collections::VecDeque;
+use std::num::Wrapping;
+use std::task::Waker;
+
+use super::error::Refused;
+use super::waiters::Waiters;
+use crate::engine::batch::FIRST_EPOCH;
+use crate::engine::item::Item;
+use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
+
+pub(super) struct State<T> {
+    pub(super) capacity: usize,
+    pub(super) min_idle: usize,
+    pub(super) taken: usize,
+    /// How many of the taken places have a doomed item.
+    pub(super) doomed: usize,
+    /// The item returned last is at the back, so that surplus items age at the front.
+    pub(super) idle: VecDeque<Idle<T>>,
+    pub(super) waiters: Waiters<Lot<T>>,
+    /// [`FIRST_EPOCH`] plus the number of epochs that ended.
+    pub(super) epoch: usize,
+    pub(super) closed: bool,
+    // With epochs of 1 ms, a 32-bit count wraps after fifty days.
+    pub(super) sweeps: Wrapping<usize>,
+    pub(super) dropped: Wrapping<usize>,
+    pub(super) rejected: Wrapping<usize>,
+}
+
+pub(super) struct Idle<T> {
+    pub(super) item: Item<T>,
+    /// The epoch in which the item was returned.
+    pub(super) stamp: usize,
+}
+
+/// Places that were taken together, with their idle items. A place without an item has room for a new one.
+pub(super) struct Lot<T> {
+    pub(super) places: usize,
+    /// The item returned last. It has its own field so that a lot of one item allocates nothing.
+    pub(super) newest: Option<Item<T>>,
+    pub(super) others: Vec<Item<T>>,
+}
+
+impl<T> Lot<T> {
+    /// One place, with its item if it has one.
+    pub(super) fn one(item: Option<Item<T>>) -> Self {
+        Self { places: 1, newest: item, others: Vec::new() }
+    }
+
+    /// The items, the one returned last at the end.
+    pub(super) fn into_items(self) -> impl Iterator<Item = Item<T>> {
+        self.others.into_iter().chain(self.newest)
+    }
+}
+
+/// What is left to do after the lock is released.
+#[must_use]
+pub(super) struct After<T> {
+    pub(super) wakers: Vec<Waker>,
+    /// Items to drop, each of which keeps its place until then.
+    pub(super) doomed: Vec<Item<T>>,
+}
+
+impl<T> State<T> {
+    pub(super) fn new(capacity: usize, min_idle: usize) -> Self {
+        Self {
+            capacity,
+            min_idle,
+            taken: 0,
+            doomed: 0,
+            idle: VecDeque::new(),
+            waiters: Waiters::new(),
+            epoch: FIRST_EPOCH,
+            closed: false,
+            sweeps: Wrapping(0),
+            dropped: Wrapping(0),
+            rejected: Wrapping(0),
+        }
+    }
+
+    /// Takes `n` places if they are free and nobody waits.
+    pub(super) fn take(&mut self, n: usize) -> Result<Lot<T>, Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        if n > self.capacity {
+            return Err(Refused::OverCapacity { asked: n, capacity: self.capacity });
+        }
+        if n > 0 && !(self.waiters.is_empty() && self.has_room(n)) {
+            return Err(Refused::Busy);
+        }
+        Ok(self.hand_out(n))
+    }
+
+    fn has_room(&self, n: usize) -> bool {
+        self.taken + n <= self.capacity
+    }
+
+    fn hand_out(&mut self, n: usize) -> Lot<T> {
+        self.taken += n;
+        let rest = self.idle.len().saturating_sub(n);
+        let mut items = self.idle.drain(rest..).map(|idle| idle.item);
+        Lot { places: n, newest: items.next_back(), others: items.collect() }
+    }
+
+    /// Takes a lot back. Its items become idle as far as there is room, and the rest are doomed.
+    pub(super) fn put(&mut self, lot: Lot<T>) -> After<T> {
+        let mut doomed = Vec::new();
+        self.taken -= lot.places;
+        for item in lot.into_items() {
+            if self.may_keep() {
+                self.idle.push_back(Idle { item, stamp: self.epoch });
+            } else {
+                self.rejected += 1;
+                doomed.push(item);
+            }
+        }
+        self.doom(doomed)
+    }
+
+    /// Whether one more item may be idle.
+    fn may_keep(&self) -> bool {
+        !self.closed && self.taken - self.doomed + self.idle.len() < self.capacity
+    }
+
+    /// Like `take`, for one place and its idle item, if it has one.
+    #[inline]
+    pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
+        let free = !self.closed && self.waiters.is_empty() && self.has_room(1);
+        free.then(|| {
+            self.taken += 1;
+            self.idle.pop_back().map(|idle| idle.item)
+        })
+    }
+
+    /// Like `put`, for one item that may be kept. It becomes idle, or goes to the first waiter if that one waits for a
+    /// single place. Returns the waker of that waiter.
+    #[inline]
+    pub(super) fn put_one(&mut self, item: Item<T>) -> Result<Option<Waker>, Item<T>> {
+        self.taken -= 1;
+        match self.waiters.first() {
+            None if self.may_keep() => {
+                self.idle.push_back(Idle { item, stamp: self.epoch });
+                Ok(None)
+            }
+            Some(1) if self.may_keep() && self.has_room(1) => {
+                self.taken += 1;
+                Ok(self.waiters.serve_first(Lot::one(Some(item))))
+            }
+            _ => {
+                self.taken += 1;
+                Err(item)
+            }
+        }
+    }
+
+    /// Keeps the places of these items taken until the items are dropped.
+    pub(super) fn doom(&mut self, doomed: Vec<Item<T>>) -> After<T> {
+        self.taken += doomed.len();
+        self.doomed += doomed.len();
+        After { wakers: self.serve(), doomed }
+    }
+
+    /// Serves waiters in order, as long as there is room. Returns their wakers.
+    pub(super) fn serve(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(n) = self.waiters.first().filter(|&n| self.has_room(n)) {
+            let lot = self.hand_out(n);
+            wakers.extend(self.waiters.serve_first(lot));
+        }
+        wakers
+    }
+
+    /// Takes the `n` items that have been idle longest.
+    pub(super) fn oldest(&mut self, n: usize) -> Vec<Item<T>> {
+        self.idle.drain(..n).map(|idle| idle.item).collect()
+    }
+
+    pub(super) fn sweep(&mut self, purpose: Purpose) -> (Swept, After<T>) {
+        let n = match purpose {
+            Purpose::Clear => self.idle.len(),
+            Purpose::Advance => {
+                // Sorted by stamp, since items are added and taken only at the back.
+                let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
+                self.epoch = self.epoch.wrapping_add(1);
+                old.min(self.idle.len().saturating_sub(self.min_idle))
+            }
+        };
+        let doomed = self.oldest(n);
+        self.waiters.shrink();
+        self.sweeps += 1;
+        self.dropped += n;
+        (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))
+    }
+}
