@@ -6,7 +6,8 @@
 
 use std::{marker::PhantomData, mem::ManuallyDrop, ptr};
 
-use super::{Arc, AtomicPtr, Ordering, const_unless_loom};
+use super::atomic::{Arc, AtomicPtr, Ordering};
+use super::constants::const_unless_loom;
 
 /// Empty, or an `Arc<T>`.
 pub(crate) struct OnceArc<T> {

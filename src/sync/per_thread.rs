@@ -11,8 +11,8 @@
 use std::marker::PhantomData;
 use std::ptr;
 
+use super::atomic::{AtomicPtr, Ordering};
 use super::thread_id::{BUCKETS, Slot, current, enroll};
-use super::{AtomicPtr, Ordering};
 
 /// A table of `T`s with an entry for every thread that asked for one.
 pub(crate) struct PerThread<T> {

@@ -181,7 +181,7 @@ mod model {
     use loom::sync::{Arc, Mutex};
 
     use super::{Ids, LAST, Number, Slot};
-    use crate::sync::static_per_execution;
+    use crate::sync::constants::static_per_execution;
 
     static_per_execution! {
         static IDS: Arc<Mutex<Ids>> = Arc::new(Mutex::new(Ids::new()));
