@@ -104,7 +104,7 @@
 //! All are off by default.
 //!
 //! - `bounded`: `BoundedPool`.
-//! - `bytes`: converts the buffers of a [`BufferPool`] to `bytes::Bytes` without a copy.
+//! - `bytes`: converts guards of a `Vec<u8>`, such as those of a [`BufferPool`], to `bytes::Bytes` without a copy.
 //! - `loom`: see [Under loom](#under-loom).
 //! - `metrics`: `Stats::publish` sends a pool's counts to the recorder of the `metrics` crate.
 //! - `tokio`: `buffers::tokio`, which has tokio's copy functions with pooled buffers.

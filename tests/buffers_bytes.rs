@@ -10,9 +10,13 @@ use std::thread;
 
 use bytes::{Buf, BufMut, Bytes};
 use common::Worker;
+#[cfg(feature = "bounded")]
+use common::polled::Polled;
 use counting::allocations;
-use ebbtide::BufferPool;
+#[cfg(feature = "bounded")]
+use ebbtide::BoundedPool;
 use ebbtide::buffers::Settings;
+use ebbtide::{BufferPool, Pool};
 
 fn pool() -> Arc<BufferPool> {
     Arc::new(BufferPool::with_settings(Settings::new().manual()))
@@ -131,4 +135,34 @@ fn guards_implement_buf_mut() {
         assert_eq!(buffer.remaining_mut(), isize::MAX as usize - plain.len());
     }
     assert_eq!(pool.idle_bytes(), 2048 + (128 << 10), "one of them grew");
+}
+
+/// Guards of other pools become `Bytes` too, and return when those are dropped.
+#[test]
+fn bytes_of_a_pool_return_to_it() {
+    let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    let mut buffer = pool.get_owned();
+    buffer.put_slice(b"hello");
+    let bytes = Bytes::from(buffer);
+    let part = bytes.slice(1..);
+    drop(bytes);
+    assert_eq!((pool.idle(), &*part), (0, &b"ello"[..]));
+    drop(part);
+    assert_eq!((pool.idle(), pool.get().len()), (1, 0));
+}
+
+/// The place of a bounded pool's item is taken until the last of its `Bytes` is dropped, and then goes to the next waiter.
+#[cfg(feature = "bounded")]
+#[test]
+fn bytes_of_a_bounded_pool_keep_its_place() {
+    let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(1));
+    let bytes = Bytes::from(pool.get_owned().unwrap());
+    let other = bytes.clone();
+    let mut waiter = Polled::waiting(pool.get_async());
+    drop(bytes);
+    assert!(waiter.poll().is_none());
+    drop(other);
+    let item = waiter.poll().expect("it was served").unwrap();
+    assert_eq!((pool.in_use(), pool.stats().created), (1, 1));
+    drop(item);
 }

@@ -199,7 +199,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
                 panic!("{}", error.rule());
             }
             let recycler = Contained::new(recycler);
-            Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(settings.epoch.of_kind()), recycler }
+            Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.untyped(), recycler }
         }
     }
 

@@ -237,7 +237,7 @@ impl<T> Places<T> {
     }
 
     /// Begins a sweep: decides which idle items to drop. Runs no user code.
-    pub(crate) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
+    pub(super) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
         let trace = Trace::begin(purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);

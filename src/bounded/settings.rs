@@ -112,7 +112,12 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    pub(super) const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
+    /// The same without the kind of its epochs, which only the constructor needs.
+    pub(super) const fn untyped(self) -> Settings<()> {
+        self.with_epoch(self.epoch.of_kind())
+    }
+
+    const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
         Settings { capacity: self.capacity, min_idle: self.min_idle, epoch }
     }
 

@@ -1,4 +1,4 @@
-//! Integration with the `bytes` crate: `Bytes` from a buffer, and `BufMut` for one that is being filled.
+//! Integration with the `bytes` crate: `Bytes` from a guard of a `Vec<u8>`, and `BufMut` for one that is being filled.
 
 use std::ops::Deref;
 
@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes};
 
 use crate::pool::{Guard, Home};
 
-/// Converts the buffer without a copy. Dropping the last `Bytes` that has a part of it returns the buffer to the pool,
+/// Converts the buffer of any pool without a copy. Dropping the last `Bytes` that has a part of it returns the buffer to the pool,
 /// on any thread. Until then the whole buffer is in use, however small that part is.
 ///
 /// Costs one allocation, of the header in which `Bytes` counts its clones. If the pool is not in a `static`, take the
@@ -28,6 +28,10 @@ use crate::pool::{Guard, Home};
 /// std::thread::spawn(move || assert_eq!(name, "Ada")).join().unwrap();
 /// assert_eq!(BUFFERS.idle_bytes(), 1024);
 /// ```
+///
+/// # Panics
+///
+/// Dropping the last `Bytes` panics where dropping the guard would.
 impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> From<Guard<Vec<u8>, P>> for Bytes {
     fn from(buffer: Guard<Vec<u8>, P>) -> Self {
         Bytes::from_owner(buffer)

@@ -290,11 +290,19 @@ impl SpareLength {
         self.0.get() >> 16
     }
 
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        let bits = self.0.get();
+        (bits & 0xFFFF) + (bits >> 16)
+    }
+
     fn set_young(&self, n: usize) {
+        debug_assert!(n <= 0xFFFF, "private_slots is limited");
         self.0.set(n);
     }
 
     fn set_victims(&self, n: usize) {
+        debug_assert!(n <= 0xFFFF, "private_slots is limited");
         self.0.set(n << 16);
     }
 }

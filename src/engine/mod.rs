@@ -1,7 +1,7 @@
 //! The algorithm: where items lie, who moves them, and what makes them old. `docs/design.md` explains it.
 //!
-//! User code runs here only where a sweep drops its items and emits its event, and where memory is allocated. It never
-//! runs inside a claim.
+//! User code runs here only where a sweep or a dropped pool drops items, where a sweep emits its event, and where memory
+//! is allocated. It never runs inside a claim.
 
 pub(crate) mod array;
 pub(crate) mod batch;

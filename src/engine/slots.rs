@@ -102,7 +102,7 @@ impl<T> SlotSet<T> {
 
     /// Returns how many items the slot set holds. This is a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
-        self.loaded_len() + self.extent.spare.young() + self.extent.spare.victims()
+        self.loaded_len() + self.extent.spare.len()
     }
 
     fn loaded_len(&self) -> usize {

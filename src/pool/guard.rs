@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -64,6 +65,8 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 pub struct Guard<T, P: Deref<Target: Home<T>>> {
     item: ManuallyDrop<Item<T>>,
     pool: P,
+    /// Invariant in `T`, because the item may be written through the guard and returns to the pool.
+    _invariant: PhantomData<fn(T) -> T>,
 }
 
 /// The pool to which items in use return.
@@ -81,7 +84,7 @@ unsafe impl<T: Send + Sync, P: Deref<Target: Home<T>>> Sync for Guard<T, P> {}
 impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     #[inline(always)]
     pub(crate) fn new(item: Item<T>, pool: P) -> Self {
-        Self { item: ManuallyDrop::new(item), pool }
+        Self { item: ManuallyDrop::new(item), pool, _invariant: PhantomData }
     }
 
     /// Drops what was not needed to create the item. If that panics, the item returns to the pool.

@@ -182,7 +182,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
                 panic!("{}", error.rule());
             }
             let recycler = Contained::new(recycler);
-            Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.with_epoch(settings.epoch.of_kind()), recycler }
+            Self { store: OnceArc::new(), register: E::REGISTER, settings: settings.untyped(), recycler }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The settings of a pool and their limits.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -90,11 +91,17 @@ pub struct Settings<E = Timed> {
 const MAX_PRIVATE_SLOTS: usize = 4096;
 
 /// When the epochs of a pool end. All kinds of pools have this setting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Epoch<E> {
     /// Nanoseconds between two sweeps. A longer time becomes the maximum, which is as good as never.
     every: u64,
     kind: PhantomData<E>,
+}
+
+impl<E> fmt::Debug for Epoch<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::from_nanos(self.every).fmt(f)
+    }
 }
 
 impl Epoch<Timed> {
@@ -260,7 +267,12 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    pub(super) const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
+    /// The same without the kind of its epochs, which only the constructor needs.
+    pub(super) const fn untyped(self) -> Settings<()> {
+        self.with_epoch(self.epoch.of_kind())
+    }
+
+    const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
         let Self { private_slots, max_idle, min_idle, chaos, epoch: _ } = self;
         Settings { private_slots, max_idle, min_idle, chaos, epoch }
     }

@@ -49,13 +49,6 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
-#[inline(always)]
-pub(crate) fn seq_cst() {
-    #[cfg(all(loom, feature = "loom"))]
-    full();
-}
-
 /// The sweep's barrier. Returns `false` if the system refused. Then nothing may be concluded from it.
 #[must_use]
 pub(crate) fn heavy() -> bool {

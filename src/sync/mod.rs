@@ -25,8 +25,14 @@ pub(crate) use atomic::{Arc, AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Or
 pub(crate) use cell::UnsafeCell;
 pub(crate) use constants::{const_unless_loom, static_per_execution};
 pub(crate) use count::{Counter, Length};
-pub(crate) use fence::seq_cst;
 pub(crate) use once::OnceArc;
 pub(crate) use per_thread::PerThread;
 pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
+
+/// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
+#[inline(always)]
+pub(crate) fn seq_cst() {
+    #[cfg(all(loom, feature = "loom"))]
+    fence::full();
+}

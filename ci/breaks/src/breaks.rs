@@ -144,13 +144,13 @@ impl Test {
         Path::new("examples").join(&self.file).join("tests.rs")
     }
 
-    /// Its source: a file, or the files of a folder.
+    /// Its source: a file, or the files of a folder, and what the tests of its package share.
     pub(crate) fn is_source(&self, path: &Path) -> bool {
         if path == self.next_to_an_example() {
             return true;
         }
         let path = path.strip_prefix(self.folder()).unwrap_or(Path::new(""));
-        path.with_extension("") == Path::new(&self.file) || path.starts_with(&self.file)
+        path.with_extension("") == Path::new(&self.file) || path.starts_with(&self.file) || path.starts_with("common")
     }
 
     fn exists(&self, root: &Path) -> bool {

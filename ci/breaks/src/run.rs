@@ -212,7 +212,10 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
-        if kind.is_dir() && name != "target" && name != ".git" {
+        if name == "target" || name == ".git" {
+            continue;
+        }
+        if kind.is_dir() {
             copy(&entry.path(), &to.join(&name))?;
         } else if kind.is_file() {
             fs::copy(entry.path(), to.join(&name))?;
@@ -253,7 +256,7 @@ mod tests {
             command.get_args().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(arguments("loom-tests bounded::get"), "test -q -p ebbtide-loom-tests --test bounded");
-        assert_eq!(arguments("ebbtide face::get"), "test -q -p ebbtide --test face");
-        assert_eq!(arguments("ebbtide bounded_face::get"), "test -q -p ebbtide --test bounded_face --features bounded");
+        assert_eq!(arguments("ebbtide api::get"), "test -q -p ebbtide --test api");
+        assert_eq!(arguments("ebbtide bounded_api::get"), "test -q -p ebbtide --test bounded_api --features bounded");
     }
 }
