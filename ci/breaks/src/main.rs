@@ -25,7 +25,7 @@ Breaks the code on purpose and says which breaks went unnoticed.
   ci/breaks/run --tenth           a tenth of all, another one each day
   ci/breaks/run --check           only says which breaks don't apply to the source
   ci/breaks/run --list            names them, and the tests that must fail
-  ci/breaks/run --apply NAME      breaks the source at hand
+  ci/breaks/run --apply NAME      breaks this copy of the source
 
 Names, --changed and --tenth add up. A break is caught if its test fails. One that doesn't apply or doesn't build counts as
 unnoticed, and so does a test that passes, or doesn't come to an end, three times.
