@@ -76,7 +76,7 @@ fn items_never_exceed_the_capacity() {
     ledger.assert_all_dropped_once();
 }
 
-/// An item whose `Drop` reports its start, and ends when told to.
+/// An item whose `Drop` reports its start, and ends when the test allows it.
 struct Slow {
     #[expect(dead_code, reason = "counts when it is dropped")]
     counted: Counted,
@@ -422,9 +422,9 @@ fn a_failed_create_frees_its_place() {
     // Two of three waiters find no item and fail. Each passes its place on.
     allow(2);
     let all = pool.get_many(3).unwrap();
-    let line: Vec<_> = (0..3).map(|_| Polled::waiting(pool.get_async())).collect();
+    let queue: Vec<_> = (0..3).map(|_| Polled::waiting(pool.get_async())).collect();
     let mine: Vec<_> = all.into_iter().map(Pooled::detach).collect();
-    for waiting in line {
+    for waiting in queue {
         assert_eq!(waiting.ready().unwrap_err(), GetError::Create(REFUSED));
     }
     assert_eq!((pool.in_use(), pool.idle(), mine.len()), (0, 0, 3));

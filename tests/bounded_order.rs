@@ -15,18 +15,18 @@ use common::{Dice, Ledger, lock, until};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Pooled};
 
-/// Each returned item goes to the waiter that waited longest, and nobody else is woken.
+/// Each returned item goes to the waiter that waited longest, and no other is woken.
 #[test]
 fn first_come_first_served() {
     let (pool, ledger) = counted(1);
     let mut held = pool.get().unwrap();
-    let mut line: Vec<_> = (0..5).map(|_| Polled::waiting(pool.get_async())).collect();
+    let mut queue: Vec<_> = (0..5).map(|_| Polled::waiting(pool.get_async())).collect();
     assert_eq!((pool.waiting(), pool.in_use()), (5, 1));
-    while !line.is_empty() {
+    while !queue.is_empty() {
         drop(held);
-        assert!(line[1..].iter_mut().all(|later| later.wakes() == 0 && later.poll().is_none()));
-        held = line.remove(0).ready().unwrap();
-        assert_eq!(pool.waiting(), line.len());
+        assert!(queue[1..].iter_mut().all(|later| later.wakes() == 0 && later.poll().is_none()));
+        held = queue.remove(0).ready().unwrap();
+        assert_eq!(pool.waiting(), queue.len());
     }
     drop(held);
     assert_eq!((ledger.made(), pool.idle()), (1, 1));
@@ -294,7 +294,7 @@ fn extreme_timeouts_are_valid() {
     });
 }
 
-/// More than the capacity is an error at once. Zero items succeed at once, whoever waits.
+/// More than the capacity is an error at once. Zero items succeed at once, even if others wait.
 #[test]
 fn too_many_is_an_error_and_zero_is_immediate() {
     let (pool, ledger) = counted(2);

@@ -17,7 +17,7 @@ use common::{Bomb, Count, Counted, Ledger, alone, lock, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
-/// Creates items, and panics when told to: in the create call with this number, or in every recycle.
+/// Creates items, and panics on demand: in the create call with this number, or in every recycle.
 struct Clumsy {
     ledger: Arc<Ledger>,
     calls: Count,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Count, MANUAL, Worker, burst, counted, on_thread, panic_of, until};
 use ebbtide::{BufferPool, Pool, Settings, WithCapacity, buffers};
 
-/// After the wrap, as before it, an item survives one sweep and not two, wherever it is and whoever put it.
+/// After the wrap, as before it, an item survives one sweep and not two, wherever it is and whichever thread put it.
 #[test]
 fn epochs_wrap_around() {
     for before in 0..6 {

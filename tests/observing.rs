@@ -73,7 +73,7 @@ impl Visit for Line {
 }
 
 /// The events emitted while `work` runs, to a subscriber that calls `first` before it records one.
-fn told(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
+fn events(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
     let lines = Arc::default();
     with_default(Scribe { lines: Arc::clone(&lines), first }, work);
     std::mem::take(&mut *lock(&lines))
@@ -100,7 +100,7 @@ fn each_sweep_emits_an_event() {
         format!(" {item} purpose=Advance epoch=1 dropped=1 kept=1 left_busy=0"),
         format!(" {item} purpose=Clear epoch=2 dropped=1 kept=0 left_busy=0"),
     ];
-    assert_eq!(texts(&told(|| (), use_it)), expected);
+    assert_eq!(texts(&events(|| (), use_it)), expected);
 }
 
 #[cfg(feature = "bounded")]
@@ -118,7 +118,7 @@ fn each_sweep_of_a_bounded_pool_emits_an_event() {
         format!(" {item} purpose=Advance epoch=0 dropped=0 kept=1 left_busy=0"),
         format!(" {item} purpose=Clear epoch=1 dropped=1 kept=0 left_busy=0"),
     ];
-    assert_eq!(texts(&told(|| (), use_it)), expected);
+    assert_eq!(texts(&events(|| (), use_it)), expected);
 }
 
 /// Takes two milliseconds to drop.
@@ -134,7 +134,7 @@ impl Drop for Slow {
 fn the_duration_is_that_of_the_whole_sweep() {
     let pool = Pool::with_settings(|| Slow, MANUAL);
     let start = Instant::now();
-    let lines = told(
+    let lines = events(
         || (),
         || {
             drop((pool.get(), pool.get()));
@@ -150,7 +150,7 @@ fn the_event_is_emitted_with_no_lock_held() {
     let ledger = Ledger::new();
     let pool = Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL));
     let again = Arc::clone(&pool);
-    let lines = told(
+    let lines = events(
         move || {
             assert_eq!(ledger.live(), 0);
             assert!(again.clear().is_some(), "another sweep may run");
@@ -170,7 +170,7 @@ fn a_panic_of_the_subscriber_goes_to_the_caller() {
     let ledger = Ledger::new();
     let pool = Pool::with_settings(Maker(Arc::clone(&ledger)), MANUAL);
     drop(pool.get());
-    let panic = panic_of(|| told(|| panic!("out of ink"), || _ = pool.clear()));
+    let panic = panic_of(|| events(|| panic!("out of ink"), || _ = pool.clear()));
     assert_eq!(panic, "out of ink");
     assert_eq!((ledger.live(), pool.stats().sweeps), (0, 1));
     drop(pool.get());

@@ -1,6 +1,6 @@
 //! Promise 2: a signal stops threads at random points, thousands of times, and they block nobody.
 //!
-//! The stopped threads continue only after the others have done their work. If anybody waited for a stopped thread,
+//! The stopped threads continue only after the others have done their work. If any thread waited for a stopped thread,
 //! both would wait forever. Only a hang misses the deadline, so no result depends on timing.
 
 #![cfg(unix)]

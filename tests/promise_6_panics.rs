@@ -401,7 +401,7 @@ fn payloads_that_panic_are_contained() {
     assert_eq!(dropped.get(), 10);
 }
 
-/// A thread that panics with guards in hand returns their items. Its slots are swept and inherited.
+/// A thread that panics while it holds guards returns their items. Its slots are swept and inherited.
 #[test]
 fn a_panicked_thread_returns_its_items() {
     let (pool, ledger) = counted(Settings::new());
@@ -432,7 +432,7 @@ fn panics_under_contention_lose_only_their_items() {
                         let _guards: Vec<_> = (0..round % 12).map(|_| pool.get()).collect();
                         let _bomb = pool.get_with(|| ledger.bomb());
                         if round % 3 == 0 {
-                            panic!("with guards in hand");
+                            panic!("while it holds guards");
                         }
                         pool.advance();
                     }));

@@ -28,7 +28,7 @@ func putGet(threads int, p plan) work {
 	})
 }
 
-// Puts this many of the items in hand, drops the rest, and gets as many as there were.
+// Puts this many of the items in use, drops the rest, and gets the same number again.
 func putFirst(puts, gets, threads int, p plan) work {
 	pool := newPool()
 	rounds := p.chunks(gets)

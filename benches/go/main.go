@@ -14,7 +14,7 @@ import (
 
 func main() {
 	shape := flag.String("shape", "pair", "what a goroutine does with the pool")
-	size := flag.Int("size", 1, "how many: items in hand at once, or pools, as the shape has it")
+	size := flag.Int("size", 1, "how many: items in use at once, or pools, as the shape has it")
 	puts := flag.Int("puts", 1, "of them are put by put-first")
 	item := flag.String("item", "buffer", "what is pooled: buffer; nothing, page or large in pair and burst")
 	threads := flag.Int("threads", 1, "goroutines")

@@ -13,7 +13,7 @@ static IN_USE: AtomicIsize = AtomicIsize::new(0);
 
 /// Bytes allocated and not yet freed.
 pub(crate) fn in_use() -> isize {
-    // ORDERING: Relaxed, no partner. Whoever needs an exact count has joined the other threads.
+    // ORDERING: Relaxed, no partner. A caller that needs an exact count has joined the other threads.
     IN_USE.load(Ordering::Relaxed)
 }
 

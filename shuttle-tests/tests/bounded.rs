@@ -85,7 +85,7 @@ fn give_up<'a>(wait: impl Future<Output = Result<Items<'a>, GetError>>) -> Optio
     None
 }
 
-/// Calls operations at random, but never waits with an item in hand. Ends early when the pool is closed.
+/// Calls operations at random, but never waits while it holds an item. Ends early when the pool is closed.
 fn use_at_random(pool: &Bounded, n: usize) -> Result<(), GetError> {
     for _ in 0..5 {
         match thread_rng().gen_range(0..9) {
@@ -177,7 +177,7 @@ fn any_program_until_the_pool_is_closed() {
     });
 }
 
-/// Waiters are served in the order in which they joined, whoever runs first afterwards.
+/// Waiters are served in the order in which they joined, in whatever order they run afterwards.
 #[test]
 fn waiters_are_served_in_order() {
     explore(|| {

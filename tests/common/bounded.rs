@@ -9,7 +9,7 @@ use crate::common::{Counted, Ledger, Maker};
 
 pub(crate) type CountedPool = BoundedPool<Counted, Maker>;
 
-/// A pool of so many counted items, with manual epochs.
+/// A pool of counted items with this capacity and manual epochs.
 pub(crate) fn counted(capacity: usize) -> (Arc<CountedPool>, Arc<Ledger>) {
     counted_with(Settings::new(capacity).manual())
 }

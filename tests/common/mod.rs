@@ -201,8 +201,8 @@ pub(crate) fn take_all(pool: &CountedPool) -> Vec<Counted> {
     std::iter::from_fn(|| pool.try_get().map(ebbtide::Pooled::detach)).collect()
 }
 
-/// Runs `body` in so many threads, which share a pool, while this one sweeps it until they have ended. Every item is idle
-/// then, and dropped once.
+/// Runs `body` in this many threads, which share a pool, while this one sweeps it until they have ended. Every item is
+/// idle then, and dropped once.
 #[track_caller]
 pub(crate) fn sweep_during(threads: usize, body: impl Fn(&CountedPool) + Sync) {
     let (pool, ledger) = counted(Settings::new().private_slots(4));

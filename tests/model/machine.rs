@@ -139,7 +139,7 @@ fn pick<const N: usize>(byte: u8, from: [usize; N]) -> usize {
     from[usize::from(byte) % N]
 }
 
-/// Makes counted items, and refuses them when told to.
+/// Creates counted items, and refuses them on demand.
 struct Choosy {
     ledger: Arc<Ledger>,
     refuse: Arc<Count>,

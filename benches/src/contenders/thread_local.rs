@@ -36,7 +36,7 @@ impl<I: Item> Contender for LocalCell<I> {
     }
 
     fn runs(workload: &Workload) -> bool {
-        LocalVec::<I>::runs(workload) && workload.in_hand() == 1
+        LocalVec::<I>::runs(workload) && workload.most_in_use() == 1
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn put_get<C: Contender>(threads: usize, plan: Plan) -> Sample {
     work.sample(threads)
 }
 
-/// Puts `puts` of the items in hand, drops the rest, and gets as many as there were.
+/// Puts `puts` of the items in use, drops the rest, and gets the same number again.
 pub(super) fn put_first<C: Contender>(puts: usize, gets: usize, threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let rounds = plan.chunks(gets);

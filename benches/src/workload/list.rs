@@ -194,7 +194,7 @@ pub(crate) static ALL: [Workload; 49] = [
     Workload {
         name: "window-1",
         group: Group::Shapes,
-        about: "keeps 1 in hand: gets one, gives the oldest back",
+        about: "keeps 1 in use: gets one, gives the oldest back",
         shape: Shape::Window(1),
         quick: false,
         ..BASE
@@ -202,14 +202,14 @@ pub(crate) static ALL: [Workload; 49] = [
     Workload {
         name: "window-32",
         group: Group::Shapes,
-        about: "keeps 32 in hand: gets one, gives the oldest back",
+        about: "keeps 32 in use: gets one, gives the oldest back",
         shape: Shape::Window(32),
         ..BASE
     },
     Workload {
         name: "window-512",
         group: Group::Shapes,
-        about: "keeps 512 in hand: gets one, gives the oldest back",
+        about: "keeps 512 in use: gets one, gives the oldest back",
         shape: Shape::Window(512),
         quick: false,
         ..BASE

@@ -61,7 +61,7 @@ pub(crate) enum Group {
     Targets,
     /// Go's own benchmarks of `sync.Pool`.
     Go,
-    /// Other numbers of items in hand, other items, other thread lifetimes.
+    /// Other numbers of items in use, other items, other thread lifetimes.
     Shapes,
     /// Many pools and many threads.
     Scale,
@@ -140,13 +140,13 @@ pub(crate) enum Shape {
     Pair,
     /// Gets this many items, then puts them all back, the first one first.
     Burst(usize),
-    /// Keeps this many items in hand. Gets one and puts the oldest back.
+    /// Keeps this many items in use. Gets one and puts the oldest back.
     Window(usize),
     /// Gets this many items and sends them as one message to a second thread, which reads them and puts them back.
     HandOff(usize, Channel),
-    /// Puts the item in hand back and gets one again.
+    /// Puts the item in use back and gets one again.
     PutGet,
-    /// Puts some of the items in hand back, drops the rest, and gets as many as there were.
+    /// Puts some of the items in use back, drops the rest, and gets the same number again.
     PutFirst { puts: usize, gets: usize },
     /// Sweeps a pool with this many items while another thread uses it.
     Pause(usize),
@@ -199,8 +199,8 @@ pub(crate) enum Channel {
 }
 
 impl Workload {
-    /// The most items that a thread has in hand at once.
-    pub(crate) fn in_hand(&self) -> usize {
+    /// The most items that a thread has in use at once.
+    pub(crate) fn most_in_use(&self) -> usize {
         match self.shape {
             Shape::Burst(size) | Shape::HandOff(size, _) | Shape::Work(size) => size,
             Shape::PutFirst { gets, .. } => gets,

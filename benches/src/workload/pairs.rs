@@ -48,7 +48,7 @@ pub(super) fn bursts<C: Contender>(size: usize, threads: usize, plan: Plan) -> S
     work.sample(threads)
 }
 
-/// Keeps this many items in hand. Each new item returns the oldest.
+/// Keeps this many items in use. Each new item returns the oldest.
 pub(super) fn window<C: Contender>(size: usize, threads: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let work = side_by_side(threads, plan, || {

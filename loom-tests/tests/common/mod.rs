@@ -212,7 +212,7 @@ impl World {
         self.spawn(pool, |world, pool| world.put(pool, 1))
     }
 
-    /// Puts so many new items.
+    /// Puts this many new items.
     pub(crate) fn put(&self, pool: &TrackedPool, items: usize) {
         (0..items).for_each(|_| pool.put(self.make()));
     }
@@ -237,7 +237,7 @@ impl World {
         self.sweep(|| pool.advance())
     }
 
-    /// Sweeps as the janitor does. Only for models in which nobody else sweeps.
+    /// Sweeps as the janitor does. Only for models without other sweeps.
     pub(crate) fn sweep_shared(&self, sweeper: Sweeper<Tracked>) {
         self.sweep(|| {
             sweeper.sweep();

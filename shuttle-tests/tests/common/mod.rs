@@ -224,7 +224,7 @@ impl Watched {
         self.try_advance().map(|swept| swept.expect("no item panics"))
     }
 
-    /// Sweeps so many times, while nobody else does.
+    /// Sweeps this many times. No other thread sweeps meanwhile.
     pub(crate) fn sweep(&self, times: usize) {
         for _ in 0..times {
             self.advance().expect("no other sweep runs");
