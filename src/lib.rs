@@ -36,8 +36,8 @@
 //!
 //! - **Private slots.** Each thread keeps its own items here. The one returned last is handed out first.
 //! - **Shards.** A full thread *spills* half of its private slots, as one *batch*, to its shard: a lock-free queue.
-//!   There is one shard per CPU, rounded up to a power of two, and at most 64. An empty thread *refills* from its
-//!   shard, or *steals* a batch from another shard.
+//!   There is one shard per CPU, rounded up to a power of two, and at most 64 (32 on 32-bit CPUs). An empty thread
+//!   *refills* from its shard, or *steals* a batch from another shard.
 //! - **Epochs.** A *sweep* ends each epoch. It drops the items that nobody has used since the sweep before. All others
 //!   become *victims*, which the next sweep drops unless they are used. This includes items in the private slots of
 //!   idle and exited threads. So an idle item lives for one to two epochs: 30 to 60 seconds, unless [`Settings::every`]

@@ -96,8 +96,8 @@ const NEAR: usize = 4;
 /// at once, in this epoch and in the last one. This holds for every sequence of sizes, and however much the buffers
 /// grow.
 ///
-/// A buffer that grows to more than eight times its class is not found again by requests for the original size. So ask
-/// for the capacity that you will need.
+/// A buffer that grows to 16 times the size of its class or more is not found again by requests for the original size.
+/// So ask for the capacity that you will need.
 ///
 /// # Costs
 ///
