@@ -12,7 +12,7 @@ use crate::engine::top::Purpose;
 
 impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Creates `n` items and puts them where every thread finds them. Returns how many the pool kept: fewer than `n` if
-    /// [`max_idle`](Settings::max_idle) left no room.
+    /// [`max_idle`](crate::Settings::max_idle) left no room.
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -86,7 +86,7 @@ impl<T, R> Pool<T, R> {
         self.sweep(Purpose::Advance)
     }
 
-    /// Drops every idle item, regardless of [`min_idle`](Settings::min_idle), and does not end the epoch. It leaves the
+    /// Drops every idle item, regardless of [`min_idle`](crate::Settings::min_idle), and does not end the epoch. It leaves the
     /// private slots of threads that are inside an operation.
     ///
     /// Returns what it did, or `None`, as [`advance`](Self::advance) does.
