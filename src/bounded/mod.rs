@@ -5,6 +5,7 @@
 
 mod error;
 mod get;
+mod get_async;
 mod guard;
 mod maintenance;
 mod places;
