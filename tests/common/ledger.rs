@@ -96,6 +96,12 @@ impl Counted {
     pub(crate) fn disown(&self) {
         assert_eq!(self.in_use.swap(0), 1, "item {} lost its owner", self.id);
     }
+
+    #[track_caller]
+    pub(crate) fn own_for_a_moment(&self) {
+        self.own();
+        self.disown();
+    }
 }
 
 impl Drop for Counted {
