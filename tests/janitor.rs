@@ -1,13 +1,16 @@
 //! The janitor: the thread that sweeps timed pools, and `advance_all`.
 
 mod common;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use common::{Count, Counted, CountedPool, Ledger, MANUAL, Maker, alone, burst, lock, panic_of, until};
+use common::{Count, Counted, Ledger, MANUAL, Maker, alone, burst, lock, panic_of, until};
 use ebbtide::{Pool, Settings, advance_all};
+use timed::{Gate, Opens, SHORT, slow, timed};
 
 /// A process has one janitor for all pools. Tests that look at all pools take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -16,13 +19,7 @@ fn turn() -> MutexGuard<'static, ()> {
     lock(&TURN)
 }
 
-const SHORT: Settings = Settings::new().every(Duration::from_millis(1));
 const LONG: Settings = Settings::new().every(Duration::from_secs(3600));
-
-fn timed(settings: Settings) -> (CountedPool, Arc<Ledger>) {
-    let ledger = Ledger::new();
-    (Pool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
-}
 
 /// The janitor sweeps until nothing is idle, wherever the items are.
 #[test]
@@ -95,56 +92,6 @@ fn the_janitor_survives_panics() {
     // Nobody else sees these panics, so they are counted.
     assert!((1..=10).contains(&pool.stats().panics));
     assert_eq!(other.stats().panics, 0);
-}
-
-/// A gate at which an item's `Drop` waits.
-#[derive(Default)]
-struct Gate {
-    open: Mutex<bool>,
-    opened: Condvar,
-    waiting: Count,
-}
-
-impl Gate {
-    fn pass(&self) {
-        let mut open = lock(&self.open);
-        self.waiting.bump();
-        while !*open {
-            open = self.opened.wait(open).expect("no panic");
-        }
-    }
-
-    fn open(&self) {
-        *lock(&self.open) = true;
-        self.opened.notify_all();
-    }
-}
-
-/// Opens a gate when it is dropped, so that a failed test doesn't wait for itself.
-struct Opens<'a>(&'a Gate);
-
-impl Drop for Opens<'_> {
-    fn drop(&mut self) {
-        self.0.open();
-    }
-}
-
-struct Slow(Arc<Gate>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
-
-impl Drop for Slow {
-    fn drop(&mut self) {
-        self.0.pass();
-    }
-}
-
-/// A pool of slow items, which a gate keeps in their drop until it opens.
-fn slow() -> (Pool<Slow, impl Fn() -> Slow + Send + Sync + 'static>, Arc<Gate>, Arc<Ledger>) {
-    let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
-    let make = {
-        let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
-        move || Slow(Arc::clone(&gate), ledger.item())
-    };
-    (Pool::with_settings(make, SHORT), gate, ledger)
 }
 
 /// While an item's `Drop` blocks the janitor, everybody else proceeds. Pools are used, made, swept and dropped, the
@@ -392,195 +339,4 @@ fn items_may_use_pools_in_the_janitor() {
     let guards: Vec<_> = (0..5).map(|_| pool.get()).collect();
     drop(guards);
     until("all five went", || count.get() == 5);
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use super::*;
-
-    use std::fs;
-    use std::path::PathBuf;
-
-    /// The directories in `/proc` of all threads of this process that have the janitor's name.
-    fn janitors() -> Vec<PathBuf> {
-        let tasks = fs::read_dir("/proc/self/task").expect("procfs").map(|task| task.expect("a task").path());
-        let named =
-            |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "ebbtide-janitor\n");
-        tasks.filter(named).collect()
-    }
-
-    /// Signals that a thread raises by a fault of its own, or by `abort`.
-    const OWN: [libc::c_int; 7] =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
-
-    /// The signals that a thread blocks, as bits, or `None` if it has ended.
-    fn mask_of(thread: impl AsRef<std::path::Path>) -> Option<u64> {
-        let status = fs::read_to_string(thread.as_ref().join("status")).ok()?;
-        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a line");
-        Some(u64::from_str_radix(blocked.trim(), 16).expect("a number"))
-    }
-
-    fn own_mask() -> u64 {
-        mask_of("/proc/thread-self").expect("it lives")
-    }
-
-    /// One thread, with its own name, serves all pools. While it waits it blocks all signals except those that report a
-    /// fault of its own.
-    #[test]
-    fn the_only_janitor_thread_blocks_signals() {
-        let _turn = turn();
-        let pools: Vec<_> = (0..20).map(|_| timed(SHORT)).collect();
-        pools.iter().for_each(|(pool, _)| drop(burst(pool, 2)));
-        for (pool, ledger) in &pools {
-            until("each is swept", || ledger.live() == 0 && pool.idle() == 0);
-        }
-        let others =
-            (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !OWN.contains(signal));
-        let wanted = others.map(|signal| 1 << (signal - 1)).sum::<u64>();
-        // A new thread sets its own name, so the name may take a moment.
-        until("there is one, and it blocks the right ones", || match &janitors()[..] {
-            [one] => mask_of(one).is_some_and(|mask| mask & 0x7fff_ffff == wanted),
-            _ => false,
-        });
-    }
-
-    type Tell = std::sync::mpsc::Sender<u64>;
-
-    /// An item that reports the signal mask of its drop, and of a thread that its `Drop` starts.
-    struct Masked(Tell);
-
-    impl Drop for Masked {
-        fn drop(&mut self) {
-            let inherited = std::thread::spawn(own_mask).join().expect("no panic");
-            // If the test failed, the receiver is gone.
-            let _ = self.0.send(inherited).and_then(|()| self.0.send(own_mask()));
-        }
-    }
-
-    /// The janitor drops items with the signal mask of the thread that started it. So the program's handlers run there,
-    /// and threads that a `Drop` starts receive signals.
-    #[test]
-    fn items_are_dropped_with_the_signal_mask_of_the_first_user() {
-        if !alone("linux::items_are_dropped_with_the_signal_mask_of_the_first_user") {
-            return;
-        }
-        // SAFETY: `set` is initialized before use and valid for reads.
-        unsafe {
-            let mut set = std::mem::zeroed();
-            libc::sigemptyset(&mut set);
-            libc::sigaddset(&mut set, libc::SIGUSR1);
-            assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()), 0);
-        }
-        let (tell, told) = std::sync::mpsc::channel();
-        let pool = Pool::with_settings(move || Masked(tell.clone()), SHORT);
-        // Several times, as the thread blocks signals while it waits.
-        for _ in 0..3 {
-            drop(pool.get());
-            for what in ["what it starts", "its own"] {
-                assert_eq!(told.recv().expect("the janitor lives"), 1 << (libc::SIGUSR1 - 1), "{what}");
-            }
-        }
-    }
-
-    /// The thread that uses a pool first keeps its signal mask.
-    #[test]
-    fn the_first_user_keeps_its_signal_mask() {
-        if !alone("linux::the_first_user_keeps_its_signal_mask") {
-            return;
-        }
-        let before = own_mask();
-        let (pool, _ledger) = timed(SHORT);
-        burst(&pool, 1);
-        assert_eq!(own_mask(), before);
-    }
-
-    /// Neither manual pools nor unused ones start a thread. The first use of a timed pool starts it.
-    #[test]
-    fn the_janitor_starts_on_first_use() {
-        if !alone("linux::the_janitor_starts_on_first_use") {
-            return;
-        }
-        let threads = || fs::read_dir("/proc/self/task").expect("procfs").count();
-        let before = threads();
-        let manual = Pool::with_settings(Vec::<u8>::new, MANUAL);
-        manual.get().push(1);
-        manual.advance();
-        let (pool, _ledger) = timed(SHORT);
-        assert_eq!((pool.idle(), pool.try_get().is_some(), pool.advance().is_some()), (0, false, true));
-        advance_all();
-        assert_eq!((threads(), janitors().len()), (before, 0));
-        burst(&pool, 1);
-        until("nothing is idle", || pool.idle() == 0);
-        // One thread sweeps and one drops. Further items start no other.
-        assert_eq!((threads(), janitors().len()), (before + 2, 1));
-    }
-
-    fn set_limit(limit: &libc::rlimit) {
-        // SAFETY: `limit` is valid for reads.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) }, 0);
-    }
-
-    /// Leaves no memory for another thread's stack. Returns the limit before.
-    fn no_more_threads() -> libc::rlimit {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is valid for writes.
-        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) }, 0);
-        let before = limit;
-        let pages = fs::read_to_string("/proc/self/statm").expect("procfs");
-        let pages: libc::rlim_t = pages.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
-        // SAFETY: `sysconf` has no preconditions.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
-        limit.rlim_cur = pages * page + (1 << 20);
-        set_limit(&limit);
-        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the limit has no effect here");
-        before
-    }
-
-    /// One thread is inside a `Drop` and no other can be started. The janitor drops items itself and keeps sweeping.
-    #[test]
-    fn the_janitor_drops_items_itself_if_no_thread_can_be_started() {
-        if !alone("linux::the_janitor_drops_items_itself_if_no_thread_can_be_started") {
-            return;
-        }
-        let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
-        let make = {
-            let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
-            move || Slow(Arc::clone(&gate), ledger.item())
-        };
-        let slow = Pool::with_settings(make, SHORT);
-        let _opens = Opens(&gate);
-        drop(slow.get());
-        until("an item waits in its drop", || gate.waiting.get() == 1);
-        let before = no_more_threads();
-        let (other, others) = timed(SHORT);
-        for _ in 0..3 {
-            burst(&other, 5);
-            until("it has dropped them", || others.live() == 0);
-        }
-        assert_eq!((gate.waiting.get(), ledger.live()), (1, 1));
-        set_limit(&before);
-    }
-
-    /// If the janitor can't be started, pools work and `advance` sweeps them. The next pool that is used tries again.
-    #[test]
-    fn pools_work_if_no_thread_can_be_started() {
-        if !alone("linux::pools_work_if_no_thread_can_be_started") {
-            return;
-        }
-        let before = no_more_threads();
-        let (pool, ledger) = timed(SHORT);
-        burst(&pool, 40);
-        burst(&pool, 40);
-        assert_eq!((pool.idle(), ledger.made(), janitors().len()), (40, 40, 0));
-        pool.advance();
-        advance_all();
-        assert_eq!((pool.idle(), ledger.live()), (0, 0));
-
-        set_limit(&before);
-        burst(&pool, 5);
-        let (next, _ledger) = timed(SHORT);
-        burst(&next, 5);
-        until("the thread sweeps both", || pool.idle() + next.idle() == 0);
-        assert_eq!(janitors().len(), 1);
-    }
 }
