@@ -5,15 +5,14 @@
 mod bounded;
 mod common;
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bounded::{CountedPool, counted};
 use common::polled::Polled;
-use common::{Dice, Ledger, lock, until};
-use ebbtide::BoundedPool;
-use ebbtide::bounded::{GetError, Pooled};
+use common::{Dice, lock, until};
+use ebbtide::bounded::GetError;
 
 /// Each returned item goes to the waiter that waited longest, and no other is woken.
 #[test]
@@ -314,149 +313,4 @@ fn too_many_is_an_error_and_zero_is_immediate() {
     pool.close();
     assert_eq!(pool.get_many(0).unwrap_err(), GetError::Closed);
     assert_eq!(pool.get_many(3).unwrap_err(), GetError::Closed);
-}
-
-/// `close` wakes all waiters with an error, and later calls get one too.
-#[test]
-fn close_wakes_every_waiter() {
-    let (pool, ledger) = counted(2);
-    let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
-    drop(two);
-    assert_eq!((pool.idle(), pool.is_closed()), (1, false));
-    let many = Polled::waiting(pool.get_many_async(2));
-    let task = Polled::waiting(pool.get_async());
-    thread::scope(|scope| {
-        let thread = scope.spawn(|| pool.get().map(Pooled::detach));
-        until("the thread waits", || pool.waiting() == 3);
-        pool.close();
-        assert_eq!(thread.join().unwrap().unwrap_err(), GetError::Closed);
-    });
-    assert_eq!(many.ready().unwrap_err(), GetError::Closed);
-    assert_eq!(task.ready().unwrap_err(), GetError::Closed);
-    assert_eq!(pool.get().unwrap_err(), GetError::Closed);
-    assert_eq!(pool.get_timeout(Duration::MAX).unwrap_err(), GetError::Closed);
-    assert!(pool.try_get().is_none());
-    assert_eq!(pool.prefill(2), Ok(0));
-    // The idle item is dropped now, the other one when it returns.
-    assert_eq!((pool.waiting(), pool.is_closed(), ledger.live()), (0, true, 1));
-    drop(one);
-    assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
-    pool.close();
-    ledger.assert_all_dropped_once();
-}
-
-/// A wait that was served before `close` keeps its item, which is dropped when it returns.
-#[test]
-fn a_wait_served_before_close_keeps_its_item() {
-    let (pool, ledger) = counted(1);
-    let held = pool.get().unwrap();
-    let served = Polled::waiting(pool.get_async());
-    let late = Polled::waiting(pool.get_async());
-    drop(held);
-    pool.close();
-    assert_eq!(late.ready().unwrap_err(), GetError::Closed);
-    let item = served.ready().unwrap();
-    assert_eq!(ledger.live(), 1);
-    drop(item);
-    assert_eq!((ledger.live(), pool.in_use()), (0, 0));
-}
-
-/// A pool is closed while an item is being created. The caller gets the item, and it isn't kept.
-#[test]
-fn an_item_created_during_close_is_not_kept() {
-    let (at_work, started) = mpsc::channel();
-    let (go_on, may_go_on) = mpsc::channel();
-    let (ledger, may_go_on) = (Ledger::new(), Mutex::new(may_go_on));
-    let make = {
-        let ledger = Arc::clone(&ledger);
-        move || {
-            at_work.send(()).unwrap();
-            lock(&may_go_on).recv().unwrap();
-            ledger.item()
-        }
-    };
-    let pool = BoundedPool::with(make, 1);
-    thread::scope(|scope| {
-        let maker = scope.spawn(|| {
-            let item = pool.get().unwrap();
-            assert_eq!((item.id, ledger.live()), (0, 1));
-        });
-        started.recv().unwrap();
-        let waiting = Polled::waiting(pool.get_async());
-        pool.close();
-        assert_eq!(waiting.ready().unwrap_err(), GetError::Closed);
-        go_on.send(()).unwrap();
-        maker.join().unwrap();
-    });
-    assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
-}
-
-/// A larger capacity serves waiters in order, as far as it goes.
-#[test]
-fn resize_up_serves_waiters_in_order() {
-    let (pool, ledger) = counted(1);
-    let held = pool.get().unwrap();
-    let first = Polled::waiting(pool.get_async());
-    let second = Polled::waiting(pool.get_async());
-    let mut third = Polled::waiting(pool.get_async());
-    pool.resize(3).unwrap();
-    let (first, second) = (first.ready().unwrap(), second.ready().unwrap());
-    assert!(third.poll().is_none());
-    assert_eq!((pool.capacity(), pool.in_use(), ledger.live()), (3, 3, 3));
-    assert_eq!(pool.get_many_timeout(3, Duration::ZERO).unwrap_err(), GetError::Timeout);
-    drop((held, first, second));
-}
-
-/// A smaller capacity refuses all waiters for more items than that, wherever they are in the queue. The others are
-/// served as far as there is room.
-#[test]
-fn resize_down_refuses_waits_that_no_longer_fit() {
-    let (pool, ledger) = counted(4);
-    let one = pool.get().unwrap();
-    let four = Polled::waiting(pool.get_many_async(4));
-    let mut two = Polled::waiting(pool.get_many_async(2));
-    let three = Polled::waiting(pool.get_many_async(3));
-    let mut last = Polled::waiting(pool.get_async());
-    pool.resize(2).unwrap();
-    for (refused, n) in [(four, 4), (three, 3)] {
-        assert!(
-            matches!(refused.ready(), Err(GetError::OverCapacity { asked, capacity: 2, .. }) if asked == n),
-            "{n} no longer fit"
-        );
-    }
-    // One is in use, so two don't fit yet. They still come first.
-    assert!(two.poll().is_none() && last.poll().is_none());
-    drop(one);
-    let pair = two.ready().unwrap();
-    assert!(last.poll().is_none());
-    drop(pair);
-    assert!(last.ready().is_ok());
-    assert_eq!(ledger.peak(), 2);
-}
-
-/// After the capacity shrank, a returned item goes to no waiter until there is room.
-#[test]
-fn resize_down_serves_no_waiter_until_there_is_room() {
-    let (pool, ledger) = counted(2);
-    let (one, two) = (pool.get().unwrap(), pool.get().unwrap());
-    let wait = Polled::waiting(pool.get_async());
-    pool.resize(1).unwrap();
-    drop(one);
-    assert_eq!((wait.wakes(), pool.in_use(), ledger.live()), (0, 1, 1));
-    let id = two.id;
-    drop(two);
-    assert_eq!(wait.ready().unwrap().id, id);
-    assert_eq!((pool.idle(), ledger.made(), ledger.live()), (1, 2, 1));
-}
-
-/// When the head no longer fits, the next waiter is served at once.
-#[test]
-fn resize_down_serves_next_after_head_is_refused() {
-    let (pool, _ledger) = counted(3);
-    let one = pool.get().unwrap();
-    let three = Polled::waiting(pool.get_many_async(3));
-    let behind = Polled::waiting(pool.get_async());
-    pool.resize(2).unwrap();
-    assert!(three.ready().is_err());
-    drop((one, behind.ready().unwrap()));
 }
