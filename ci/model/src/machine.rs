@@ -28,7 +28,9 @@ pub enum Cell {
     Loaded(u8),
     Spare(u8),
     Stash(u8),
+    /// The lower half of `SpareLength`, the number of young items.
     SpareLen(u8),
+    /// The upper half. As a cell of its own it may be seen to change alone, so the model allows more than the crate.
     Victims(u8),
     Ahead(u8),
     // The fields of an array.

@@ -1,7 +1,7 @@
 //! Explores the protocol between an owner and a sweep of its private slots, on machines with explicit store buffers.
-//! The heavy barrier drains the buffers of all CPUs. src/machine.rs has the machines, src/protocol.rs the protocol,
-//! src/scenarios.rs the explored programs, src/search.rs the invariants, and src/mutants.rs the ways to break the
-//! protocol.
+//! The heavy barrier drains the buffers of all CPUs. src/machine.rs has the machines, src/protocol the protocol,
+//! src/scenarios.rs the explored programs, src/search the exploration and the invariants, and src/mutants.rs the ways
+//! to break the protocol.
 
 mod machine;
 mod mutants;

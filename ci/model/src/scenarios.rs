@@ -171,7 +171,7 @@ impl Scenario {
 }
 
 const fn sweep(purpose: Purpose, passes: bool) -> [Op; 6] {
-    [Op::Begin(purpose), Op::Close, Op::Heavy(passes), Op::Collect, Op::Finish, Op::DropItems]
+    [Op::Begin(purpose), Op::Close, Op::Heavy(passes), Op::Collect, Op::Condemn, Op::DropItems]
 }
 
 pub fn all() -> Vec<Scenario> {
