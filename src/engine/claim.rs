@@ -93,22 +93,26 @@ pub(super) struct Slots<'a, T> {
 }
 
 impl<T> Slots<'_, T> {
+    #[inline]
     fn bottom(&self) -> isize {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         self.extent.bottom.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn set_bottom(&self, bottom: isize) {
         // ORDERING: Relaxed, no partner; the end of the claim makes it visible.
         self.extent.bottom.store(bottom, Ordering::Relaxed);
     }
 
     /// Returns the loaded array's capacity, or 0 without one.
+    #[inline]
     fn room(&self) -> isize {
         self.loaded.array.as_ref().map_or(0, Array::capacity) as isize
     }
 
     /// Moves the items down to place 0, after a sweep took what lay there.
+    #[inline]
     pub(super) fn move_down(&mut self, top: isize) {
         if let (Some(array), 1..) = (&self.loaded.array, top) {
             let bottom = self.bottom();
@@ -119,6 +123,7 @@ impl<T> Slots<'_, T> {
     }
 
     /// Pops a young item from either array.
+    #[inline]
     pub(super) fn pop_either(&mut self) -> Option<Item<T>> {
         if self.bottom() == 0 && self.extent.spare.young() > 0 {
             self.swap();
@@ -130,6 +135,7 @@ impl<T> Slots<'_, T> {
         Some(unsafe { array.take_at(last as usize) })
     }
 
+    #[inline]
     pub(super) fn pop_victim(&mut self) -> Option<Item<T>> {
         let Spare::Victims(_) = self.extent.spare.get() else { return None };
         let victims = self.rest.spare.as_mut()?;
@@ -138,6 +144,7 @@ impl<T> Slots<'_, T> {
         item
     }
 
+    #[inline]
     fn push_either(&mut self, item: Item<T>) -> Result<(), Item<T>> {
         if self.bottom() == self.room() && self.rest.spare.as_ref().is_some_and(Array::is_empty) {
             self.swap();
@@ -158,6 +165,7 @@ impl<T> Slots<'_, T> {
         Ok(self.rotate(item, empty))
     }
 
+    #[inline]
     pub(super) fn spill(&mut self, item: Item<T>, empty: Array<T>) -> Option<Spilled<T>> {
         match self.push_either(item) {
             Ok(()) => Some(Spilled { items: empty, victims: false }),
@@ -179,6 +187,7 @@ impl<T> Slots<'_, T> {
     }
 
     /// Takes in a batch if one of the two arrays is empty. Calls `took` before the items become the owner's.
+    #[inline]
     pub(super) fn refill(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         let none_loaded = self.bottom() == 0;
         if !none_loaded && !self.spare_is_empty() {
@@ -190,6 +199,7 @@ impl<T> Slots<'_, T> {
     }
 
     /// Takes in the rest of a victim batch if the spare array is empty. Calls `took` as above.
+    #[inline]
     pub(super) fn keep_victims(&mut self, batch: Array<T>, took: impl FnOnce()) -> Result<Option<Array<T>>, Array<T>> {
         if !self.spare_is_empty() {
             return Err(batch);
@@ -201,11 +211,13 @@ impl<T> Slots<'_, T> {
         Ok(self.stash(empty))
     }
 
+    #[inline]
     fn spare_is_empty(&self) -> bool {
         self.rest.spare.as_ref().is_none_or(Array::is_empty)
     }
 
     /// Keeps an empty array for the next spill. Returns it if the stash is full.
+    #[inline]
     fn stash(&mut self, empty: Option<Array<T>>) -> Option<Array<T>> {
         if self.rest.stash.len() == MAX_STASH {
             return empty;
@@ -215,12 +227,14 @@ impl<T> Slots<'_, T> {
         None
     }
 
+    #[inline]
     fn swap(&mut self) {
         let spare = self.rest.spare.take();
         let loaded = self.replace_loaded(spare);
         self.replace_spare(loaded);
     }
 
+    #[inline]
     pub(super) fn replace_loaded(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
         let before = self.bottom();
         self.set_bottom(array.as_ref().map_or(0, Array::len) as isize);
@@ -234,6 +248,7 @@ impl<T> Slots<'_, T> {
     }
 
     /// Replaces the spare array, and marks the items of the new one as young.
+    #[inline]
     pub(super) fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
         self.extent.spare.set_young(array.as_ref().map_or(0, Array::len));
         mem::replace(&mut self.rest.spare, array)
