@@ -3,13 +3,14 @@
 
 mod common;
 
+use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Ledger, MANUAL, Maker, alone, lock, panic_of, until};
+use common::{Counted, Ledger, MANUAL, Maker, alone, lock, panic_of, until};
 use ebbtide::{DefaultRecycle, Pool, Settings, Stats};
 use metrics::atomics::AtomicU64;
 use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
@@ -94,7 +95,7 @@ fn each_sweep_emits_an_event() {
         pool.advance();
         pool.clear();
     };
-    let item = "message=swept item=observing::common::Counted";
+    let item = format!("message=swept item={}", type_name::<Counted>());
     let expected = [
         format!(" {item} purpose=Advance epoch=0 dropped=0 kept=2 left_busy=0"),
         format!(" {item} purpose=Advance epoch=1 dropped=1 kept=1 left_busy=0"),
