@@ -55,14 +55,14 @@ use places::{Places, Snapshot};
 ///
 /// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline).
 /// Tasks of any async runtime wait in [`get_async`](Self::get_async). All share one queue and are served first come,
-/// first served. While anybody waits, [`try_get`](Self::try_get) returns nothing.
+/// first served. While there are waiters, [`try_get`](Self::try_get) returns nothing.
 ///
 /// A waiter leaves the queue at its deadline, or when its future is dropped. If it was already served, its item goes to
 /// the next waiter. A future that was polled, but is neither polled again nor dropped, keeps its turn. Until then,
 /// waiters behind it wait, and nobody can use an item that it was served.
 ///
 /// [`get_many`](Self::get_many) takes several items at once or none. As the first waiter, it blocks those behind it
-/// until all its items are free. So two callers that each need several items cannot deadlock with some of them in hand.
+/// until all its items are free. So two callers that each need several items cannot deadlock while each holds some.
 /// They can if they take one item after the other.
 ///
 /// A thread that already holds items of a pool can deadlock with itself if it calls `get` again.

@@ -4,7 +4,6 @@
 use std::any::type_name;
 use std::num::Wrapping;
 use std::ops::Deref;
-use std::panic::{self, AssertUnwindSafe};
 use std::task::{Poll, Waker};
 
 use crossbeam_utils::Backoff;
@@ -12,7 +11,7 @@ use crossbeam_utils::Backoff;
 use super::error::Refused;
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
-use crate::engine::item::{Contained, Item, Payload, discard, drop_each, keep_first, raise};
+use crate::engine::item::{Contained, Item, Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
@@ -254,25 +253,26 @@ impl<T> Places<T> {
         state.closed = true;
         let n = state.idle.len();
         let doomed = state.oldest(n);
-        let mut wakers = state.waiters.refuse(|_| Some(Refused::Closed));
+        let refused = state.waiters.refuse(|_| Some(Refused::Closed));
         state.dropped += n;
-        let mut after = state.doom(doomed);
-        drop(state);
-        after.wakers.append(&mut wakers);
-        self.settle_or_raise(after);
+        self.doom(state, doomed, refused);
     }
 
     pub(super) fn resize(&self, capacity: usize) {
         let mut state = self.lock();
         state.capacity = capacity;
-        let mut wakers =
-            state.waiters.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
+        let refused = state.waiters.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
         let surplus = (state.taken - state.doomed + state.idle.len()).saturating_sub(capacity).min(state.idle.len());
         let doomed = state.oldest(surplus);
         state.rejected += surplus;
+        self.doom(state, doomed, refused);
+    }
+
+    /// Drops these items, and wakes the refused waiters and those that can be served now.
+    fn doom(&self, mut state: MutexGuard<'_, State<T>>, doomed: Vec<Item<T>>, mut refused: Vec<Waker>) {
         let mut after = state.doom(doomed);
         drop(state);
-        after.wakers.append(&mut wakers);
+        after.wakers.append(&mut refused);
         self.settle_or_raise(after);
     }
 
@@ -307,15 +307,9 @@ impl<T> Places<T> {
     }
 }
 
-/// Wakes all of them, even if some wakers panic. Returns the first panic.
+/// Wakes all of them. Returns the first panic.
 fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
-    let mut first = None;
-    for waker in wakers {
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            keep_first(&mut first, panic);
-        }
-    }
-    first
+    for_each_caught(wakers, Waker::wake)
 }
 
 impl<T> Drop for Places<T> {

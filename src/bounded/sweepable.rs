@@ -2,9 +2,8 @@
 //! nothing before one.
 
 use super::places::Places;
-use crate::engine::item::{drop_each, keep_first};
 use crate::engine::top::Purpose;
-use crate::janitor::{EMITS_EVENTS, Job, Pass, PoolHeap, Sweepable};
+use crate::janitor::{Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
 
 impl<T> PoolHeap<T> for Places<T> {
@@ -35,18 +34,10 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
 
     fn finish(self: Box<Self>) -> Job {
         let places = *self;
-        let pool = Arc::downgrade(&places);
         let condemned = places.condemn(Purpose::Advance);
-        // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
-        let left = Arc::into_inner(places).map(Box::new);
-        let runs_user_code = EMITS_EVENTS || left.is_some() || condemned.swept.dropped > 0;
-        let places = pool.clone();
-        let work = move || {
-            // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
-            let (swept, mut first) = condemned.drop_items(|| places.upgrade());
-            drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
-            (swept, first)
-        };
-        Job { pool, runs_user_code, work: Box::new(work) }
+        let drops = condemned.swept.dropped > 0;
+        let weak = Arc::downgrade(&places);
+        // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
+        Job::new(places, drops, move || condemned.drop_items(|| weak.upgrade()))
     }
 }

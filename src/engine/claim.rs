@@ -49,7 +49,7 @@ pub(super) enum Spare {
     Victims(usize),
 }
 
-/// A [`Spare`] in 32 bits: the number of young items in the lower half, that of victims in the upper half. One of them is 0.
+/// A [`Spare`] in 32 bits: young items are counted in the lower half, victims in the upper half. One of the two is 0.
 pub(super) struct SpareLength(Length);
 
 /// The most empty arrays that a thread keeps for its own next spills. They suffice for a burst of 2048 items and back,
@@ -125,7 +125,7 @@ impl<T> Slots<'_, T> {
     /// Pops a young item from either array.
     #[inline]
     pub(super) fn pop_either(&mut self) -> Option<Item<T>> {
-        if self.bottom() == 0 && self.extent.spare.young() > 0 {
+        if self.bottom() == 0 && matches!(self.extent.spare.get(), Spare::Young(_)) {
             self.swap();
         }
         let last = self.bottom() - 1;
@@ -140,7 +140,7 @@ impl<T> Slots<'_, T> {
         let Spare::Victims(_) = self.extent.spare.get() else { return None };
         let victims = self.rest.spare.as_mut()?;
         let item = victims.pop();
-        self.extent.spare.set_victims(victims.len());
+        self.extent.spare.set(Spare::Victims(victims.len()));
         item
     }
 
@@ -207,7 +207,7 @@ impl<T> Slots<'_, T> {
         took();
         let victims = batch.len();
         let empty = self.replace_spare(Some(batch));
-        self.extent.spare.set_victims(victims);
+        self.extent.spare.set(Spare::Victims(victims));
         Ok(self.stash(empty))
     }
 
@@ -250,7 +250,7 @@ impl<T> Slots<'_, T> {
     /// Replaces the spare array, and marks the items of the new one as young.
     #[inline]
     pub(super) fn replace_spare(&mut self, array: Option<Array<T>>) -> Option<Array<T>> {
-        self.extent.spare.set_young(array.as_ref().map_or(0, Array::len));
+        self.extent.spare.set(Spare::Young(array.as_ref().map_or(0, Array::len)));
         mem::replace(&mut self.rest.spare, array)
     }
 }
@@ -279,7 +279,7 @@ impl<T> Rest<T> {
             Spare::Victims(_) => (None, spare),
             Spare::Empty | Spare::Young(_) => (spare, None),
         };
-        extent.spare.set_young(0);
+        extent.spare.set(Spare::Empty);
         extent.stashed.set(0);
         Taken { young: [Some(loaded), spare], victims, stash }
     }
@@ -288,36 +288,31 @@ impl<T> Rest<T> {
 impl SpareLength {
     #[inline(always)]
     pub(super) fn get(&self) -> Spare {
-        match (self.young(), self.victims()) {
+        let bits = self.0.get();
+        match (bits & 0xFFFF, bits >> 16) {
             (0, 0) => Spare::Empty,
-            (young, 0) => Spare::Young(young),
-            (_, victims) => Spare::Victims(victims),
+            (0, victims) => Spare::Victims(victims),
+            (young, _) => Spare::Young(young),
         }
     }
 
     #[inline(always)]
-    pub(super) fn young(&self) -> usize {
-        self.0.get() & 0xFFFF
+    fn set(&self, spare: Spare) {
+        debug_assert!(spare.len() <= 0xFFFF, "private_slots is limited");
+        self.0.set(match spare {
+            Spare::Empty => 0,
+            Spare::Young(n) => n,
+            Spare::Victims(n) => n << 16,
+        });
     }
+}
 
+impl Spare {
     #[inline(always)]
-    pub(super) fn victims(&self) -> usize {
-        self.0.get() >> 16
-    }
-
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        let bits = self.0.get();
-        (bits & 0xFFFF) + (bits >> 16)
-    }
-
-    fn set_young(&self, n: usize) {
-        debug_assert!(n <= 0xFFFF, "private_slots is limited");
-        self.0.set(n);
-    }
-
-    fn set_victims(&self, n: usize) {
-        debug_assert!(n <= 0xFFFF, "private_slots is limited");
-        self.0.set(n << 16);
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Young(n) | Self::Victims(n) => n,
+        }
     }
 }

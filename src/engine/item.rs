@@ -69,16 +69,21 @@ impl<T> Drop for Item<T> {
     }
 }
 
-/// Drops items, or other values of user code, one by one. If one `Drop` panics, the others are dropped all the same.
+/// Hands items, or other values of user code, to `act` one by one. If that panics for one, it goes on with the others.
 /// Returns the first panic.
-pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payload> {
+pub(crate) fn for_each_caught<V>(values: impl IntoIterator<Item = V>, act: impl Fn(V)) -> Option<Payload> {
     let mut first = None;
     for value in values {
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| act(value))) {
             keep_first(&mut first, panic);
         }
     }
     first
+}
+
+/// Drops each value. Returns the first panic.
+pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payload> {
+    for_each_caught(values, drop)
 }
 
 /// Keeps the first of several panics and discards the others.

@@ -159,7 +159,7 @@ impl<T> Shared<T> {
         self.room.reserve(items, items) == items
     }
 
-    /// Returns whether there is room for `items`. This is a hint, because anybody may take the room.
+    /// Returns whether there is room for `items`. This is a hint, because other threads may take the room.
     pub(crate) fn has_room(&self, items: usize) -> bool {
         items <= self.room.free(self.held())
     }

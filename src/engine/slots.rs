@@ -36,7 +36,7 @@
 
 use crate::engine::array::Array;
 use crate::engine::batch::FIRST_EPOCH;
-use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spilled, Taken};
+use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spare, Spilled, Taken};
 use crate::engine::item::{Item, discard, drop_each};
 use crate::engine::tally::Tally;
 use crate::engine::top::{Purpose, Top};
@@ -76,7 +76,7 @@ pub(crate) struct SlotSet<T> {
 #[cfg(all(not(all(loom, feature = "loom")), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<SlotSet<u8>>() <= 128);
 
-/// What an owner still has in hand if a sweep keeps it out.
+/// What an owner still holds if a sweep keeps it out.
 pub(crate) type KeptOut<T> = (Item<T>, Array<T>);
 
 // SAFETY: items and arrays are reached only as the protocol above allows, by one thread at a time. So items move
@@ -102,7 +102,7 @@ impl<T> SlotSet<T> {
 
     /// Returns how many items the slot set holds. This is a hint, unless the caller is the owner.
     pub(crate) fn len(&self) -> usize {
-        self.loaded_len() + self.extent.spare.len()
+        self.loaded_len() + self.extent.spare.get().len()
     }
 
     fn loaded_len(&self) -> usize {
@@ -164,7 +164,7 @@ impl<T> SlotSet<T> {
 
     /// Pops a young item from either array.
     pub(crate) fn pop_either(&self) -> Option<Item<T>> {
-        if self.loaded_len() + self.extent.spare.young() == 0 {
+        if self.loaded_len() == 0 && !matches!(self.extent.spare.get(), Spare::Young(_)) {
             return None;
         }
         self.claim((), |mut slots, ()| slots.pop_either()).ok()?
@@ -172,9 +172,7 @@ impl<T> SlotSet<T> {
 
     /// Pops a victim, if any are kept here.
     pub(crate) fn pop_victim(&self) -> Option<Item<T>> {
-        if self.extent.spare.victims() == 0 {
-            return None;
-        }
+        let Spare::Victims(_) = self.extent.spare.get() else { return None };
         self.claim((), |mut slots, ()| slots.pop_victim()).ok()?
     }
 
@@ -185,7 +183,7 @@ impl<T> SlotSet<T> {
         self.claim(item, |mut slots, item| slots.push_or_spill(item)).unwrap_or_else(Err)
     }
 
-    /// Does the same with `empty` at hand. Returns what came out, if anything: a full batch, or an array that was not
+    /// Does the same, with an array for it. Returns what came out, if anything: a full batch, or an array that was not
     /// needed. If a sweep keeps the owner out, both arguments come back.
     pub(crate) fn spill(&self, item: Item<T>, empty: Array<T>) -> Result<Option<Spilled<T>>, KeptOut<T>> {
         self.claim((item, empty), |mut slots, (item, empty)| slots.spill(item, empty))

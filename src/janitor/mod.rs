@@ -18,9 +18,9 @@ use crate::sync::thread::{Condvar, PoisonError, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
 use registry::{collect, now, registry};
 use round::round;
-pub(crate) use round::{EMITS_EVENTS, Job, Pass, PoolHeap, Sweepable};
+pub(crate) use round::{Job, Pass, PoolHeap, Sweepable};
 
-/// Registers a pool with the janitor, which then sweeps it every so many nanoseconds. Exists only for items that are
+/// Registers a pool with the janitor, which then sweeps it at this interval, in nanoseconds. Exists only for items that are
 /// `Send + 'static`.
 #[derive(Debug)]
 pub struct Registrar<T>(for<'a> fn(Arc<dyn PoolHeap<T> + 'a>, u64));

@@ -36,7 +36,7 @@ impl Registry {
         self.entries.binary_search_by_key(&key, |entry| entry.key)
     }
 
-    /// Takes the nth job, if there are so many. It comes in a list of its own, which the caller empties without the
+    /// Takes the nth job, if it exists. It comes in a list of its own, which the caller empties without the
     /// lock.
     pub(super) fn take_job(&mut self, n: usize) -> LinkedList<Job> {
         let mut job = self.jobs.split_off(n.min(self.jobs.len()));
@@ -81,7 +81,7 @@ pub(super) fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds a pool that is swept every so many nanoseconds. Returns whether the caller is to start the janitor.
+/// Adds a pool that is swept every `every` nanoseconds. Returns whether the caller is to start the janitor.
 pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
     let key = Arc::as_ptr(&pool).addr();
     let entry = Entry { key, pool: Arc::downgrade(&pool), every, due: next_due(now(), every), busy: false };

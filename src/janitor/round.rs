@@ -3,13 +3,10 @@
 //! A round runs no user code. It leaves that in jobs: the `Drop` of condemned items, the event, and the `Drop` of a
 //! pool that nobody else holds any more.
 
-use crate::engine::item::Payload;
+use crate::engine::item::{Payload, drop_each, keep_first};
 use crate::engine::tally::Swept;
 use crate::sync::thread::Weak;
 use crate::sync::{Arc, fence};
-
-/// Whether sweeps emit events, which runs user code.
-pub(crate) const EMITS_EVENTS: bool = cfg!(feature = "tracing");
 
 /// The heap part of a pool of `T`s, as its pool knows it.
 pub(crate) trait PoolHeap<T> {
@@ -41,13 +38,32 @@ pub(crate) trait Pass {
 /// other items at once.
 pub(crate) struct Job {
     /// Keeps the pool's address, by which the registry knows it, from being reused.
-    pub(crate) pool: Weak<dyn Sweepable>,
+    pub(super) pool: Weak<dyn Sweepable>,
     /// If not, nobody need run the job.
-    pub(crate) runs_user_code: bool,
-    pub(crate) work: Box<dyn FnOnce() -> (Swept, Option<Payload>) + Send>,
+    pub(super) runs_user_code: bool,
+    work: Box<dyn FnOnce() -> (Swept, Option<Payload>) + Send>,
 }
 
 impl Job {
+    /// What a sweep leaves to do for `pool`. `drops` says whether it condemned items, and `work` drops them and emits the
+    /// event.
+    pub(crate) fn new<P: Sweepable + 'static>(
+        pool: Arc<P>,
+        drops: bool,
+        work: impl FnOnce() -> (Swept, Option<Payload>) + Send + 'static,
+    ) -> Self {
+        let weak = Arc::downgrade(&pool);
+        // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
+        let left = Arc::into_inner(pool).map(Box::new);
+        let runs_user_code = cfg!(feature = "tracing") || left.is_some() || drops;
+        let work = move || {
+            let (swept, mut first) = work();
+            drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
+            (swept, first)
+        };
+        Self { pool: weak, runs_user_code, work: Box::new(work) }
+    }
+
     /// Runs the job, which is user code. Returns what the sweep did, and the first panic.
     pub(super) fn run(self) -> (Swept, Option<Payload>) {
         (self.work)()

@@ -20,7 +20,7 @@ impl Counter {
     /// Sets the number by a plain store. Only one thread at a time may write it, unless it is a hint.
     #[inline(always)]
     pub(crate) fn set(&self, to: usize) {
-        // ORDERING: Relaxed, no partner; a writer finds its own value, and anybody else any recent one.
+        // ORDERING: Relaxed, no partner; a writer finds its own value, and other threads any recent one.
         self.0.store(to, Ordering::Relaxed);
     }
 
@@ -43,7 +43,7 @@ impl Counter {
     }
 }
 
-/// How much lies somewhere, in half a word. It is exact for whoever may touch it, and a hint for anybody else.
+/// How much lies somewhere, in half a word. It is exact for the thread that may write it, and a hint for others.
 ///
 /// Unlike a [`Counter`] it is seen by loom, because a sweep decides by it what to close.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Length {
 
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
-        // ORDERING: Relaxed, no partner; as above, and for anybody else any recent value will do.
+        // ORDERING: Relaxed, no partner; as above, and for other threads any recent value will do.
         self.0.load(Ordering::Relaxed) as usize
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn cpus() -> usize {
     if cfg!(all(loom, feature = "loom")) {
         return 2;
     }
-    // ORDERING: Relaxed, no partner; whoever finds 0 asks again, and gets the same answer or one as good.
+    // ORDERING: Relaxed, no partner; a thread that finds 0 asks again, and gets the same answer or one as good.
     match CPUS.load(Ordering::Relaxed) {
         0 => {
             let cpus = std::thread::available_parallelism().map_or(1, usize::from);

@@ -199,6 +199,8 @@ mod tests {
         assert!(Test::try_from("ebbtide owner".to_owned()).is_err());
         assert!(test.is_source(Path::new("loom-tests/tests/owner.rs")));
         assert!(test.is_source(Path::new("loom-tests/tests/owner/main.rs")));
+        assert!(test.is_source(Path::new("loom-tests/tests/common/mod.rs")));
+        assert!(!test.is_source(Path::new("tests/common/mod.rs")));
         assert!(!test.is_source(Path::new("loom-tests/tests/owners.rs")));
         assert!(!test.is_source(Path::new("tests/owner.rs")));
     }
