@@ -1,5 +1,4 @@
-//! `BufferPool`: the class in which a `get` looks, where a buffer goes when it returns, how long it stays, and the
-//! bounds in bytes.
+//! `BufferPool`: the class in which a `get` looks, where a buffer goes when it returns, and how long it stays.
 
 #[path = "common/buffers.rs"]
 mod buffers;
@@ -249,80 +248,6 @@ fn buffers_move_between_threads() {
     let buffers: Vec<_> = (0..100).map(|_| pool.get_owned(4000)).collect();
     assert_eq!(sum(&pool, |stats| stats.created), 100);
     drop(buffers);
-}
-
-/// Each class has an equal share of the budget, in whole buffers. A class whose share is less than a buffer keeps none.
-#[test]
-fn the_budget_bounds_shared_bytes() {
-    let shared = |budget: usize| {
-        let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(budget).manual());
-        for size in [1024, 2048, 4096, 8192] {
-            (0..100).for_each(|_| pool.put(Vec::with_capacity(size)));
-            pool.prefill(100, size);
-        }
-        assert!(pool.idle_bytes() <= budget, "{} of {budget} bytes", pool.idle_bytes());
-        idle(&pool)
-    };
-    assert_eq!(shared(0), []);
-    assert_eq!(shared(4 * 1024), [(1024, 1)]);
-    assert_eq!(shared(4 * 8191), [(1024, 7), (2048, 3), (4096, 1)]);
-    assert_eq!(shared(4 * 8192), [(1024, 8), (2048, 4), (4096, 2), (8192, 1)]);
-    assert_eq!(shared(4 * 50_000), [(1024, 48), (2048, 24), (4096, 12), (8192, 6)]);
-    assert_eq!(shared(usize::MAX - 1), [(1024, 200), (2048, 200), (4096, 200), (8192, 200)]);
-}
-
-/// The budget counts the real capacity of grown buffers, not the size of their class.
-#[test]
-fn grown_buffers_stay_within_the_budget() {
-    let pool = BufferPool::with_settings(FOUR.private_bytes(0).max_idle_bytes(4 * 8192).manual());
-    (0..10).for_each(|_| pool.put(Vec::with_capacity(2047)));
-    let buffers: Vec<_> = (0..8).map(|_| pool.get(1)).collect();
-    assert_eq!(sum(&pool, |stats| stats.created), 0);
-    assert_eq!(buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>(), 8192);
-}
-
-/// A thread keeps at most `private_bytes` in each class, and at most 32 buffers. With no budget for the shared queues,
-/// that is all.
-#[test]
-fn private_bytes_bound_each_thread() {
-    let private = |private_bytes: usize| {
-        let pool = BufferPool::with_settings(FOUR.private_bytes(private_bytes).max_idle_bytes(0).manual());
-        let most = [1024, 2048, 4096, 8192].map(|size| {
-            let mut buffers: Vec<_> = (0..100).map(|_| pool.get(size)).collect();
-            let idle = std::iter::from_fn(|| buffers.pop().map(|_| pool.idle_bytes())).max();
-            pool.clear();
-            idle.unwrap() / size
-        });
-        assert!(most.iter().zip([1024, 2048, 4096, 8192]).all(|(most, size)| most * size <= private_bytes));
-        most
-    };
-    assert_eq!(private(0), [0; 4]);
-    assert_eq!(private(2047), [0; 4]);
-    assert_eq!(private(2048), [2, 0, 0, 0]);
-    assert_eq!(private(16384), [16, 8, 4, 2]);
-    assert_eq!(private(31 * 1024), [30, 14, 6, 2]);
-    assert_eq!(private(usize::MAX), [32; 4]);
-}
-
-/// The documented bound holds with threads that keep as much as they can.
-#[test]
-fn idle_bytes_stay_within_the_documented_bound() {
-    const THREADS: usize = 3;
-    const PRIVATE: usize = 16 << 10;
-    const BUDGET: usize = 64 << 10;
-    let pool = Arc::new(BufferPool::with_settings(FOUR.private_bytes(PRIVATE).max_idle_bytes(BUDGET).manual()));
-    let workers: Vec<_> = (0..THREADS).map(|_| Worker::new()).collect();
-    for worker in &workers {
-        let pool = Arc::clone(&pool);
-        worker.run(move || {
-            for size in [1024, 2048, 4096, 8192] {
-                (0..100).for_each(|_| pool.put(Vec::with_capacity(size)));
-            }
-        });
-    }
-    let (idle, bound) = (pool.idle_bytes(), THREADS * 4 * PRIVATE + BUDGET);
-    assert!(idle <= bound, "{idle} bytes are over {bound}");
-    assert!(idle >= THREADS * 4 * PRIVATE, "{idle} bytes: private slots are used");
 }
 
 /// `prefill` fills the class in which `get` looks, for every thread.

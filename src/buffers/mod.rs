@@ -52,9 +52,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::item::Item;
+use crate::engine::room::{Room, Share};
 use crate::engine::tally::Swept;
 use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
-use crate::sync::const_unless_loom;
+use crate::sync::{OnceArc, const_unless_loom};
 use class::Class;
 
 /// How many classes a `get` searches. The buffers of the last one are eight times as large as those of the first. With
@@ -121,6 +122,9 @@ pub struct BufferPool {
     classes: [Pool<Vec<u8>, Class>; class::COUNT],
     smallest: usize,
     largest: usize,
+    /// Room for `max_idle_bytes`, which all classes share; created with the first class if that is a limit.
+    room: OnceArc<Room>,
+    max_idle_bytes: usize,
 }
 
 impl BufferPool {
@@ -169,6 +173,8 @@ impl BufferPool {
                 classes: classes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24),
                 smallest: class::index(settings.smallest),
                 largest: class::index(settings.largest),
+                room: OnceArc::new(),
+                max_idle_bytes: settings.max_idle_bytes,
             }
         }
     }
@@ -262,7 +268,7 @@ impl BufferPool {
     /// assert_eq!(pool.idle_bytes(), 10 * 4096);
     /// ```
     pub fn prefill(&self, n: usize, min_capacity: usize) -> usize {
-        self.class_for(min_capacity).map_or(0, |index| self.classes[index].prefill(n))
+        self.class_for(min_capacity).map_or(0, |index| self.class(index).prefill(n))
     }
 
     /// Ends the epoch of every class, as [`Pool::advance`] does. So an idle buffer survives one call, but not two.
@@ -337,7 +343,7 @@ impl BufferPool {
     fn take(&self, min_capacity: usize) -> Item<Vec<u8>> {
         match self.class_for(min_capacity) {
             Some(index) => self.classes[index].take_loaded().unwrap_or_else(|| self.find(index)),
-            None => self.classes[self.largest].make(|| Vec::with_capacity(min_capacity)),
+            None => self.class(self.largest).make(|| Vec::with_capacity(min_capacity)),
         }
     }
 
@@ -356,7 +362,21 @@ impl BufferPool {
         if let Some((class, buffer)) = smaller.chain(larger).find_map(|class| Some((class, class.take_young()?))) {
             class.refuse(buffer, None);
         }
-        self.classes[index].take_or(|| Vec::with_capacity(class::size(index)))
+        self.class(index).take_or(|| Vec::with_capacity(class::size(index)))
+    }
+
+    /// The class, with its heap part created in the common room.
+    #[inline]
+    fn class(&self, index: usize) -> &Pool<Vec<u8>, Class> {
+        let class = &self.classes[index];
+        class.share(|| {
+            if self.max_idle_bytes == usize::MAX {
+                return None;
+            }
+            self.room.get_or_make(|| Room::new(self.max_idle_bytes));
+            Some(Share::new(self.room.to_arc()?, class::size(index)))
+        });
+        class
     }
 
     /// The first class whose buffers are large enough, if there is one.
@@ -379,7 +399,7 @@ impl Home<Vec<u8>> for BufferPool {
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
         let index = class::index(buffer.capacity()).clamp(self.smallest, self.largest);
-        self.classes[index].give_back(buffer);
+        self.class(index).give_back(buffer);
     }
 
     #[inline(always)]

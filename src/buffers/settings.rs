@@ -34,7 +34,7 @@ use crate::pool::{self, Manual, SettingsError, Timed};
 pub struct Settings<E = Timed> {
     pub(super) smallest: usize,
     pub(super) largest: usize,
-    max_idle_bytes: usize,
+    pub(super) max_idle_bytes: usize,
     private_bytes: usize,
     /// The settings that are the same for all classes.
     every_class: pool::Settings<E>,
@@ -109,17 +109,18 @@ impl<E: Copy> Settings<E> {
     /// Sets how many bytes may lie in the shared queues, counted in capacity. Each thread's
     /// [`private_bytes`](Self::private_bytes) come on top. The default is no limit.
     ///
-    /// Each class has an equal share, rounded down to whole buffers. Buffers that return beyond that are dropped. A
-    /// class whose buffers exceed its share keeps none there.
+    /// All sizes share this budget, and each may use all of it. A buffer that returns when there is no room for it is
+    /// dropped. Idle buffers of other sizes make room when new ones are created, and by growing old.
     ///
     /// ```
     /// use ebbtide::BufferPool;
     /// use ebbtide::buffers::Settings;
     ///
-    /// // 2 classes of 32 KiB each
-    /// let pool = BufferPool::with_settings(Settings::new().smallest(1 << 10).largest(2 << 10).max_idle_bytes(64 << 10));
-    /// assert_eq!(pool.prefill(100, 1 << 10), 32);
-    /// assert_eq!(pool.prefill(100, 2 << 10), 16);
+    /// let pool = BufferPool::with_settings(Settings::new().max_idle_bytes(64 << 10));
+    /// assert_eq!(pool.prefill(100, 1 << 10), 64);
+    /// assert_eq!(pool.prefill(100, 2 << 10), 0);
+    /// pool.clear();
+    /// assert_eq!(pool.prefill(100, 2 << 10), 32);
     /// ```
     #[must_use]
     pub const fn max_idle_bytes(mut self, bytes: usize) -> Self {
@@ -194,16 +195,10 @@ impl<E: Copy> Settings<E> {
         Class::new(index, class::size(index) == self.largest)
     }
 
-    /// The settings of one class, with bytes converted to numbers of buffers.
+    /// The settings of one class, which has as many private slots as `private_bytes` are buffers.
     pub(super) const fn of_class(&self, index: usize) -> pool::Settings<E> {
-        let size = class::size(index);
-        let slots = self.private_bytes / size;
-        let pool = self.every_class.private_slots(if slots < 32 { slots & !1 } else { 32 });
-        if self.max_idle_bytes == usize::MAX {
-            return pool;
-        }
-        let classes = 1 + class::index(self.largest) - class::index(self.smallest);
-        pool.max_idle(self.max_idle_bytes / classes / size)
+        let slots = self.private_bytes / class::size(index);
+        self.every_class.private_slots(if slots < 32 { slots & !1 } else { 32 })
     }
 
     /// Checks every setting against its limits.

@@ -8,6 +8,7 @@ pub(crate) mod batch;
 mod claim;
 pub(crate) mod item;
 mod rack;
+pub(crate) mod room;
 pub(crate) mod shared;
 mod slots;
 pub(crate) mod store;

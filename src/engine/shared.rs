@@ -12,6 +12,7 @@ use crate::engine::array::Array;
 use crate::engine::batch::Batch;
 use crate::engine::item::{discard, drop_each};
 use crate::engine::rack::Rack;
+use crate::engine::room::Share;
 use crate::sync::{AtomicUsize, Ordering, Queue, cpus, fence, seq_cst};
 
 /// Each shard has one bit in a word that says whether it may hold anything.
@@ -24,7 +25,8 @@ pub(crate) struct Shared<T> {
     /// For each generation, which shards may hold a batch. A push sets the shard's bit. A pop that finds nothing clears
     /// it. So a miss need not look into every shard. Sweeps do not use the bits.
     occupied: [CachePadded<AtomicUsize>; 2],
-    room: Room,
+    /// The room that batches here take up; `None` if that is neither limited nor asked for.
+    room: Option<Share>,
 }
 
 /// The batches and empty arrays of the threads whose home this is.
@@ -60,14 +62,13 @@ pub(crate) enum Source {
 }
 
 impl<T> Shared<T> {
-    /// Creates empty queues that together hold at most `max_idle` items. They count their items if that is a limit, or
-    /// if the count is `wanted`.
-    pub(crate) fn new(max_idle: usize, wanted: bool) -> Self {
+    /// Creates empty queues for as many items as there is `room` for, or for any number.
+    pub(crate) fn new(room: Option<Share>) -> Self {
         let shards = cpus().next_power_of_two().min(MAX_SHARDS);
         Self {
             shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
             occupied: [CachePadded::new(AtomicUsize::new(0)), CachePadded::new(AtomicUsize::new(0))],
-            room: Room { max_idle, counted: wanted || max_idle != usize::MAX, held: AtomicUsize::new(0) },
+            room,
         }
     }
 
@@ -79,7 +80,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
-        let granted = self.room.reserve(offered, 1);
+        let granted = self.room.as_ref().map_or(offered, |room| room.reserve(offered, 1));
         if granted == 0 {
             return Some(batch);
         }
@@ -156,25 +157,26 @@ impl<T> Shared<T> {
     /// Reserves room for `items` that `put_back` will put here. Returns `false`, with nothing reserved, if not all of
     /// them fit.
     pub(crate) fn reserve(&self, items: usize) -> bool {
-        self.room.reserve(items, items) == items
+        self.room.as_ref().is_none_or(|room| room.reserve(items, items) == items)
     }
 
     /// Returns whether there is room for `items`. This is a hint, because other threads may take the room.
     pub(crate) fn has_room(&self, items: usize) -> bool {
-        items <= self.room.free(self.held())
+        self.room.as_ref().is_none_or(|room| items <= room.free())
     }
 
     /// Returns how many items are held: they lie in the queues, are on their way there, or were taken and not yet
-    /// released. So each counts once. The result means nothing unless items are `counted`.
+    /// released. So each counts once. The result means nothing without a room, or if others share it.
     pub(crate) fn held(&self) -> usize {
-        // ORDERING: Relaxed, no partner; the count was true at some time since whatever the caller knows of.
-        self.room.held.load(Ordering::Relaxed)
+        self.room.as_ref().map_or(0, Share::held)
     }
 
     /// Stops counting `items` that `pop` took as held.
     #[inline]
     pub(crate) fn release(&self, items: usize) {
-        self.room.release(items);
+        if let Some(room) = &self.room {
+            room.release(items);
+        }
     }
 
     /// Takes every batch stamped before `epoch` out of both generations. The caller calls `release`. Only the holder of
@@ -278,43 +280,5 @@ impl<T> Drop for Shared<T> {
         if let Some(panic) = drop_each(left.into_iter().flatten()) {
             discard(panic);
         }
-    }
-}
-
-/// Counts the items in the queues against `max_idle`.
-struct Room {
-    max_idle: usize,
-    /// Whether items are counted. If nobody asks for the count, the threads need not all write to one word.
-    counted: bool,
-    /// How many items are held. See [`Shared::held`].
-    held: AtomicUsize,
-}
-
-impl Room {
-    /// Reserves room for `wanted` items, or for as many as fit, or for none if fewer than `least` fit. Returns how
-    /// many.
-    ///
-    /// It never holds more than it grants, not even for a moment. Otherwise another thread would find no room where
-    /// there is some.
-    fn reserve(&self, wanted: usize, least: usize) -> usize {
-        if !self.counted {
-            return wanted;
-        }
-        let grant = |held| Some(wanted.min(self.free(held))).filter(|granted| *granted >= least);
-        // ORDERING: Relaxed, no partner; only the sum matters, and no read-modify-write is lost.
-        let before = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(held + grant(held)?));
-        before.ok().and_then(grant).unwrap_or(0)
-    }
-
-    fn release(&self, items: usize) {
-        if self.counted {
-            // ORDERING: Relaxed, no partner; as in `reserve`.
-            self.held.fetch_sub(items, Ordering::Relaxed);
-        }
-    }
-
-    /// Returns what is left of `max_idle`.
-    fn free(&self, held: usize) -> usize {
-        self.max_idle.saturating_sub(held)
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
 use crate::engine::claim::{Spilled, Taken};
 use crate::engine::item::Item;
+use crate::engine::room::Share;
 use crate::engine::shared::{Found, Shared, Source};
 use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
@@ -20,8 +21,6 @@ use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread
 pub(crate) struct Limits {
     /// Items in one array. A thread's private slots are two arrays.
     pub(crate) array: usize,
-    /// The most items in the shared queues.
-    pub(crate) max_idle: usize,
     /// A sweep leaves this many items in the shared queues, if there are as many. A clear leaves none.
     pub(crate) min_idle: usize,
     /// Drop one put in four, at random from this seed.
@@ -36,6 +35,8 @@ pub(crate) struct Store<T> {
     /// True while a sweep holds the sweep token.
     token: AtomicBool,
     pub(crate) limits: Limits,
+    /// The room for the shared queues, if it is limited or `min_idle` asks how much is taken.
+    room: Option<Share>,
     /// The shards, created at the first spill.
     shared: OnceArc<Shared<T>>,
     /// The shard for the next batch that belongs to no thread.
@@ -48,7 +49,7 @@ pub(crate) struct Store<T> {
 }
 
 impl<T> Store<T> {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, room: Option<Share>) -> Self {
         // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
         // microsecond while the process has one thread, and milliseconds from the second on.
         fence::pair();
@@ -57,6 +58,7 @@ impl<T> Store<T> {
             epoch: CachePadded::new(AtomicUsize::new(FIRST_EPOCH)),
             token: AtomicBool::new(false),
             limits,
+            room,
             shared: OnceArc::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
@@ -318,7 +320,7 @@ impl<T> Store<T> {
     fn shared(&self) -> &Shared<T> {
         match self.shared.get() {
             Some(shared) => shared,
-            None => self.shared.get_or_make(|| Shared::new(self.limits.max_idle, self.limits.min_idle > 0)).0,
+            None => self.shared.get_or_make(|| Shared::new(self.room.clone())).0,
         }
     }
 

@@ -27,9 +27,10 @@ use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
+use crate::engine::room::{Room, Share};
 use crate::engine::store::{Limits, Store};
 use crate::janitor::{self, Registrar};
-use crate::sync::{OnceArc, const_unless_loom};
+use crate::sync::{self, OnceArc, const_unless_loom};
 
 /// A pool of reusable items that are expensive to create or to drop.
 ///
@@ -363,16 +364,31 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     fn store(&self) -> &Store<T> {
         match self.store.get() {
             Some(store) => store,
-            None => self.make_store(),
+            None => self.make_store(self.own_room()),
         }
+    }
+
+    /// Creates the heap part, unless there is one, with room that other pools share.
+    #[inline]
+    pub(crate) fn share(&self, room: impl FnOnce() -> Option<Share>) {
+        if self.store.get().is_none() {
+            self.make_store(room());
+        }
+    }
+
+    /// The room for `max_idle` items, if that is limited or if `min_idle` needs their count.
+    fn own_room(&self) -> Option<Share> {
+        let Settings { max_idle, min_idle, .. } = self.settings;
+        let counted = max_idle != usize::MAX || min_idle > 0;
+        counted.then(|| Share::new(sync::Arc::new(Room::new(max_idle)), 1))
     }
 
     #[cold]
     #[inline(never)]
-    fn make_store(&self) -> &Store<T> {
-        let Settings { private_slots, max_idle, min_idle, chaos, epoch } = self.settings;
-        let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
-        let (store, made) = self.store.get_or_make(|| Store::new(limits));
+    fn make_store(&self, room: Option<Share>) -> &Store<T> {
+        let Settings { private_slots, max_idle: _, min_idle, chaos, epoch } = self.settings;
+        let limits = Limits { array: private_slots.div_ceil(2), min_idle, chaos };
+        let (store, made) = self.store.get_or_make(|| Store::new(limits, room));
         if made {
             if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
                 registrar.register(&store, epoch.nanos());
