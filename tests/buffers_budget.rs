@@ -64,19 +64,6 @@ fn all_sizes_share_one_budget() {
     }
 }
 
-/// If one size fills the budget, its idle buffers make room for those of another size as those are created.
-#[test]
-fn another_size_gets_room() {
-    let pool = with_budget(64 << 10);
-    for size in [8192, 1024, 4096, 2048] {
-        for _ in 0..4 {
-            drop((0..(64 << 10) / size).map(|_| pool.get(size)).collect::<Vec<_>>());
-        }
-        let (_, stats) = pool.stats().find(|(class, _)| *class == size).expect("a class");
-        assert_eq!(stats.created, (64 << 10) / size, "buffers of {size} bytes are reused");
-    }
-}
-
 /// Sweeps and `clear` give the room back.
 #[test]
 fn dropped_buffers_leave_room() {
@@ -173,4 +160,3 @@ fn idle_bytes_stay_within_the_documented_bound() {
     assert!(idle <= bound, "{idle} bytes are over {bound}");
     assert!(idle >= THREADS * 4 * PRIVATE, "{idle} bytes: private slots are used");
 }
-
