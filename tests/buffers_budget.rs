@@ -64,6 +64,44 @@ fn all_sizes_share_one_budget() {
     }
 }
 
+/// If one size fills the budget, its idle buffers make room for those of another size, in whatever order those return
+/// and however old they are.
+#[test]
+fn another_size_gets_room() {
+    for (reversed, old) in [(false, false), (true, false), (false, true), (true, true)] {
+        let pool = with_budget(64 << 10);
+        for size in [8192, 1024, 4096, 2048, 8192] {
+            let created = || pool.stats().find(|(class, _)| *class == size).map(|(_, stats)| stats.created);
+            let (before, all) = (created().expect("a class"), (64 << 10) / size);
+            if old {
+                pool.advance();
+            }
+            for _ in 0..10 {
+                let mut burst: Vec<_> = (0..all).map(|_| pool.get(size)).collect();
+                if reversed {
+                    burst.reverse();
+                }
+                drop(burst);
+            }
+            assert_eq!(created(), Some(before + all), "buffers of {size} bytes are reused");
+        }
+    }
+}
+
+/// No idle buffer makes way for one that is larger than the budget, or if there is room.
+#[test]
+fn no_buffer_makes_way_in_vain() {
+    let pool = with_budget(4096);
+    assert_eq!(pool.prefill(3, 1024), 3);
+    pool.advance();
+    pool.put(Vec::with_capacity(8192));
+    assert_eq!(pool.idle_bytes(), 3 * 1024, "8192 bytes never fit");
+    pool.put(Vec::with_capacity(1024));
+    assert_eq!(pool.idle_bytes(), 4 * 1024);
+    pool.put(Vec::with_capacity(2048));
+    assert_eq!((pool.idle_bytes(), sum(&pool, |stats| stats.refused)), (4 * 1024, 2), "two victims made way");
+}
+
 /// Sweeps and `clear` give the room back.
 #[test]
 fn dropped_buffers_leave_room() {

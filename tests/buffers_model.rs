@@ -88,9 +88,16 @@ impl Model {
         } else {
             let sizes: Vec<usize> = self.idle.keys().copied().collect();
             let (smaller, fitting) = sizes.split_at(sizes.partition_point(|size| *size < wanted));
+            let wanted_size = fitting[0];
             let others = smaller.iter().rev().chain(fitting.iter().skip(4));
-            if let Some(size) = others.into_iter().find(|size| self.idle[size].young > 0) {
-                self.idle.get_mut(size).expect("a class").young -= 1;
+            let (mut bytes, mut replaced) = (0, 0);
+            for size in others {
+                let young = &mut self.idle.get_mut(size).expect("a class").young;
+                while *young > 0 && bytes < wanted_size && replaced < 32 {
+                    *young -= 1;
+                    bytes += size;
+                    replaced += 1;
+                }
             }
             match self.first_fit(wanted) {
                 Some(idle) if idle.victims > 0 => idle.victims -= 1,

@@ -39,6 +39,7 @@
 mod bytes;
 mod class;
 mod copy;
+mod exchange;
 mod guard;
 mod settings;
 #[cfg(feature = "tokio")]
@@ -52,15 +53,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::item::Item;
-use crate::engine::room::{Room, Share};
+use crate::engine::room::Room;
 use crate::engine::tally::Swept;
-use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
+use crate::pool::{Epochs, Home, Pool, Returned, SettingsError, Stats};
 use crate::sync::{OnceArc, const_unless_loom};
 use class::Class;
-
-/// How many classes a `get` searches. The buffers of the last one are eight times as large as those of the first. With
-/// more classes, a user of many small buffers might hold large ones instead.
-const NEAR: usize = 4;
 
 /// A pool of byte buffers of different sizes. It keeps them in *classes* by capacity, one for each power of two.
 ///
@@ -92,10 +89,10 @@ const NEAR: usize = 4;
 /// that asks for 1000 bytes and then fills 5000 thus finds that buffer again. In this search it leaves victims alone,
 /// so that a small request does not keep a large buffer alive for long.
 ///
-/// If that fails too, it takes a victim of its own class or creates a buffer. It then also drops an idle buffer of
-/// another size, if there is one that is not a victim. So a thread leaves at most as many buffers idle as it had in use
-/// at once, in this epoch and in the last one. This holds for every sequence of sizes, and however much the buffers
-/// grow.
+/// If that fails too, it takes a victim of its own class or creates a buffer. It then also drops idle buffers of other
+/// sizes that are not victims: as many bytes as it hands out, and at most 32 buffers. So a thread leaves at most as
+/// many buffers idle as it had in use at once, in this epoch and in the last one. This holds for every sequence of
+/// sizes, and however much the buffers grow.
 ///
 /// A buffer that grows to 16 times the size of its class or more is not found again by requests for the original size.
 /// So ask for the capacity that you will need.
@@ -114,8 +111,9 @@ const NEAR: usize = 4;
 /// # How many bytes it keeps
 ///
 /// Per thread and class, it keeps [`private_bytes`](Settings::private_bytes) and one travelling batch of half as many.
-/// In the shared queues of all classes together, it keeps [`max_idle_bytes`](Settings::max_idle_bytes) if that is set.
-/// If not, it keeps as many as were ever in use at once, until two sweeps have passed. Both settings count capacities.
+/// In the shared queues of all classes together, it keeps [`max_idle_bytes`](Settings::max_idle_bytes) if that is set:
+/// one budget, which any size may use as a whole. If not, it keeps as many as were ever in use at once, until two
+/// sweeps have passed. Both settings count capacities.
 /// The other memory of a class is that of a [`Pool`](crate::Pool#how-many-items-it-keeps).
 pub struct BufferPool {
     /// One for every possible class, from 64 bytes on. Only those from `smallest` to `largest` are used.
@@ -347,43 +345,17 @@ impl BufferPool {
         }
     }
 
-    /// Finds or creates a buffer for a class of which the thread has none in its private slots.
-    #[cold]
-    #[inline(never)]
-    fn find(&self, index: usize) -> Item<Vec<u8>> {
-        let far = (index + NEAR).min(self.largest + 1);
-        if let Some(buffer) = self.classes[index..far].iter().find_map(Pool::take_young) {
-            return buffer;
-        }
-        // All suitable buffers are in use or victims, so an idle buffer of another size is dropped. Otherwise a user
-        // whose buffers grow, or that asks for one size after the other, would collect more buffers each time.
-        let smaller = self.classes[self.smallest..index].iter().rev();
-        let larger = self.classes[far..=self.largest].iter();
-        if let Some((class, buffer)) = smaller.chain(larger).find_map(|class| Some((class, class.take_young()?))) {
-            class.refuse(buffer, None);
-        }
-        self.class(index).take_or(|| Vec::with_capacity(class::size(index)))
-    }
-
-    /// The class, with its heap part created in the common room.
-    #[inline]
-    fn class(&self, index: usize) -> &Pool<Vec<u8>, Class> {
-        let class = &self.classes[index];
-        class.share(|| {
-            if self.max_idle_bytes == usize::MAX {
-                return None;
-            }
-            self.room.get_or_make(|| Room::new(self.max_idle_bytes));
-            Some(Share::new(self.room.to_arc()?, class::size(index)))
-        });
-        class
-    }
-
     /// The first class whose buffers are large enough, if there is one.
     #[inline]
     fn class_for(&self, min_capacity: usize) -> Option<usize> {
         (min_capacity <= class::size(self.largest))
             .then(|| class::index(min_capacity.next_power_of_two()).max(self.smallest))
+    }
+
+    /// The last class that is not too large for a buffer. If its capacity is outside all classes, that class refuses it.
+    #[inline]
+    fn class_of(&self, buffer: &Vec<u8>) -> usize {
+        class::index(buffer.capacity()).max(self.smallest).min(self.largest)
     }
 
     fn sum_up(&self, sweep: impl Fn(&Pool<Vec<u8>, Class>) -> Option<Swept>) -> Swept {
@@ -394,12 +366,13 @@ impl BufferPool {
 }
 
 impl Home<Vec<u8>> for BufferPool {
-    /// Puts a buffer into the last class that is not too large for it. If its capacity is outside all classes, that
-    /// class refuses it.
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
-        let index = class::index(buffer.capacity()).clamp(self.smallest, self.largest);
-        self.class(index).give_back(buffer);
+        match self.classes[self.class_of(&buffer)].recycle(buffer) {
+            Ok(()) => {}
+            Err(Returned::Full(buffer)) => self.give_back_slow(buffer),
+            Err(Returned::Refused(buffer, panic)) => self.refuse(buffer, panic),
+        }
     }
 
     #[inline(always)]

@@ -106,11 +106,16 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// Sets how many bytes may lie in the shared queues, counted in capacity. Each thread's
-    /// [`private_bytes`](Self::private_bytes) come on top. The default is no limit.
+    /// Sets how many bytes may lie in the shared queues, counted in capacity. All sizes share this budget, and each may
+    /// use all of it. The default is no limit.
     ///
-    /// All sizes share this budget, and each may use all of it. A buffer that returns when there is no room for it is
-    /// dropped. Idle buffers of other sizes make room when new ones are created, and by growing old.
+    /// It does not count private slots. So each thread keeps up to [`private_bytes`](Self::private_bytes) of each size
+    /// in addition, and for a moment a batch of half as many. With the default settings, a thread that uses all sizes
+    /// keeps up to 12 MiB. With `private_bytes(0)`, the budget bounds all idle buffers.
+    ///
+    /// If a buffer returns and there is no room for it, others make way in the shared queues: larger ones, or smaller
+    /// ones that are victims, but no more than 32 and only as many as it needs. If it still does not fit, it is
+    /// dropped.
     ///
     /// ```
     /// use ebbtide::BufferPool;

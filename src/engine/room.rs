@@ -24,6 +24,16 @@ impl Room {
     pub(crate) fn new(limit: usize) -> Self {
         Self { limit, held: CachePadded::new(AtomicUsize::new(0)) }
     }
+
+    /// Returns how many units are free. This is a hint, because other threads may take them.
+    pub(crate) fn free(&self) -> usize {
+        self.limit.saturating_sub(self.units())
+    }
+
+    fn units(&self) -> usize {
+        // ORDERING: Relaxed, no partner; the count was true at some time since whatever the caller knows of.
+        self.held.load(Ordering::Relaxed)
+    }
 }
 
 impl Share {
@@ -51,17 +61,12 @@ impl Share {
 
     /// Returns how many more items fit. This is a hint, because other threads may take the room.
     pub(crate) fn free(&self) -> usize {
-        self.fitting(self.units())
+        self.room.free() / self.weight
     }
 
     /// Returns how many items are held, if no other store shares the room.
     pub(crate) fn held(&self) -> usize {
-        self.units() / self.weight
-    }
-
-    fn units(&self) -> usize {
-        // ORDERING: Relaxed, no partner; the count was true at some time since whatever the caller knows of.
-        self.room.held.load(Ordering::Relaxed)
+        self.room.units() / self.weight
     }
 
     /// Returns how many items fit beside what is held. It is rounded down, so what is granted never overflows.

@@ -98,15 +98,28 @@ impl<T> Store<T> {
     fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
-        if let Some(item) = set.and_then(SlotSet::pop_either) {
-            return Some(item);
+        match set.and_then(SlotSet::pop_either) {
+            Some(item) => Some(item),
+            None => self.search(set, young_only, 0),
         }
+    }
+
+    /// Takes an item from the shared queues, which makes room there. With `victims_only` it looks only among those.
+    pub(crate) fn get_shared(&self, victims_only: bool) -> Option<Item<T>> {
+        // Seen from the epoch before, the victims are what is young.
+        self.search(None, victims_only, victims_only.into())
+    }
+
+    /// Looks for an item beyond the private slots, as in the epoch that was so many sweeps `ago`.
+    #[inline]
+    fn search(&self, set: Option<&SlotSet<T>>, young_only: bool, ago: usize) -> Option<Item<T>> {
         let shared = self.shared.get()?;
         if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
             self.count(set, 1, |tally| &tally.rescues);
             return Some(item);
         }
-        let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch_of(set), young_only)?;
+        let Found { mut batch, shard, source } =
+            shared.pop(home(set), self.epoch_of(set).wrapping_sub(ago), young_only)?;
         let item = batch.pop();
         self.count(set, 1, |tally| match source {
             Source::Own => &tally.refills,
@@ -285,6 +298,13 @@ impl<T> Store<T> {
         let rejected = self.push(set, home, batch)?;
         self.events.rejected.add(rejected.len());
         Some(rejected)
+    }
+
+    /// Puts in what `put_slow` returned, after room was made for it. Returns what there is still no room for.
+    pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
+        self.events.rejected.add(rejected.len().wrapping_neg());
+        let set = self.sets.get().map(|set| &**set);
+        self.offer(set, home(set), rejected)
     }
 
     /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.

@@ -26,6 +26,7 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
+use crate::engine::batch::Batch;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::room::{Room, Share};
 use crate::engine::store::{Limits, Store};
@@ -154,6 +155,14 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             Self::with_settings(recycler, Settings::new())
         }
     }
+}
+
+/// A returned item that does not go into the private slots.
+pub(crate) enum Returned<T> {
+    /// They are full, or there are none.
+    Full(Item<T>),
+    /// The recycler refused it, or panicked.
+    Refused(Item<T>, Option<Payload>),
 }
 
 impl<T: Send, R: Recycle<T>> Pool<T, R> {
@@ -330,6 +339,11 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         self.store.get().and_then(Store::get_young)
     }
 
+    /// Takes an idle item from the shared queues. With `victims_only`, only one that the next sweep would drop.
+    pub(crate) fn take_shared(&self, victims_only: bool) -> Option<Item<T>> {
+        self.store.get().and_then(|store| store.get_shared(victims_only))
+    }
+
     #[cold]
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
@@ -338,13 +352,33 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         item
     }
 
-    /// Returns an item for which the private slots have no room.
+    /// Recycles an item and puts it into the private slots. Returns it if it does not go there.
+    #[inline(always)]
+    pub(crate) fn recycle(&self, mut item: Item<T>) -> Result<(), Returned<T>> {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
+            Ok(true) => match self.store.get() {
+                Some(store) => store.put(item).map_err(Returned::Full),
+                None => Err(Returned::Full(item)),
+            },
+            Ok(false) => Err(Returned::Refused(item, None)),
+            Err(panic) => Err(Returned::Refused(item, Some(panic))),
+        }
+    }
+
+    /// Returns an item for which the private slots have no room. If the shared queues have none, it asks `make_room` once,
+    /// which returns what is to be dropped.
     #[cold]
     #[inline(never)]
-    fn give_back_slow(&self, item: Item<T>) {
-        if let Some(panic) = self.store().put_slow(item).and_then(|mut rejected| drop_each(&mut rejected)) {
+    pub(crate) fn give_back_slow(&self, item: Item<T>, make_room: impl FnOnce(Batch<T>) -> Option<Batch<T>>) {
+        let rejected = self.store().put_slow(item).and_then(make_room);
+        if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }
+    }
+
+    /// Puts in what there was no room for. Returns what there is still no room for.
+    pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
+        self.store().put_again(rejected)
     }
 
     /// Drops an item that the recycler refused, or in which it panicked, or that is replaced by another.
@@ -399,21 +433,12 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
-    /// Recycles an item and makes it idle, or drops it if the recycler refuses it.
     #[inline(always)]
-    fn give_back(&self, mut item: Item<T>) {
-        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
-            Ok(true) => {
-                let left = match self.store.get() {
-                    Some(store) => store.put(item),
-                    None => Err(item),
-                };
-                if let Err(item) = left {
-                    self.give_back_slow(item);
-                }
-            }
-            Ok(false) => self.refuse(item, None),
-            Err(panic) => self.refuse(item, Some(panic)),
+    fn give_back(&self, item: Item<T>) {
+        match self.recycle(item) {
+            Ok(()) => {}
+            Err(Returned::Full(item)) => self.give_back_slow(item, Some),
+            Err(Returned::Refused(item, panic)) => self.refuse(item, panic),
         }
     }
 

@@ -1,0 +1,95 @@
+//! Where a buffer comes from, and what makes way for it, once the private slots of its class are empty or full.
+
+use std::iter;
+
+use super::{BufferPool, class, class::Class};
+use crate::engine::batch::Batch;
+use crate::engine::item::{Item, Payload};
+use crate::engine::room::{Room, Share};
+use crate::pool::Pool;
+
+/// How many classes a `get` searches. The buffers of the last one are eight times as large as those of the first. With
+/// more classes, a user of many small buffers might hold large ones instead.
+const NEAR: usize = 4;
+
+/// The most buffers that make way for a new one. A large buffer would otherwise replace thousands of small ones.
+const MOST: usize = 32;
+
+impl BufferPool {
+    /// Finds or creates a buffer for a class of which the thread has none in its private slots.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn find(&self, index: usize) -> Item<Vec<u8>> {
+        let far = (index + NEAR).min(self.largest + 1);
+        if let Some(buffer) = self.classes[index..far].iter().find_map(Pool::take_young) {
+            return buffer;
+        }
+        // All suitable buffers are in use or victims, so idle buffers of other sizes are dropped, as many bytes as the
+        // new one has. Otherwise a user whose buffers grow, or that asks for one size after the other, would collect
+        // more buffers each time.
+        let size = class::size(index);
+        let smaller = self.classes[self.smallest..index].iter().rev();
+        let larger = self.classes[far..=self.largest].iter();
+        let others = smaller.chain(larger).flat_map(|class| iter::from_fn(move || Some((class, class.take_young()?))));
+        let mut bytes = 0;
+        for (class, buffer) in others.take(MOST) {
+            bytes += buffer.capacity();
+            class.refuse(buffer, None);
+            if bytes >= size {
+                break;
+            }
+        }
+        self.class(index).take_or(|| Vec::with_capacity(size))
+    }
+
+    /// Makes a buffer idle for which the private slots of its class have no room.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn give_back_slow(&self, buffer: Item<Vec<u8>>) {
+        let index = self.class_of(&buffer);
+        self.class(index).give_back_slow(buffer, |rejected| self.make_room(index, rejected));
+    }
+
+    /// Drops a buffer that its class refused.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse(&self, buffer: Item<Vec<u8>>, panic: Option<Payload>) {
+        self.class(self.class_of(&buffer)).refuse(buffer, panic);
+    }
+
+    /// Puts in buffers that there was no room for, once others have made way: larger ones, or victims that are smaller.
+    /// Returns those that there is still no room for.
+    ///
+    /// Smaller ones that are young stay: those that were not in use made way when the larger one was created.
+    #[cold]
+    fn make_room(&self, index: usize, rejected: Batch<Vec<u8>>) -> Option<Batch<Vec<u8>>> {
+        let Some(room) = self.room.get() else { return Some(rejected) };
+        let size = class::size(index);
+        // No more than would fit if nothing else were there.
+        let needed = size * rejected.len().min(self.max_idle_bytes / size);
+        let larger = self.classes[index + 1..=self.largest].iter().rev().map(|class| (class, false));
+        let smaller = self.classes[self.smallest..index].iter().rev().map(|class| (class, true));
+        let idle = larger
+            .chain(smaller)
+            .flat_map(|(class, victims_only)| iter::from_fn(move || Some((class, class.take_shared(victims_only)?))));
+        let mut others = idle.take(MOST);
+        while let Some((class, buffer)) = (room.free() < needed).then(|| others.next()).flatten() {
+            class.refuse(buffer, None);
+        }
+        self.classes[index].put_again(rejected)
+    }
+
+    /// The class, with its heap part created in the common room.
+    #[inline]
+    pub(super) fn class(&self, index: usize) -> &Pool<Vec<u8>, Class> {
+        let class = &self.classes[index];
+        class.share(|| {
+            if self.max_idle_bytes == usize::MAX {
+                return None;
+            }
+            self.room.get_or_make(|| Room::new(self.max_idle_bytes));
+            Some(Share::new(self.room.to_arc()?, class::size(index)))
+        });
+        class
+    }
+}
