@@ -4,7 +4,7 @@ use std::iter;
 
 use super::{BufferPool, class, class::Class};
 use crate::engine::batch::Batch;
-use crate::engine::item::{Item, Payload};
+use crate::engine::item::Item;
 use crate::engine::room::{Room, Share};
 use crate::pool::Pool;
 
@@ -48,13 +48,6 @@ impl BufferPool {
     pub(super) fn give_back_slow(&self, buffer: Item<Vec<u8>>) {
         let index = self.class_of(&buffer);
         self.class(index).give_back_slow(buffer, |rejected| self.make_room(index, rejected));
-    }
-
-    /// Drops a buffer that its class refused.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn refuse(&self, buffer: Item<Vec<u8>>, panic: Option<Payload>) {
-        self.class(self.class_of(&buffer)).refuse(buffer, panic);
     }
 
     /// Puts in buffers that there was no room for, once others have made way: larger ones, or victims that are smaller.

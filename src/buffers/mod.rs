@@ -55,7 +55,7 @@ use std::sync::Arc;
 use crate::engine::item::Item;
 use crate::engine::room::Room;
 use crate::engine::tally::Swept;
-use crate::pool::{Epochs, Home, Pool, Returned, SettingsError, Stats};
+use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
 use crate::sync::{OnceArc, const_unless_loom};
 use class::Class;
 
@@ -368,11 +368,7 @@ impl BufferPool {
 impl Home<Vec<u8>> for BufferPool {
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
-        match self.classes[self.class_of(&buffer)].recycle(buffer) {
-            Ok(()) => {}
-            Err(Returned::Full(buffer)) => self.give_back_slow(buffer),
-            Err(Returned::Refused(buffer, panic)) => self.refuse(buffer, panic),
-        }
+        self.classes[self.class_of(&buffer)].recycle(buffer, |buffer| self.give_back_slow(buffer));
     }
 
     #[inline(always)]

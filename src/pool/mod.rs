@@ -157,14 +157,6 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     }
 }
 
-/// A returned item that does not go into the private slots.
-pub(crate) enum Returned<T> {
-    /// They are full, or there are none.
-    Full(Item<T>),
-    /// The recycler refused it, or panicked.
-    Refused(Item<T>, Option<Payload>),
-}
-
 impl<T: Send, R: Recycle<T>> Pool<T, R> {
     const_unless_loom! {
         /// Creates a pool with a recycler and settings. With [manual](Settings::manual) epochs, `T` need not be
@@ -352,16 +344,22 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         item
     }
 
-    /// Recycles an item and puts it into the private slots. Returns it if it does not go there.
+    /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
+    /// recycler refuses it.
     #[inline(always)]
-    pub(crate) fn recycle(&self, mut item: Item<T>) -> Result<(), Returned<T>> {
+    pub(crate) fn recycle(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
         match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
-            Ok(true) => match self.store.get() {
-                Some(store) => store.put(item).map_err(Returned::Full),
-                None => Err(Returned::Full(item)),
-            },
-            Ok(false) => Err(Returned::Refused(item, None)),
-            Err(panic) => Err(Returned::Refused(item, Some(panic))),
+            Ok(true) => {
+                let left = match self.store.get() {
+                    Some(store) => store.put(item),
+                    None => Err(item),
+                };
+                if let Err(item) = left {
+                    full(item);
+                }
+            }
+            Ok(false) => self.refuse(item, None),
+            Err(panic) => self.refuse(item, Some(panic)),
         }
     }
 
@@ -435,11 +433,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
     #[inline(always)]
     fn give_back(&self, item: Item<T>) {
-        match self.recycle(item) {
-            Ok(()) => {}
-            Err(Returned::Full(item)) => self.give_back_slow(item, Some),
-            Err(Returned::Refused(item, panic)) => self.refuse(item, panic),
-        }
+        self.recycle(item, |item| self.give_back_slow(item, Some));
     }
 
     #[inline(always)]
