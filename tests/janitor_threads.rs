@@ -124,6 +124,39 @@ fn the_janitor_starts_on_first_use() {
     assert_eq!((threads(), janitors().len()), (before + 2, 1));
 }
 
+/// How often the janitor went to sleep.
+fn sleeps() -> u64 {
+    let status = fs::read_to_string(janitors()[0].join("status")).expect("it lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("a line");
+    line.trim().parse().expect("a number")
+}
+
+/// Waits until the janitor sleeps. Returns how often it did so far.
+fn asleep() -> u64 {
+    let state = || fs::read_to_string(janitors()[0].join("stat")).expect("it lives");
+    until("the janitor runs", || janitors().len() == 1);
+    until("it sleeps", || state().contains("(ebbtide-janitor) S"));
+    sleeps()
+}
+
+/// A new pool wakes the janitor only if it is due before the janitor wakes by itself.
+#[test]
+fn the_janitor_sleeps_on_if_no_new_pool_is_due_sooner() {
+    if !alone("the_janitor_sleeps_on_if_no_new_pool_is_due_sooner") {
+        return;
+    }
+    let hour = || timed(ebbtide::Settings::new().every(std::time::Duration::from_secs(3600)));
+    let (first, _ledger) = hour();
+    burst(&first, 1);
+    let before = asleep();
+    for _ in 0..1000 {
+        let (pool, _ledger) = hour();
+        burst(&pool, 1);
+    }
+    // It may have slept for another reason when `before` was read, such as the lock.
+    assert!(asleep() < before + 5);
+}
+
 fn set_limit(limit: &libc::rlimit) {
     // SAFETY: `limit` is valid for reads.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, limit) }, 0);

@@ -287,7 +287,7 @@ impl<T, R> Drop for BoundedPool<T, R> {
     /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(places), Some(_)) = (self.places.get(), &self.register) {
-            janitor::forget(places);
+            janitor::forget(&places.registration);
         }
     }
 }

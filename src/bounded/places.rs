@@ -12,6 +12,7 @@ use super::error::Refused;
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
 use crate::engine::item::{Contained, Item, Payload, discard, drop_each, for_each_caught, keep_first, raise};
+use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
@@ -26,6 +27,7 @@ pub(super) struct Places<T> {
     pub(super) refused: Counter,
     /// See [`Stats`].
     pub(super) panics: Counter,
+    pub(super) registration: Registration,
 }
 
 impl<T> After<T> {
@@ -81,7 +83,13 @@ impl Snapshot {
 impl<T> Places<T> {
     pub(super) fn new(capacity: usize, min_idle: usize) -> Self {
         let state = State::new(capacity, min_idle);
-        Self { state: Mutex::new(state), created: Counter::new(), refused: Counter::new(), panics: Counter::new() }
+        Self {
+            state: Mutex::new(state),
+            created: Counter::new(),
+            refused: Counter::new(),
+            panics: Counter::new(),
+            registration: Registration::new(),
+        }
     }
 
     #[inline]

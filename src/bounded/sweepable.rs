@@ -2,6 +2,7 @@
 //! nothing before one.
 
 use super::places::Places;
+use crate::engine::registration::Registration;
 use crate::engine::top::Purpose;
 use crate::janitor::{Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
@@ -22,6 +23,10 @@ impl<T: Send + 'static> Sweepable for Places<T> {
 
     fn count_panic(&self) {
         self.panics.add(1);
+    }
+
+    fn registration(&self) -> &Registration {
+        &self.registration
     }
 }
 

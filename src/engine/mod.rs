@@ -9,6 +9,7 @@ mod claim;
 pub(crate) mod item;
 mod rack;
 pub(crate) mod room;
+pub(crate) mod registration;
 pub(crate) mod shared;
 mod slots;
 pub(crate) mod store;

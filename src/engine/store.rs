@@ -11,6 +11,7 @@ use crate::engine::batch::{Batch, FIRST_EPOCH};
 use crate::engine::claim::{Spilled, Taken};
 use crate::engine::item::Item;
 use crate::engine::room::Share;
+use crate::engine::registration::Registration;
 use crate::engine::shared::{Found, Shared, Source};
 use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
@@ -39,6 +40,7 @@ pub(crate) struct Store<T> {
     room: Option<Share>,
     /// The shards, created at the first spill.
     shared: OnceArc<Shared<T>>,
+    pub(crate) registration: Registration,
     /// The shard for the next batch that belongs to no thread.
     next_shard: Counter,
     /// How often `chaos` was asked.
@@ -60,6 +62,7 @@ impl<T> Store<T> {
             limits,
             room,
             shared: OnceArc::new(),
+            registration: Registration::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
             outside: CachePadded::default(),

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 
+use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
 
@@ -18,7 +19,9 @@ impl<T> Registrar<T> {
     pub(crate) fn register<H>(&self, _: &Arc<H>, _: u64) {}
 }
 
-pub(crate) fn forget<H>(_: *const H) {}
+pub(crate) fn forget(registration: &Registration) {
+    debug_assert_eq!(registration.place(), None, "no pool is registered");
+}
 
 /// Sweeps no pool, because under loom none is registered.
 pub fn advance_all() -> Swept {

@@ -8,69 +8,66 @@ use std::mem;
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use super::entries::{Entries, next_due};
 use super::round::{Job, Sweepable};
-use crate::sync::thread::{Mutex, MutexGuard, PoisonError, Weak};
+use crate::engine::registration::Registration;
+use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 use crate::sync::{Arc, static_per_execution};
 
 /// Everything that the lock guards.
 pub(super) struct Registry {
-    /// The registered pools, in the order of `position`.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     /// Whether there is a janitor, or one is being started.
     pub(super) running: bool,
-    /// Jobs that nobody has begun, the oldest first. Moving one in or out allocates and frees nothing.
-    pub(super) jobs: LinkedList<Job>,
-    /// How many jobs were begun so far.
+    /// When the janitor wakes by itself. 0 while it is awake, because it looks at the due times before it sleeps.
+    pub(super) sleeps_until: u64,
+    /// The oldest first. Moving one in or out allocates and frees nothing.
+    pub(super) tasks: LinkedList<Arc<Task>>,
+    /// How many tasks were taken so far.
     pub(super) begun: usize,
-    /// How many droppers wait for jobs, or are being started.
+    /// How many droppers wait for tasks, or are being started.
     pub(super) waiting: usize,
 }
 
 impl Registry {
-    /// Returns where the entry with this key is, or where to insert it.
-    fn position(&self, key: usize) -> Result<usize, usize> {
-        if cfg!(loom_is_shuttle) {
-            // In the order in which they came. The order of addresses differs when a schedule is run again.
-            return self.entries.iter().position(|entry| entry.key == key).ok_or(self.entries.len());
-        }
-        self.entries.binary_search_by_key(&key, |entry| entry.key)
-    }
-
-    /// Takes the nth job, if it exists. It comes in a list of its own, which the caller empties without the
+    /// Takes the oldest task, if there is one. It comes in a list of its own, which the caller empties without the
     /// lock.
-    pub(super) fn take_job(&mut self, n: usize) -> LinkedList<Job> {
-        let mut job = self.jobs.split_off(n.min(self.jobs.len()));
-        let mut rest = job.split_off(job.len().min(1));
-        self.jobs.append(&mut rest);
-        job
+    pub(super) fn take_task(&mut self) -> LinkedList<Arc<Task>> {
+        let rest = self.tasks.split_off(self.tasks.len().min(1));
+        let first = mem::replace(&mut self.tasks, rest);
+        self.begun += first.len();
+        first
     }
 
-    /// Returns the entry of a pool, unless the pool was dropped.
-    pub(super) fn entry_of(&mut self, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
-        let place = self.position(pool.as_ptr().addr()).ok()?;
-        Some(&mut self.entries[place])
+    /// Returns whether the janitor must be woken for a pool that is due at this time, because it sleeps longer.
+    fn oversleeps(&mut self, due: u64) -> bool {
+        let oversleeps = due < self.sleeps_until;
+        if oversleeps {
+            self.sleeps_until = due;
+        }
+        oversleeps
     }
 }
 
-/// A registered pool.
-pub(super) struct Entry {
-    /// The address of the pool's heap part.
-    key: usize,
-    pool: Weak<dyn Sweepable>,
-    /// The length of an epoch, in nanoseconds.
-    every: u64,
-    /// The time of the next sweep, in nanoseconds since `now` was first called.
-    pub(super) due: u64,
-    /// Items that an earlier round condemned are still to be dropped. Until then rounds leave the pool out, so that it
-    /// occupies one dropper at most.
-    pub(super) busy: bool,
+/// A job, for the thread that is first to take it: a dropper, or the one that drops the pool.
+pub(super) struct Task(Mutex<Option<Job>>);
+
+impl Task {
+    pub(super) fn new(job: Job) -> Self {
+        Self(Mutex::new(Some(job)))
+    }
+
+    pub(super) fn take(&self) -> Option<Job> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 static_per_execution! {
     static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-        entries: Vec::new(),
+        entries: Entries::new(),
         running: false,
-        jobs: LinkedList::new(),
+        sleeps_until: 0,
+        tasks: LinkedList::new(),
         begun: 0,
         waiting: 0,
     });
@@ -81,66 +78,59 @@ pub(super) fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds a pool that is swept every `every` nanoseconds. Returns whether the caller is to start the janitor.
-pub(super) fn add(pool: Arc<dyn Sweepable>, every: u64) -> bool {
-    let key = Arc::as_ptr(&pool).addr();
-    let entry = Entry { key, pool: Arc::downgrade(&pool), every, due: next_due(now(), every), busy: false };
+/// What the caller is to do for the janitor.
+pub(super) struct Call {
+    pub(super) start: bool,
+    pub(super) wake: bool,
+}
 
+/// Adds a pool that is swept every `every` nanoseconds.
+pub(super) fn add(pool: &Arc<dyn Sweepable>, every: u64) -> Call {
+    let weak = Arc::downgrade(pool);
+    let due = next_due(now(), every);
     let mut spare = Vec::new();
     let mut registry = registry();
-    while registry.entries.len() == registry.entries.capacity() {
-        let wanted = (2 * registry.entries.len()).max(4);
+    while let Some(wanted) = registry.entries.wanted() {
         if spare.capacity() >= wanted {
-            spare.append(&mut registry.entries);
-            mem::swap(&mut spare, &mut registry.entries);
+            spare = registry.entries.grow(spare);
         } else {
             drop(registry);
             spare = Vec::with_capacity(wanted);
             registry = self::registry();
         }
     }
-    let (Ok(place) | Err(place)) = registry.position(key);
-    registry.entries.insert(place, entry);
-    !mem::replace(&mut registry.running, true)
+    let place = registry.entries.add(weak, every, due);
+    pool.registration().set_place(Some(place));
+    Call { wake: registry.oversleeps(due), start: !mem::replace(&mut registry.running, true) }
 }
 
-/// Removes the pool at this address, if it is registered. Returns the job that a round left for it, if nobody has begun
-/// it.
-pub(super) fn remove(key: usize) -> LinkedList<Job> {
+/// Removes a pool, if it is registered. Returns the job that a round left for it, if nobody has begun it.
+pub(super) fn remove(registration: &Registration) -> Option<Job> {
     let mut registry = registry();
-    let entry = registry.position(key).ok().map(|place| registry.entries.remove(place));
-    let busy = entry.as_ref().is_some_and(|entry| entry.busy);
-    let at = if busy { registry.jobs.iter().position(|job| job.pool.as_ptr().addr() == key) } else { None };
-    let job = at.map(|at| registry.take_job(at));
+    let place = registration.place()?;
+    registration.set_place(None);
+    let (_pool, task) = registry.entries.remove(place);
     drop(registry);
-    drop(entry);
-    job.unwrap_or_default()
+    task.and_then(|task| task.take())
 }
 
-/// Returns all pools, or those that are due and not busy, and sets when they are due next. Returns `None` if there are
-/// none, or none is due.
+/// Returns all pools, or those that are due and have no task, and sets when they are due next. Returns `None` if there
+/// are none, or none is due.
 pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
-    let wanted = |entry: &Entry| all || entry.due <= now();
     let mut pools = Vec::new();
     loop {
         let mut registry = registry();
-        let count = registry.entries.iter().filter(|entry| wanted(entry)).count();
+        let now = now();
+        let count = registry.entries.count(all, now);
         if count == 0 {
             return None;
         }
-        if count > pools.capacity() {
-            drop(registry);
-            pools = Vec::with_capacity(count);
-            continue;
+        if count <= pools.capacity() {
+            registry.entries.collect(all, now, &mut pools);
+            return Some(pools);
         }
-        let now = now();
-        for entry in registry.entries.iter_mut().filter(|entry| wanted(entry)).take(pools.capacity()) {
-            entry.due = next_due(now, entry.every);
-            if all || !entry.busy {
-                pools.extend(entry.pool.upgrade());
-            }
-        }
-        return Some(pools);
+        drop(registry);
+        pools = Vec::with_capacity(count);
     }
 }
 
@@ -151,10 +141,4 @@ pub(super) fn now() -> u64 {
     }
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
-}
-
-/// Returns the next multiple of `every`. So pools with the same epoch are due at the same time, for one barrier
-/// together.
-fn next_due(now: u64, every: u64) -> u64 {
-    (now / every + 1).saturating_mul(every)
 }

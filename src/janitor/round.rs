@@ -3,7 +3,9 @@
 //! A round runs no user code. It leaves that in jobs: the `Drop` of condemned items, the event, and the `Drop` of a
 //! pool that nobody else holds any more.
 
+use super::entries::Place;
 use crate::engine::item::{Payload, drop_each, keep_first};
+use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::sync::thread::Weak;
 use crate::sync::{Arc, fence};
@@ -22,6 +24,7 @@ pub(crate) trait Sweepable: Send + Sync {
     fn begin(self: Arc<Self>) -> Box<dyn Pass>;
     /// Counts a panic that nobody else sees.
     fn count_panic(&self);
+    fn registration(&self) -> &Registration;
 }
 
 /// A pool's part in a round.
@@ -37,8 +40,9 @@ pub(crate) trait Pass {
 /// What a round leaves to do for one pool. It holds no share of the pool. So a pool that is dropped meanwhile drops its
 /// other items at once.
 pub(crate) struct Job {
-    /// Keeps the pool's address, by which the registry knows it, from being reused.
     pub(super) pool: Weak<dyn Sweepable>,
+    /// Where the registry has the pool, unless it was dropped.
+    pub(super) place: Place,
     /// If not, nobody need run the job.
     pub(super) runs_user_code: bool,
     work: Box<dyn FnOnce() -> (Swept, Option<Payload>) + Send>,
@@ -53,6 +57,7 @@ impl Job {
         work: impl FnOnce() -> (Swept, Option<Payload>) + Send + 'static,
     ) -> Self {
         let weak = Arc::downgrade(&pool);
+        let place = pool.registration().place().unwrap_or(Place::MAX);
         // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(pool).map(Box::new);
         let runs_user_code = cfg!(feature = "tracing") || left.is_some() || drops;
@@ -61,7 +66,7 @@ impl Job {
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
             (swept, first)
         };
-        Self { pool: weak, runs_user_code, work: Box::new(work) }
+        Self { pool: weak, place, runs_user_code, work: Box::new(work) }
     }
 
     /// Runs the job, which is user code. Returns what the sweep did, and the first panic.

@@ -445,7 +445,7 @@ impl<T, R> Drop for Pool<T, R> {
     /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(store), Some(_)) = (self.store.get(), &self.register) {
-            janitor::forget(store);
+            janitor::forget(&store.registration);
         }
     }
 }

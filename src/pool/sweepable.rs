@@ -1,5 +1,6 @@
 //! How the janitor sweeps a pool.
 
+use crate::engine::registration::Registration;
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
@@ -23,6 +24,10 @@ impl<T: Send + 'static> Sweepable for Store<T> {
 
     fn count_panic(&self) {
         self.events.panics.add(1);
+    }
+
+    fn registration(&self) -> &Registration {
+        &self.registration
     }
 }
 

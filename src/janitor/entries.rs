@@ -1,0 +1,192 @@
+//! The table of registered pools, in lists by the length of their epochs.
+//!
+//! A pool's entry keeps its place in the table. Entries are linked by these places, so that adding and removing one
+//! take the same time however many there are. Only a table that is full allocates.
+
+use super::registry::Task;
+use super::round::Sweepable;
+use crate::sync::Arc;
+use crate::sync::thread::Weak;
+
+/// An index in the table.
+pub(super) type Place = usize;
+
+/// The due time of what is never due.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// A registered pool, or room for one.
+pub(super) struct Entry {
+    pub(super) pool: Option<Weak<dyn Sweepable>>,
+    /// The length of an epoch, in nanoseconds.
+    every: u64,
+    /// The time of the next sweep, in nanoseconds since `now` was first called.
+    due: u64,
+    /// The job that a round left for the pool, until its work is done. Until then rounds leave the pool out, so that it
+    /// occupies one dropper at most.
+    pub(super) task: Option<Arc<Task>>,
+    list: List,
+    previous: Option<Place>,
+    next: Option<Place>,
+}
+
+/// The list in which an entry is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    /// Pools whose epochs have about this length: from 2^n nanoseconds to twice that.
+    Epochs(u32),
+    /// Entries without a pool.
+    Free,
+}
+
+impl List {
+    const COUNT: usize = Self::REGISTERED + 1;
+    /// All but the last one.
+    const REGISTERED: usize = u64::BITS as usize;
+
+    fn of_epoch(every: u64) -> Self {
+        Self::Epochs((every | 1).ilog2())
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Epochs(n) => n as usize,
+            Self::Free => Self::REGISTERED,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    first: Option<Place>,
+    len: usize,
+    /// No entry is due before this.
+    due: u64,
+}
+
+pub(super) struct Entries {
+    table: Vec<Entry>,
+    lists: [Head; List::COUNT],
+}
+
+impl Entries {
+    pub(super) const fn new() -> Self {
+        Self { table: Vec::new(), lists: [Head { first: None, len: 0, due: NEVER }; List::COUNT] }
+    }
+
+    /// The capacity that the table needs for one more entry, if that is more than it has.
+    pub(super) fn wanted(&self) -> Option<usize> {
+        let full = self.head(List::Free).len == 0 && self.table.len() == self.table.capacity();
+        full.then(|| (2 * self.table.len()).max(4))
+    }
+
+    /// Moves the table to a larger one, and returns the old one.
+    pub(super) fn grow(&mut self, mut into: Vec<Entry>) -> Vec<Entry> {
+        into.append(&mut self.table);
+        std::mem::replace(&mut self.table, into)
+    }
+
+    /// Adds a pool. There must be room.
+    pub(super) fn add(&mut self, pool: Weak<dyn Sweepable>, every: u64, due: u64) -> Place {
+        let place = match self.head(List::Free).first {
+            Some(place) => {
+                self.unlink(place);
+                place
+            }
+            None => {
+                let list = List::Free;
+                self.table.push(Entry { pool: None, every, due, task: None, list, previous: None, next: None });
+                self.table.len() - 1
+            }
+        };
+        let entry = &mut self.table[place];
+        (entry.pool, entry.every) = (Some(pool), every);
+        self.schedule(place, due);
+        place
+    }
+
+    /// Removes a pool. The caller drops what this returns, without the lock.
+    pub(super) fn remove(&mut self, place: Place) -> (Option<Weak<dyn Sweepable>>, Option<Arc<Task>>) {
+        self.unlink(place);
+        self.link(place, List::Free, NEVER);
+        let entry = &mut self.table[place];
+        (entry.pool.take(), entry.task.take())
+    }
+
+    /// Returns the entry at this place, if it is still this pool's.
+    pub(super) fn entry_of(&mut self, place: Place, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
+        let is_it = |other: &Weak<dyn Sweepable>| other.as_ptr().addr() == pool.as_ptr().addr();
+        self.table.get_mut(place).filter(|entry| entry.pool.as_ref().is_some_and(is_it))
+    }
+
+    /// The earliest time at which a pool may be due.
+    pub(super) fn soonest(&self) -> u64 {
+        self.lists.iter().map(|list| list.due).min().unwrap_or(NEVER)
+    }
+
+    /// At most how many pools `collect` returns.
+    pub(super) fn count(&self, all: bool, now: u64) -> usize {
+        self.lists[..List::REGISTERED].iter().filter(|list| all || list.due <= now).map(|list| list.len).sum()
+    }
+
+    /// Collects all pools, or those that are due and have no task, and sets when they are due next.
+    pub(super) fn collect(&mut self, all: bool, now: u64, into: &mut Vec<Arc<dyn Sweepable>>) {
+        for list in self.lists[..List::REGISTERED].iter_mut().filter(|list| all || list.due <= now) {
+            let (mut at, mut soonest) = (list.first, NEVER);
+            while let Some(place) = at {
+                let entry = &mut self.table[place];
+                let due = entry.due <= now;
+                if due {
+                    entry.due = next_due(now, entry.every);
+                }
+                if all || due && entry.task.is_none() {
+                    into.extend(entry.pool.as_ref().and_then(Weak::upgrade));
+                }
+                soonest = soonest.min(entry.due);
+                at = entry.next;
+            }
+            list.due = soonest;
+        }
+    }
+
+    fn head(&self, list: List) -> &Head {
+        &self.lists[list.index()]
+    }
+
+    fn schedule(&mut self, place: Place, due: u64) {
+        self.link(place, List::of_epoch(self.table[place].every), due);
+    }
+
+    fn link(&mut self, place: Place, list: List, due: u64) {
+        let head = &mut self.lists[list.index()];
+        let next = head.first.replace(place);
+        head.len += 1;
+        head.due = head.due.min(due);
+        if let Some(next) = next {
+            self.table[next].previous = Some(place);
+        }
+        let entry = &mut self.table[place];
+        (entry.list, entry.due, entry.previous, entry.next) = (list, due, None, next);
+    }
+
+    fn unlink(&mut self, place: Place) {
+        let Entry { list, previous, next, .. } = self.table[place];
+        let head = &mut self.lists[list.index()];
+        head.len -= 1;
+        if head.len == 0 {
+            head.due = NEVER;
+        }
+        match previous {
+            Some(previous) => self.table[previous].next = next,
+            None => head.first = next,
+        }
+        if let Some(next) = next {
+            self.table[next].previous = previous;
+        }
+    }
+}
+
+/// Returns the next multiple of `every`. So pools with the same epoch are due at the same time, for one barrier
+/// together.
+pub(super) fn next_due(now: u64, every: u64) -> u64 {
+    (now / every + 1).saturating_mul(every)
+}

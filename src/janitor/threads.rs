@@ -1,0 +1,157 @@
+//! The janitor's body, the droppers' body, and how both are started and woken.
+
+use std::collections::LinkedList;
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use super::entries::NEVER;
+use super::registry::{Call, Task, collect, now, registry};
+use super::round::{Job, Sweepable, round};
+use crate::engine::item::discard;
+use crate::sync::signals::Mask;
+use crate::sync::thread::{Condvar, PoisonError, spawn_quiet};
+use crate::sync::{Arc, static_per_execution};
+
+static_per_execution! {
+    /// Signalled when a pool is due before the janitor would wake.
+    static SOONER: Condvar = Condvar::new();
+}
+
+static_per_execution! {
+    /// Signalled when there are tasks.
+    static TASKS: Condvar = Condvar::new();
+}
+
+/// How long tasks wait for a dropper that is inside another one, before a further dropper starts.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Wakes the janitor, or starts it with a dropper. If it cannot be started, the next pool tries again. Until then only
+/// `advance` and `advance_all` sweep.
+pub(super) fn call(Call { start, wake }: Call) {
+    if wake {
+        SOONER.notify_one();
+    }
+    if start {
+        if spawn_quiet("ebbtide-janitor", run).is_ok() {
+            start_dropper();
+        } else {
+            registry().running = false;
+        }
+    }
+}
+
+/// Starts a dropper. Returns `false` if the system has no thread for it.
+fn start_dropper() -> bool {
+    registry().waiting += 1;
+    let started = spawn_quiet("ebbtide-dropper", drop_items).is_ok();
+    if !started {
+        registry().waiting -= 1;
+    }
+    started
+}
+
+/// The janitor's body. `starters` is the signal mask of the thread that used a pool first. User code runs with it.
+fn run(starters: Mask) {
+    Mask::quiet().set();
+    loop {
+        // Jobs catch the panics of user code, and nothing else runs any. If this panics all the same, the janitor goes
+        // on.
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(round(wait_for_due(starters))))) {
+            discard(panic);
+        }
+    }
+}
+
+/// A dropper's body: runs tasks, and waits for more unless another dropper does.
+///
+/// User code runs with the signal mask of the thread that used a pool first. So does what it starts, to the last
+/// destructor of this thread. While the thread waits, it takes no signals from elsewhere.
+fn drop_items(starters: Mask) {
+    loop {
+        Mask::quiet().set();
+        let mut registry = registry();
+        while registry.tasks.is_empty() {
+            registry = TASKS.wait(registry).unwrap_or_else(PoisonError::into_inner);
+        }
+        registry.waiting -= 1;
+        drop(registry);
+
+        starters.set();
+        while do_next_task() {}
+        let mut registry = self::registry();
+        if registry.waiting > 0 {
+            return;
+        }
+        registry.waiting += 1;
+    }
+}
+
+/// Queues the jobs of a round for the droppers.
+fn enlist(jobs: Vec<Job>) {
+    let jobs = jobs.into_iter().filter(|job| job.runs_user_code);
+    let found = jobs.map(|job| (job.place, job.pool.clone(), Arc::new(Task::new(job)))).collect::<Vec<_>>();
+    let mut tasks: LinkedList<_> = found.iter().map(|(_, _, task)| Arc::clone(task)).collect();
+    let mut registry = registry();
+    for (place, pool, task) in &found {
+        if let Some(entry) = registry.entries.entry_of(*place, pool) {
+            entry.task = Some(Arc::clone(task));
+        }
+    }
+    registry.tasks.append(&mut tasks);
+    drop(registry);
+    TASKS.notify_one();
+}
+
+/// Runs the oldest task. Returns `false` if there is none.
+fn do_next_task() -> bool {
+    let next = registry().take_task().pop_front();
+    let Some(task) = next else { return false };
+    let Some(job) = task.take() else { return true };
+
+    let (place, pool) = (job.place, job.pool.clone());
+    if let (_, Some(panic)) = job.run() {
+        if let Some(pool) = pool.upgrade() {
+            pool.count_panic();
+        }
+        discard(panic);
+    }
+    // Its last reference is `task`.
+    let _done = registry().entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
+    true
+}
+
+/// Sleeps until some pools are due, or forever if there are none. Returns those that can be swept. Meanwhile, if tasks
+/// wait behind a slow one, it starts another dropper.
+fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
+    loop {
+        if let Some(due) = collect(false) {
+            return due;
+        }
+        let mut registry = registry();
+        // A pool may have been added since then. So the due times are read again, under the lock of the wait.
+        let due = registry.entries.soonest();
+        let behind = !registry.tasks.is_empty() && registry.waiting == 0;
+        let begun = registry.begun;
+        let now = now();
+        let until = if behind { due.min(now + PATIENCE.as_nanos() as u64) } else { due };
+        registry.sleeps_until = until;
+        let mut registry = match until {
+            NEVER => SOONER.wait(registry).unwrap_or_else(PoisonError::into_inner),
+            _ => {
+                let time = Duration::from_nanos(until.saturating_sub(now));
+                SOONER.wait_timeout(registry, time).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        registry.sleeps_until = 0;
+        let stuck = behind && !registry.tasks.is_empty() && registry.waiting == 0 && registry.begun == begun;
+        drop(registry);
+        if stuck {
+            starters.set();
+            if !start_dropper() {
+                // The system has no other thread, so the next round waits for this job.
+                do_next_task();
+            }
+            Mask::quiet().set();
+        }
+    }
+}
