@@ -3,22 +3,17 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "common/janitors.rs"]
+mod janitors;
 #[path = "common/timed.rs"]
 mod timed;
 
 use std::fs;
-use std::path::PathBuf;
 
 use common::{MANUAL, alone, burst, until};
 use ebbtide::{Pool, advance_all};
+use janitors::janitors;
 use timed::{Opens, SHORT, slow, timed};
-
-/// The directories in `/proc` of all threads of this process that have the janitor's name.
-fn janitors() -> Vec<PathBuf> {
-    let tasks = fs::read_dir("/proc/self/task").expect("procfs").map(|task| task.expect("a task").path());
-    let named = |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "ebbtide-janitor\n");
-    tasks.filter(named).collect()
-}
 
 /// Signals that a thread raises by a fault of its own, or by `abort`.
 const OWN: [libc::c_int; 7] =

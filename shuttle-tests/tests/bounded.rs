@@ -177,6 +177,36 @@ fn any_program_until_the_pool_is_closed() {
     });
 }
 
+/// Rounds park the pool when nothing is idle. Once all threads have ended, two rounds leave nothing idle: no item
+/// returned unseen.
+#[test]
+fn rounds_miss_no_item_of_a_parked_pool() {
+    explore(|| {
+        let ledger = Ledger(Arc::new(Counts { alive: AtomicUsize::new(0), most: 2 }));
+        let pool = Arc::new(BoundedPool::with_settings(ledger.clone(), Settings::new(2)));
+        let rounds = |n| {
+            shuttle::thread::spawn(move || {
+                for _ in 0..n {
+                    ebbtide::advance_all();
+                }
+            })
+        };
+        let threads = [(); 2].map(|()| {
+            spawn(&pool, |pool| {
+                for _ in 0..2 {
+                    drop(pool.get());
+                    shuttle::thread::yield_now();
+                }
+            })
+        });
+        let sweeping = [rounds(3), rounds(2)];
+        join(threads);
+        join(sweeping);
+        join([rounds(2)]);
+        assert_eq!((pool.idle(), ledger.alive()), (0, 0));
+    });
+}
+
 /// Waiters are served in the order in which they joined, in whatever order they run afterwards.
 #[test]
 fn waiters_are_served_in_order() {

@@ -70,7 +70,8 @@ use places::{Places, Snapshot};
 /// # Idle items
 ///
 /// The item returned last is handed out first, so that surplus items age. A sweep drops items that were returned before
-/// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle).
+/// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle). The janitor leaves the pool
+/// alone while nothing is idle. The next item that returns takes the janitor's lock.
 ///
 /// An item that a sweep, `clear` or `resize` drops, or that the recycler refuses, exists until its `Drop` has run.
 /// Until then it keeps its place and counts as in use. A sweep drops its items one by one, and frees each place as soon

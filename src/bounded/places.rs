@@ -16,6 +16,7 @@ use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
+use crate::janitor;
 use crate::pool::Stats;
 use crate::sync::Counter;
 use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
@@ -187,6 +188,7 @@ impl<T> Places<T> {
             Some(Err(_)) | None => After { wakers: state.serve(), doomed: Vec::new() },
         };
         drop(state);
+        janitor::attend(&self.registration);
         let mut first = self.settle(after);
         // Dropping a waker runs user code, as waking does.
         if let Some(panic) = drop_each(waker) {
@@ -211,7 +213,10 @@ impl<T> Places<T> {
     pub(super) fn give_back(&self, item: Item<T>) {
         let mut state = self.lock();
         match state.put_one(item) {
-            Ok(None) => drop(state),
+            Ok(None) => {
+                drop(state);
+                janitor::attend(&self.registration);
+            }
             Ok(Some(waker)) => {
                 drop(state);
                 wake_each([waker]).into_iter().for_each(raise);
@@ -240,6 +245,7 @@ impl<T> Places<T> {
     fn put(&self, mut state: MutexGuard<'_, State<T>>, lot: Lot<T>) {
         let after = state.put(lot);
         drop(state);
+        janitor::attend(&self.registration);
         self.settle_or_raise(after);
     }
 

@@ -4,7 +4,7 @@
 use super::places::Places;
 use crate::engine::registration::Registration;
 use crate::engine::top::Purpose;
-use crate::janitor::{Job, Pass, PoolHeap, Sweepable};
+use crate::janitor::{self, Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
 
 impl<T> PoolHeap<T> for Places<T> {
@@ -40,6 +40,9 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
     fn finish(self: Box<Self>) -> Job {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
+        if condemned.swept.kept == 0 {
+            janitor::park(&places.registration, || places.snapshot().stats.idle == 0);
+        }
         let drops = condemned.swept.dropped > 0;
         let weak = Arc::downgrade(&places);
         // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.

@@ -1,7 +1,7 @@
 //! The table of registered pools, in lists by the length of their epochs.
 //!
-//! A pool's entry keeps its place in the table. Entries are linked by these places, so that adding and removing one
-//! take the same time however many there are. Only a table that is full allocates.
+//! A pool's entry keeps its place in the table. Entries are linked by these places, so that adding, removing and parking
+//! one take the same time however many there are. Only a table that is full allocates.
 
 use super::registry::Task;
 use super::round::Sweepable;
@@ -34,14 +34,16 @@ pub(super) struct Entry {
 enum List {
     /// Pools whose epochs have about this length: from 2^n nanoseconds to twice that.
     Epochs(u32),
+    /// Pools that rounds leave out.
+    Parked,
     /// Entries without a pool.
     Free,
 }
 
 impl List {
-    const COUNT: usize = Self::REGISTERED + 1;
-    /// All but the last one.
-    const REGISTERED: usize = u64::BITS as usize;
+    /// As many lists of epochs as there are lengths.
+    const EPOCHS: usize = u64::BITS as usize;
+    const COUNT: usize = Self::EPOCHS + 2;
 
     fn of_epoch(every: u64) -> Self {
         Self::Epochs((every | 1).ilog2())
@@ -50,7 +52,8 @@ impl List {
     fn index(self) -> usize {
         match self {
             Self::Epochs(n) => n as usize,
-            Self::Free => Self::REGISTERED,
+            Self::Parked => Self::EPOCHS,
+            Self::Free => Self::EPOCHS + 1,
         }
     }
 }
@@ -112,6 +115,21 @@ impl Entries {
         (entry.pool.take(), entry.task.take())
     }
 
+    /// Leaves a pool out of rounds.
+    pub(super) fn park(&mut self, place: Place) {
+        self.unlink(place);
+        self.link(place, List::Parked, NEVER);
+    }
+
+    /// Ends that, if the pool is parked. Returns when it is due.
+    pub(super) fn unpark(&mut self, place: Place, now: u64) -> Option<u64> {
+        let Entry { list: List::Parked, every, .. } = self.table[place] else { return None };
+        self.unlink(place);
+        let due = next_due(now, every);
+        self.schedule(place, due);
+        Some(due)
+    }
+
     /// Returns the entry at this place, if it is still this pool's.
     pub(super) fn entry_of(&mut self, place: Place, pool: &Weak<dyn Sweepable>) -> Option<&mut Entry> {
         let is_it = |other: &Weak<dyn Sweepable>| other.as_ptr().addr() == pool.as_ptr().addr();
@@ -125,12 +143,12 @@ impl Entries {
 
     /// At most how many pools `collect` returns.
     pub(super) fn count(&self, all: bool, now: u64) -> usize {
-        self.lists[..List::REGISTERED].iter().filter(|list| all || list.due <= now).map(|list| list.len).sum()
+        self.lists[..List::EPOCHS].iter().filter(|list| all || list.due <= now).map(|list| list.len).sum()
     }
 
-    /// Collects all pools, or those that are due and have no task, and sets when they are due next.
+    /// Collects all pools that are not parked, or those that are due and have no task, and sets when they are due next.
     pub(super) fn collect(&mut self, all: bool, now: u64, into: &mut Vec<Arc<dyn Sweepable>>) {
-        for list in self.lists[..List::REGISTERED].iter_mut().filter(|list| all || list.due <= now) {
+        for list in self.lists[..List::EPOCHS].iter_mut().filter(|list| all || list.due <= now) {
             let (mut at, mut soonest) = (list.first, NEVER);
             while let Some(place) = at {
                 let entry = &mut self.table[place];

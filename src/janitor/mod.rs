@@ -44,8 +44,29 @@ pub(crate) fn forget(registration: &Registration) {
     }
 }
 
-/// Sweeps every pool in the process that has timed epochs and has been used, all at once, as a garbage collection does
-/// in Go. Returns the sum of what the sweeps did.
+/// Parks a pool, if nothing is idle in it: rounds leave it out until [`attend`] is called. A thread that makes an item
+/// idle meanwhile either sees that the pool is unattended, or `nothing_idle` sees the item.
+pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> bool) {
+    if registry::park(registration) {
+        registration.leave();
+        if !nothing_idle() {
+            attend(registration);
+        }
+    }
+}
+
+/// Ends the parking of a pool, if it is parked. Called when an item became idle, after a full fence or a lock that
+/// `nothing_idle` also takes. It then takes the registry's lock.
+#[inline]
+pub(crate) fn attend(registration: &Registration) {
+    if registration.is_unattended() {
+        registration.attend();
+        threads::call(registry::unpark(registration));
+    }
+}
+
+/// Sweeps every pool in the process that has timed epochs and idle items, all at once, as a garbage collection does in
+/// Go. Returns the sum of what the sweeps did.
 ///
 /// A pool that is being swept at the moment is left out. The items are dropped on this thread, one pool after the
 /// other. So a slow `Drop` delays those that come after it.

@@ -114,7 +114,22 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
     task.and_then(|task| task.take())
 }
 
-/// Returns all pools, or those that are due and have no task, and sets when they are due next. Returns `None` if there
+/// Leaves a pool out of rounds, if it is registered. Returns whether it is.
+pub(super) fn park(registration: &Registration) -> bool {
+    let mut registry = registry();
+    let place = registration.place();
+    place.into_iter().for_each(|place| registry.entries.park(place));
+    place.is_some()
+}
+
+/// Lets rounds sweep a parked pool again.
+pub(super) fn unpark(registration: &Registration) -> Call {
+    let mut registry = registry();
+    let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
+    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: !mem::replace(&mut registry.running, true) }
+}
+
+/// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next. Returns `None` if there
 /// are none, or none is due.
 pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
     let mut pools = Vec::new();

@@ -1,0 +1,150 @@
+//! The janitor leaves a bounded pool in which nothing is idle alone, until an item returns.
+#![cfg(feature = "bounded")]
+
+mod common;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "common/janitors.rs"]
+mod janitors;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use common::{Ledger, Maker, until};
+use ebbtide::BoundedPool;
+use ebbtide::bounded::Settings;
+
+type CountedPool = BoundedPool<common::Counted, Maker>;
+
+const SHORT: Settings = Settings::new(4).every(Duration::from_millis(1));
+
+fn counted(settings: Settings) -> (CountedPool, Arc<Ledger>) {
+    let ledger = Ledger::new();
+    (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
+}
+
+/// A pool that is never empty, and so is swept in every epoch: a clock whose ticks are sweeps.
+fn clock() -> impl Fn(usize) {
+    let (pool, _ledger) = counted(SHORT.min_idle(1));
+    assert_eq!(pool.prefill(1), Ok(1));
+    move |ticks| {
+        let end = pool.stats().sweeps + ticks;
+        until("some epochs have passed", || pool.stats().sweeps >= end);
+    }
+}
+
+fn drained(pool: &CountedPool) {
+    until("nothing is idle", || pool.idle() == 0);
+}
+
+/// The sweep that leaves nothing idle is the last one, whether items are in use or not.
+#[test]
+fn an_empty_pool_is_not_swept() {
+    let tick = clock();
+    let (pool, ledger) = counted(SHORT);
+    for held in [0, 2] {
+        let held = pool.get_many(held).expect("it is open");
+        drop(pool.get().expect("it is open"));
+        drained(&pool);
+        let before = pool.stats().sweeps;
+        tick(20);
+        assert_eq!(pool.stats().sweeps, before);
+        drop(held);
+    }
+    drained(&pool);
+    until("the last one is dropped", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
+}
+
+/// Items that come to be idle again end the parking, whichever way they come.
+#[test]
+fn a_parked_pool_is_swept_again_when_items_return() {
+    let tick = clock();
+    let ways: [(usize, fn(&CountedPool)); 3] = [
+        (4, |pool| drop(pool.get_many(3).expect("it is open"))),
+        (4, |pool| assert_eq!(pool.prefill(2), Ok(2))),
+        // The wait is served and then cancelled.
+        (1, |pool| {
+            let held = pool.get().expect("it is open");
+            let mut wait = Box::pin(pool.get_async());
+            assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            drop(held);
+            drop(wait);
+        }),
+    ];
+    for (capacity, way) in ways {
+        let (pool, ledger) = counted(Settings::new(capacity).every(Duration::from_millis(1)));
+        drop(pool.get().expect("it is open"));
+        drained(&pool);
+        tick(3);
+        way(&pool);
+        drained(&pool);
+        until("the last ones are dropped", || ledger.live() == 0);
+        ledger.assert_all_dropped_once();
+    }
+}
+
+/// An item becomes idle although somebody waits, because the first waiter needs two. The pool was parked until then.
+#[test]
+fn a_parked_pool_is_swept_again_while_somebody_waits_for_more() {
+    let tick = clock();
+    let (pool, ledger) = counted(Settings::new(2).every(Duration::from_millis(1)));
+    let held = [(); 2].map(|()| pool.get().expect("it is open"));
+    let mut wait = Box::pin(pool.get_many_async(2));
+    assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    tick(3);
+    let [first, _second] = held;
+    drop(first);
+    drained(&pool);
+    until("the item is dropped", || ledger.live() == 1);
+}
+
+/// Items return while the janitor may be about to park the pool. None is left behind.
+#[test]
+fn no_item_returns_unseen_while_the_pool_is_parked() {
+    let (pool, ledger) = counted(SHORT);
+    for _ in 0..300 {
+        drop(pool.get().expect("it is open"));
+        drained(&pool);
+    }
+    until("all are dropped", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
+}
+
+/// A parked pool can be dropped, and those that were parked before and after it go on.
+#[test]
+fn a_parked_pool_can_be_dropped() {
+    let tick = clock();
+    let [first, second, third] = [(); 3].map(|()| counted(SHORT));
+    let all = [&first, &second, &third];
+    all.iter().for_each(|(pool, _)| drop(pool.get().expect("it is open")));
+    all.iter().for_each(|(pool, _)| drained(pool));
+    tick(3);
+    drop(second);
+    for (pool, _) in [&first, &third] {
+        drop(pool.get().expect("it is open"));
+        drained(pool);
+    }
+}
+
+/// While nothing is idle in any pool, the janitor sleeps until it is called, not until a time.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_janitor_sleeps_without_a_timeout_while_nothing_is_idle() {
+    if !common::alone("the_janitor_sleeps_without_a_timeout_while_nothing_is_idle") {
+        return;
+    }
+    // The number of the system call, and its arguments. The fourth is where the timeout is.
+    let sleeps_on = || {
+        let call = std::fs::read_to_string(janitors::janitors()[0].join("syscall")).expect("it lives");
+        let call: Vec<_> = call.split(' ').collect();
+        call[0] == libc::SYS_futex.to_string() && call[4] == "0x0"
+    };
+    let pools = [(); 3].map(|()| BoundedPool::with_settings(Vec::<u8>::new, SHORT));
+    for _ in 0..3 {
+        pools.iter().for_each(|pool| drop(pool.get().expect("it is open")));
+        until("nothing is idle", || pools.iter().all(|pool| pool.idle() == 0));
+        until("the janitor sleeps on", sleeps_on);
+    }
+}
