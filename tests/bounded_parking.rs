@@ -5,15 +5,18 @@ mod common;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[path = "common/janitors.rs"]
 mod janitors;
+#[path = "common/timed.rs"]
+mod timed;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use common::{Ledger, Maker, until};
+use common::{Count, Ledger, Maker, until};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::Settings;
+use timed::{Gate, Opens};
 
 type CountedPool = BoundedPool<common::Counted, Maker>;
 
@@ -61,7 +64,8 @@ fn an_empty_pool_is_not_swept() {
 #[test]
 fn a_parked_pool_is_swept_again_when_items_return() {
     let tick = clock();
-    let ways: [(usize, fn(&CountedPool)); 3] = [
+    type Way = fn(&CountedPool);
+    let ways: [(usize, Way); 3] = [
         (4, |pool| drop(pool.get_many(3).expect("it is open"))),
         (4, |pool| assert_eq!(pool.prefill(2), Ok(2))),
         // The wait is served and then cancelled.
@@ -125,6 +129,33 @@ fn a_parked_pool_can_be_dropped() {
     for (pool, _) in [&first, &third] {
         drop(pool.get().expect("it is open"));
         drained(pool);
+    }
+}
+
+/// A slow `Drop` delays nothing that the same round condemned, although all pools are parked and no round follows.
+#[test]
+fn a_slow_drop_does_not_delay_items_of_other_parked_pools() {
+    struct First(Arc<Gate>, Arc<Count>);
+    impl Drop for First {
+        fn drop(&mut self) {
+            if self.1.bump() == 0 {
+                self.0.pass();
+            }
+        }
+    }
+    if !common::alone("a_slow_drop_does_not_delay_items_of_other_parked_pools") {
+        return;
+    }
+    for _ in 0..10 {
+        let (gate, dropped) = (Arc::new(Gate::default()), Arc::new(Count::new()));
+        let _opens = Opens(&gate);
+        let pools = [(); 8].map(|()| {
+            let (gate, dropped) = (Arc::clone(&gate), Arc::clone(&dropped));
+            let every = Duration::from_millis(20);
+            BoundedPool::with_settings(move || First(Arc::clone(&gate), Arc::clone(&dropped)), SHORT.every(every))
+        });
+        pools.iter().for_each(|pool| drop(pool.get().expect("it is open")));
+        until("all drops have begun", || dropped.get() == 8);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sync::{AtomicBool, Counter, Ordering, fence};
 /// One of the two sees what the other did, and then ends the parking. A lock that the janitor's look and the other
 /// side's change both take replaces both fences.
 pub(crate) struct Registration {
-    /// Written and read under the registry's lock.
+    /// Written under the registry's lock. Without it, what is read is a hint.
     place: Counter,
     unattended: AtomicBool,
 }

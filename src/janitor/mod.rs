@@ -4,6 +4,8 @@
 //! what there is to drop to a second thread, the dropper. If that is inside a `Drop` while jobs wait, the janitor
 //! starts another. The first two start together, so that a program that enters a sandbox later has both.
 
+#![cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only bounded pools are parked"))]
+
 mod entries;
 mod registry;
 mod round;

@@ -129,8 +129,8 @@ pub(super) fn unpark(registration: &Registration) -> Call {
     Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: !mem::replace(&mut registry.running, true) }
 }
 
-/// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next. Returns `None` if there
-/// are none, or none is due.
+/// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next.
+/// Returns `None` if there are none, or none is due.
 pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
     let mut pools = Vec::new();
     loop {

@@ -91,6 +91,9 @@ fn enlist(jobs: Vec<Job>) {
     let jobs = jobs.into_iter().filter(|job| job.runs_user_code);
     let found = jobs.map(|job| (job.place, job.pool.clone(), Arc::new(Task::new(job)))).collect::<Vec<_>>();
     let mut tasks: LinkedList<_> = found.iter().map(|(_, _, task)| Arc::clone(task)).collect();
+    if tasks.is_empty() {
+        return;
+    }
     let mut registry = registry();
     for (place, pool, task) in &found {
         if let Some(entry) = registry.entries.entry_of(*place, pool) {
@@ -104,8 +107,8 @@ fn enlist(jobs: Vec<Job>) {
 
 /// Runs the oldest task. Returns `false` if there is none.
 fn do_next_task() -> bool {
-    let next = registry().take_task().pop_front();
-    let Some(task) = next else { return false };
+    let mut first = registry().take_task();
+    let Some(task) = first.pop_front() else { return false };
     let Some(job) = task.take() else { return true };
 
     let (place, pool) = (job.place, job.pool.clone());
@@ -115,8 +118,8 @@ fn do_next_task() -> bool {
         }
         discard(panic);
     }
-    // Its last reference is `task`.
-    let _done = registry().entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
+    // Not dropped before the lock is released.
+    let _task = registry().entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
     true
 }
 
@@ -130,7 +133,8 @@ fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
         let mut registry = registry();
         // A pool may have been added since then. So the due times are read again, under the lock of the wait.
         let due = registry.entries.soonest();
-        let behind = !registry.tasks.is_empty() && registry.waiting == 0;
+        // A dropper that waits has been called, and takes one of them.
+        let behind = registry.tasks.len() > registry.waiting;
         let begun = registry.begun;
         let now = now();
         let until = if behind { due.min(now + PATIENCE.as_nanos() as u64) } else { due };

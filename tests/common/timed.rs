@@ -1,5 +1,7 @@
 //! Pools that the janitor sweeps, and items that keep it waiting.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -48,11 +50,14 @@ impl Drop for Opens<'_> {
     }
 }
 
-pub(crate) struct Slow(Arc<Gate>, #[expect(dead_code, reason = "counts when it is dropped")] Counted);
+pub(crate) struct Slow {
+    gate: Arc<Gate>,
+    _counted: Counted,
+}
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        self.0.pass();
+        self.gate.pass();
     }
 }
 
@@ -61,7 +66,7 @@ pub(crate) fn slow() -> (Pool<Slow, impl Fn() -> Slow + Send + Sync + 'static>, 
     let (gate, ledger) = (Arc::new(Gate::default()), Ledger::new());
     let make = {
         let (gate, ledger) = (Arc::clone(&gate), Arc::clone(&ledger));
-        move || Slow(Arc::clone(&gate), ledger.item())
+        move || Slow { gate: Arc::clone(&gate), _counted: ledger.item() }
     };
     (Pool::with_settings(make, SHORT), gate, ledger)
 }
