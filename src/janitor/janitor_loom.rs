@@ -21,6 +21,7 @@ impl<T> Registrar<T> {
 
 pub(crate) fn forget(_: &Registration) {}
 
+#[cfg(feature = "bounded")]
 pub(crate) fn attend(_: &Registration) {}
 
 /// Sweeps no pool, because under loom none is registered.
