@@ -1,8 +1,10 @@
 //! The rows and columns of the table.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ebbtide::{BoundedPool, Pool, Pooled};
+use ebbtide::{BoundedPool, DefaultRecycle, Pool, Pooled, Settings};
 
 use super::loop_alone::LoopAlone;
 use crate::contender::Contender;
@@ -58,6 +60,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row { name: "ebbtide-detached", runs: only_pairs, work: |_, pairs| detached(pairs) },
         Row { name: "ebbtide-miss", runs: only_pairs, work: |_, pairs| misses(pairs) },
         Row { name: "ebbtide-bounded", runs: only_pairs, work: |_, pairs| bounded(pairs) },
+        Row { name: "ebbtide-new-pool", runs: only_pairs, work: |_, pairs| new_pools(pairs) },
         Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
     ];
     contenders.chain(others).collect()
@@ -105,6 +108,22 @@ fn bounded(pairs: usize) {
     }
 }
 
+/// Pools with timed epochs that are created, used once, and dropped when there are a thousand that are newer.
+fn new_pools(pairs: usize) {
+    const OTHERS: usize = 1000;
+    // No epoch ends meanwhile.
+    let settings = Settings::new().every(Duration::from_secs(3600));
+    let mut pools = VecDeque::with_capacity(OTHERS + 1);
+    for _ in 0..pairs {
+        let pool = Pool::<Buffer>::with_settings(DefaultRecycle, settings);
+        pool.get().write();
+        pools.push_back(pool);
+        if pools.len() > OTHERS {
+            pools.pop_front();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +140,7 @@ mod tests {
                 item::take_made();
                 (row.work)(column.shape, PAIRS);
                 let made = item::take_made() as usize;
-                let makes_all = ["ebbtide-miss", Allocate::<Buffer>::NAME].contains(&row.name);
+                let makes_all = ["ebbtide-miss", "ebbtide-new-pool", Allocate::<Buffer>::NAME].contains(&row.name);
                 let expected = if makes_all { PAIRS..=PAIRS + 100 } else { 0..=2 * LARGEST };
                 assert!(expected.contains(&made), "{} in {}: {made} items made", row.name, column.name);
             }

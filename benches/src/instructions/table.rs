@@ -46,7 +46,8 @@ impl Table {
             The loop and the use of the item are counted with the pair; `loop-alone` is what they are without a pool, to be\n\
             subtracted where the pool alone is of interest. `ebbtide-owned` is `get_owned`, `ebbtide-detached` is `detach`\n\
             and `put`, with the free and the allocation of the item's box, and `ebbtide-miss` is a `get` from an empty pool,\n\
-            with the making of the item and its end. `ebbtide-bounded` is a `BoundedPool` with an idle item.\n",
+            with the making of the item and its end. `ebbtide-bounded` is a `BoundedPool` with an idle item.\n\
+            `ebbtide-new-pool` is a pool that is created, used once, and dropped as the oldest of a thousand.\n",
             100.0 * MARGIN,
             100.0 * MARGIN_ELSEWHERE,
             self.made_with,
