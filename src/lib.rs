@@ -55,7 +55,7 @@
 //!   So does every shared item of a pool without private slots. If a thread is stopped in the middle of a push or pop
 //!   there, other threads at that queue may wait until it runs again.
 //! - **First use.** A thread takes a number on its first use of any pool, and returns it when it ends. Both hold a lock
-//!   for a few instructions. A pool's first use holds the janitor's lock, to register the pool. On Linux and Android,
+//!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
 //!   `membarrier`.
 //! - **The global allocator**, if an item, an array or a queue's next block must be allocated.

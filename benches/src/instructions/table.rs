@@ -43,11 +43,11 @@ impl Table {
             of ebbtide's is more than {} % over what is kept here, or {} % with another compiler or C library.\n\n\
             {MADE_WITH}{}\n\n\
             {self}\n\
-            The loop and the use of the item are counted with the pair; `loop-alone` is what they are without a pool, to be\n\
-            subtracted where the pool alone is of interest. `ebbtide-owned` is `get_owned`, `ebbtide-detached` is `detach`\n\
-            and `put`, with the free and the allocation of the item's box, and `ebbtide-miss` is a `get` from an empty pool,\n\
-            with the making of the item and its end. `ebbtide-bounded` is a `BoundedPool` with an idle item.\n\
-            `ebbtide-new-pool` is a pool that is created, used once, and dropped as the oldest of a thousand.\n",
+            The loop and the use of the item are counted with the pair: `loop-alone` is their share. `ebbtide-owned` is\n\
+            `get_owned`, `ebbtide-detached` is `detach` and `put`, with the free and the allocation of the item's box, and\n\
+            `ebbtide-miss` is a `get` from an empty pool, with the making of the item and its end. `ebbtide-bounded` is a\n\
+            `BoundedPool` with an idle item. `ebbtide-new-pool` is a pool, created, used once, and dropped as the oldest of a\n\
+            thousand.\n",
             100.0 * MARGIN,
             100.0 * MARGIN_ELSEWHERE,
             self.made_with,
