@@ -66,8 +66,8 @@
 //! - After `fork`, the child has no janitor. Whatever other threads of the parent, the janitor included, held at that
 //!   moment stays held. That may be a lock, or the sweep of a pool: its `advance` then does nothing. If only the
 //!   forking thread used pools, the child may continue to use them. It then sweeps timed pools by [`Pool::advance`].
-//!   [`advance_all`] works too, unless the janitor held its lock. If other threads used pools, only `exec` is supported
-//!   in the child.
+//!   [`advance_all`], the first use of a timed pool and returns to a `BoundedPool` work too, unless the janitor held its
+//!   lock. If other threads used pools, only `exec` is supported in the child.
 //! - Forgetting a guard with [`std::mem::forget`] leaks its item. Items in a `static` pool are not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 this needs Linux with glibc. Elsewhere std calls
 //!   the allocator while it sets up a thread-local.
