@@ -44,7 +44,7 @@
 //!   says otherwise.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
-//!   them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on the thread that calls them.
+//!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on the thread that calls them.
 //!
 //! # What may wait
 //!
@@ -144,7 +144,7 @@ mod sync;
 pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
 pub use engine::tally::Swept;
-pub use janitor::advance_all;
+pub use janitor::{advance_all, stop_janitor};
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};

@@ -132,6 +132,27 @@ fn a_parked_pool_can_be_dropped() {
     }
 }
 
+/// After `stop_janitor`, an item that returns starts the janitor again, whether the pool was parked or not.
+#[test]
+fn a_returned_item_starts_a_stopped_janitor() {
+    if !common::alone("a_returned_item_starts_a_stopped_janitor") {
+        return;
+    }
+    let (pool, ledger) = counted(SHORT);
+    for _ in 0..3 {
+        let held = pool.get_many(2).expect("it is open");
+        ebbtide::stop_janitor();
+        drop(held);
+        drained(&pool);
+        ebbtide::stop_janitor();
+        let (first, second) = (pool.get().expect("it is open"), pool.get().expect("it is open"));
+        drop((first, second));
+        drained(&pool);
+    }
+    until("all are dropped", || ledger.live() == 0);
+    ledger.assert_all_dropped_once();
+}
+
 /// A slow `Drop` delays nothing that the same round condemned, although all pools are parked and no round follows.
 #[test]
 fn a_slow_drop_does_not_delay_items_of_other_parked_pools() {

@@ -21,8 +21,10 @@ impl<T> Registrar<T> {
 
 pub(crate) fn forget(_: &Registration) {}
 
-#[cfg(feature = "bounded")]
 pub(crate) fn attend(_: &Registration) {}
+
+/// Does nothing, because under loom there is no thread.
+pub fn stop_janitor() {}
 
 /// Sweeps no pool, because under loom none is registered.
 pub fn advance_all() -> Swept {

@@ -67,6 +67,32 @@ pub(crate) fn attend(registration: &Registration) {
     }
 }
 
+/// Ends the janitor's threads. When this returns, they have ended and hold no items. For programs that unload the
+/// library whose code drops the items, or that look for leaked threads at exit.
+///
+/// Idle items stay. Items that a sweep has condemned are dropped, by the threads or by this call. It waits for a `Drop`
+/// that runs on one of the threads.
+///
+/// Until the threads start again, only `advance` and [`advance_all`] sweep. They start at the first use of another pool
+/// with timed epochs. So that every pool in use is swept, they also start when a `get` or `prefill` creates an item,
+/// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool`.
+///
+/// In an item's `Drop` on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
+/// the threads are the parent's.
+///
+/// ```
+/// use ebbtide::{Pool, stop_janitor};
+///
+/// static BUFFERS: Pool<Vec<u8>> = Pool::new();
+///
+/// drop(BUFFERS.get());
+/// BUFFERS.clear();
+/// stop_janitor();
+/// ```
+pub fn stop_janitor() {
+    threads::stop();
+}
+
 /// Sweeps every pool in the process that has timed epochs and idle items, all at once, as a garbage collection does in
 /// Go. Returns the sum of what the sweeps did.
 ///

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::entries::{Entries, next_due};
 use super::round::{Job, Sweepable};
 use crate::engine::registration::Registration;
-use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
+use crate::sync::thread::{JoinHandle, Mutex, MutexGuard, PoisonError};
 use crate::sync::{Arc, static_per_execution};
 
 /// Everything that the lock guards.
@@ -27,6 +27,12 @@ pub(super) struct Registry {
     pub(super) begun: usize,
     /// How many droppers wait for tasks, or are being started.
     pub(super) waiting: usize,
+    /// The janitor and all droppers, those that ended lately too. Moving one in or out allocates and frees nothing.
+    pub(super) threads: LinkedList<JoinHandle<()>>,
+    /// How many they are, with those that are being started or joined.
+    pub(super) alive: usize,
+    /// The threads are to end, because somebody joins all of them.
+    pub(super) stopping: bool,
 }
 
 impl Registry {
@@ -37,6 +43,22 @@ impl Registry {
         let first = mem::replace(&mut self.tasks, rest);
         self.begun += first.len();
         first
+    }
+
+    /// Returns whether the caller is to start the janitor, with a dropper.
+    fn claim(&mut self) -> bool {
+        let start = !mem::replace(&mut self.running, true);
+        if start {
+            self.alive += 1;
+            self.claim_dropper();
+        }
+        start
+    }
+
+    /// Counts a dropper that the caller is going to start.
+    pub(super) fn claim_dropper(&mut self) {
+        self.alive += 1;
+        self.waiting += 1;
     }
 
     /// Returns whether the janitor must be woken for a pool that is due at this time, because it sleeps longer.
@@ -70,6 +92,9 @@ static_per_execution! {
         tasks: LinkedList::new(),
         begun: 0,
         waiting: 0,
+        threads: LinkedList::new(),
+        alive: 0,
+        stopping: false,
     });
 }
 
@@ -101,7 +126,7 @@ pub(super) fn add(pool: &Arc<dyn Sweepable>, every: u64) -> Call {
     }
     let place = registry.entries.add(weak, every, due);
     pool.registration().set_place(Some(place));
-    Call { wake: registry.oversleeps(due), start: !mem::replace(&mut registry.running, true) }
+    Call { wake: registry.oversleeps(due), start: registry.claim() }
 }
 
 /// Removes a pool, if it is registered. Returns the job that a round left for it, if nobody has begun it.
@@ -126,7 +151,7 @@ pub(super) fn park(registration: &Registration) -> bool {
 pub(super) fn unpark(registration: &Registration) -> Call {
     let mut registry = registry();
     let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
-    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: !mem::replace(&mut registry.running, true) }
+    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: registry.claim() }
 }
 
 /// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next.

@@ -1,6 +1,7 @@
 //! The janitor's body, the droppers' body, and how both are started and woken.
 
 use std::collections::LinkedList;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::registry::{Call, Task, collect, now, registry};
 use super::round::{Job, Sweepable, round};
 use crate::engine::item::discard;
 use crate::sync::signals::Mask;
-use crate::sync::thread::{Condvar, PoisonError, spawn_quiet};
+use crate::sync::thread::{Condvar, JoinHandle, PoisonError, is_quiet, spawn_quiet};
 use crate::sync::{Arc, static_per_execution};
 
 static_per_execution! {
@@ -22,6 +23,11 @@ static_per_execution! {
     static TASKS: Condvar = Condvar::new();
 }
 
+static_per_execution! {
+    /// Signalled when threads were started or joined.
+    static CHANGED: Condvar = Condvar::new();
+}
+
 /// How long tasks wait for a dropper that is inside another one, before a further dropper starts.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -32,28 +38,93 @@ pub(super) fn call(Call { start, wake }: Call) {
         SOONER.notify_one();
     }
     if start {
-        if spawn_quiet("ebbtide-janitor", run).is_ok() {
+        if spawn("ebbtide-janitor", run) {
             start_dropper();
         } else {
-            registry().running = false;
+            let mut registry = registry();
+            registry.running = false;
+            registry.alive -= 1;
+            registry.waiting -= 1;
+            drop(registry);
+            CHANGED.notify_all();
         }
     }
 }
 
-/// Starts a dropper. Returns `false` if the system has no thread for it.
+/// Starts a dropper that was claimed. Returns `false` if the system has no thread for it.
 fn start_dropper() -> bool {
-    registry().waiting += 1;
-    let started = spawn_quiet("ebbtide-dropper", drop_items).is_ok();
+    let started = spawn("ebbtide-dropper", drop_items);
     if !started {
         registry().waiting -= 1;
     }
     started
 }
 
+/// Starts a thread that was claimed. Returns `false` if the system has none.
+fn spawn(name: &str, body: fn(Mask)) -> bool {
+    let thread = spawn_quiet(name, body);
+    let started = thread.is_ok();
+    let mut thread = thread.into_iter().collect();
+    let mut registry = registry();
+    registry.threads.append(&mut thread);
+    registry.alive -= usize::from(!started);
+    drop(registry);
+    CHANGED.notify_all();
+    started
+}
+
+/// Waits until these threads have ended.
+fn join(threads: LinkedList<JoinHandle<()>>) {
+    let count = threads.len();
+    threads.into_iter().filter_map(|thread| thread.join().err()).for_each(discard);
+    registry().alive -= count;
+}
+
+/// Joins droppers that have ended. A dropper does so at its own end, because one that has ended may still be inside
+/// destructors of user code.
+fn join_ended() {
+    let threads = mem::take(&mut registry().threads);
+    let (ended, mut running): (LinkedList<_>, _) = threads.into_iter().partition(JoinHandle::is_finished);
+    join(ended);
+    registry().threads.append(&mut running);
+    CHANGED.notify_all();
+}
+
+/// Ends all threads, and does what is left of their work. See `stop_janitor`.
+pub(super) fn stop() {
+    if is_quiet() {
+        return;
+    }
+    let mut registry = registry();
+    while registry.stopping {
+        registry = CHANGED.wait(registry).unwrap_or_else(PoisonError::into_inner);
+    }
+    registry.stopping = true;
+    SOONER.notify_all();
+    TASKS.notify_all();
+    while registry.alive > 0 {
+        if registry.threads.is_empty() {
+            // Somebody is starting or joining them.
+            registry = CHANGED.wait(registry).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let threads = mem::take(&mut registry.threads);
+        drop(registry);
+        join(threads);
+        registry = self::registry();
+    }
+    (registry.stopping, registry.running) = (false, false);
+    drop(registry);
+    CHANGED.notify_all();
+    // From now on, using one of these pools starts the threads again.
+    collect(true).into_iter().flatten().for_each(|pool| pool.registration().leave());
+    while do_next_task() {}
+}
+
 /// The janitor's body. `starters` is the signal mask of the thread that used a pool first. User code runs with it.
 fn run(starters: Mask) {
     Mask::quiet().set();
-    loop {
+    while !registry().stopping {
         // Jobs catch the panics of user code, and nothing else runs any. If this panics all the same, the janitor goes
         // on.
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(round(wait_for_due(starters))))) {
@@ -71,6 +142,10 @@ fn drop_items(starters: Mask) {
         Mask::quiet().set();
         let mut registry = registry();
         while registry.tasks.is_empty() {
+            if registry.stopping {
+                registry.waiting -= 1;
+                return;
+            }
             registry = TASKS.wait(registry).unwrap_or_else(PoisonError::into_inner);
         }
         registry.waiting -= 1;
@@ -80,7 +155,8 @@ fn drop_items(starters: Mask) {
         while do_next_task() {}
         let mut registry = self::registry();
         if registry.waiting > 0 {
-            return;
+            drop(registry);
+            return join_ended();
         }
         registry.waiting += 1;
     }
@@ -123,14 +199,17 @@ fn do_next_task() -> bool {
     true
 }
 
-/// Sleeps until some pools are due, or forever if there are none. Returns those that can be swept. Meanwhile, if tasks
-/// wait behind a slow one, it starts another dropper.
+/// Sleeps until some pools are due, or forever if there are none, or until the thread is to end. Returns the pools that
+/// can be swept. Meanwhile, if tasks wait behind a slow one, it starts another dropper.
 fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
     loop {
         if let Some(due) = collect(false) {
             return due;
         }
         let mut registry = registry();
+        if registry.stopping {
+            return Vec::new();
+        }
         // A pool may have been added since then. So the due times are read again, under the lock of the wait.
         let due = registry.entries.soonest();
         // A dropper that waits has been called, and takes one of them.
@@ -148,6 +227,9 @@ fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
         };
         registry.sleeps_until = 0;
         let stuck = behind && !registry.tasks.is_empty() && registry.waiting == 0 && registry.begun == begun;
+        if stuck {
+            registry.claim_dropper();
+        }
         drop(registry);
         if stuck {
             starters.set();

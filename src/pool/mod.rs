@@ -340,7 +340,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
         let item = Item::new(create());
-        self.store().count_created();
+        let store = self.store();
+        janitor::attend(&store.registration);
+        store.count_created();
         item
     }
 
@@ -368,7 +370,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     pub(crate) fn give_back_slow(&self, item: Item<T>, make_room: impl FnOnce(Batch<T>) -> Option<Batch<T>>) {
-        let rejected = self.store().put_slow(item).and_then(make_room);
+        let store = self.store();
+        let rejected = store.put_slow(item).and_then(make_room);
+        janitor::attend(&store.registration);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }

@@ -6,6 +6,9 @@ use super::signals::Mask;
 #[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+pub(crate) use std::thread::JoinHandle;
+
 #[cfg(loom_is_shuttle)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -38,16 +41,30 @@ pub(crate) fn cpus() -> usize {
 /// Starts a named thread that takes no signals from elsewhere. So a program's handlers run on the program's own
 /// threads. `body` gets the mask of the calling thread, for what the new one does on its behalf.
 #[cfg(not(all(loom, feature = "loom")))]
-pub(crate) fn spawn_quiet(name: &str, body: fn(Mask)) -> std::io::Result<()> {
+pub(crate) fn spawn_quiet(name: &str, body: fn(Mask)) -> std::io::Result<JoinHandle<()>> {
     // The new thread inherits the mask, so at no moment can it take a signal.
     let starters = Mask::quiet().set();
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || body(starters));
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        IS_QUIET.set(true);
+        body(starters);
+    });
     starters.set();
-    started.map(drop)
+    started
+}
+
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+std::thread_local! {
+    static IS_QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether `spawn_quiet` started the calling thread.
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+pub(crate) fn is_quiet() -> bool {
+    IS_QUIET.get()
 }
 
 /// Starts no thread: shuttle's scenarios do its work themselves.
 #[cfg(loom_is_shuttle)]
-pub(crate) fn spawn_quiet(_name: &str, _body: fn(Mask)) -> std::io::Result<()> {
-    Ok(())
+pub(crate) fn spawn_quiet(_name: &str, _body: fn(Mask)) -> std::io::Result<JoinHandle<()>> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
