@@ -53,19 +53,19 @@ const TRIES: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 16 };
 #[repr(C)]
 pub(crate) struct SlotSet<T> {
     /// Written by the owner, and by a sweep in its claim. Read by any thread.
-    extent: Extent,
+    pub(super) extent: Extent,
     /// A [`Top`]. Its module says who may write it.
-    top: AtomicIsize,
+    pub(super) top: AtomicIsize,
     /// Written in the owner's claims. Read by the owner at any time, and by a sweep in its claim.
-    loaded: UnsafeCell<Loaded<T>>,
+    pub(super) loaded: UnsafeCell<Loaded<T>>,
     /// Touched only in claims.
-    rest: UnsafeCell<Rest<T>>,
+    pub(super) rest: UnsafeCell<Rest<T>>,
     /// The shard that this thread spills to, and refills from first.
     pub(crate) home: u16,
     /// Every push takes the slow path, where `chaos` is.
     detour: bool,
     /// The light barrier is not enough in this process.
-    fenced: bool,
+    pub(super) fenced: bool,
     /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
     /// under way. Only the owner writes and reads it, so loom need not see it.
     pub(crate) ahead: Counter,
@@ -105,7 +105,7 @@ impl<T> SlotSet<T> {
         self.loaded_len() + self.extent.spare.get().len()
     }
 
-    fn loaded_len(&self) -> usize {
+    pub(super) fn loaded_len(&self) -> usize {
         // ORDERING: Relaxed, no partner; any recent values will do, and the owner sees what it wrote.
         let (bottom, top) = (self.extent.bottom.load(Ordering::Relaxed), self.top.load(Ordering::Relaxed));
         usize::try_from(bottom - Top::from_bits(top).place()).unwrap_or(0)
@@ -207,18 +207,7 @@ impl<T> SlotSet<T> {
     /// Runs `act` in a claim. Returns the argument if a sweep keeps the owner out.
     #[inline]
     fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
-        // ORDERING: Relaxed, no partner; the compare-exchange decides.
-        let top = Top::from_bits(self.top.load(Ordering::Relaxed));
-        // ORDERING: Acquire on success; partner: the Release store of `top` in `take_all`, so that the owner sees what a
-        // sweep did to the slots. Relaxed on failure: nothing is done then.
-        let claimed = top.is_open()
-            && self
-                .top
-                .compare_exchange(top.bits(), top.claimed().bits(), Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if !claimed {
-            return Err(argument);
-        }
+        let Some(top) = self.try_claim().or_else(|| self.claim_again()) else { return Err(argument) };
         let outcome = self.loaded.with_mut(|loaded| {
             self.rest.with_mut(|rest| {
                 // SAFETY: the slots are claimed, so no sweep touches them until the store below. There is only one
@@ -232,6 +221,28 @@ impl<T> SlotSet<T> {
         // ORDERING: Release; partner: the compare-exchange in `close`, so that the sweep sees what was done here.
         self.top.store(Top::open(0, self.fenced).bits(), Ordering::Release);
         Ok(outcome)
+    }
+
+    /// Claims the slots unless a sweep has closed them. Returns what `top` was before.
+    #[inline(always)]
+    fn try_claim(&self) -> Option<Top> {
+        // ORDERING: Relaxed, no partner; the compare-exchange decides.
+        let top = Top::from_bits(self.top.load(Ordering::Relaxed));
+        let claimed = top.is_open()
+            // ORDERING: Acquire on success; partner: the Release store of `top` in `take_all` and in `take_wanted`, so
+            // that the owner sees what a sweep or a fetch did to the slots. Relaxed on failure: nothing is done then.
+            && self
+                .top
+                .compare_exchange(top.bits(), top.claimed().bits(), Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        claimed.then_some(top)
+    }
+
+    /// Tries once more, because the compare-exchange also fails if a fetch has marked the slots just then.
+    #[cold]
+    #[inline(never)]
+    fn claim_again(&self) -> Option<Top> {
+        self.try_claim()
     }
 
     /// Returns whether a sweep has asked for the items, so that the owner may take them out.

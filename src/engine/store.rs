@@ -9,6 +9,8 @@ use crossbeam_utils::CachePadded;
 use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
 use crate::engine::claim::{Spilled, Taken};
+use crate::engine::cost::{Cost, Fetch};
+use crate::engine::fetch::Fetches;
 use crate::engine::item::Item;
 use crate::engine::shared::{Found, Shared, Source};
 use crate::engine::slots::SlotSet;
@@ -26,6 +28,7 @@ pub(crate) struct Limits {
     pub(crate) min_idle: usize,
     /// Drop one put in four, at random from this seed.
     pub(crate) chaos: Option<u32>,
+    pub(crate) fetch: Fetch,
 }
 
 /// The heap part of a pool: everything but the recycler.
@@ -42,6 +45,8 @@ pub(crate) struct Store<T> {
     next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
+    pub(crate) cost: Cost,
+    pub(super) fetches: Fetches,
     /// The counts of threads without a slot set.
     outside: CachePadded<Tally>,
     pub(crate) events: CachePadded<Events>,
@@ -60,6 +65,8 @@ impl<T> Store<T> {
             shared: OnceArc::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
+            cost: Cost::new(limits.fetch),
+            fetches: Fetches::new(),
             outside: CachePadded::default(),
             events: CachePadded::default(),
         }
@@ -99,11 +106,20 @@ impl<T> Store<T> {
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
         }
-        let shared = self.shared.get()?;
         if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
             self.count(set, 1, |tally| &tally.rescues);
             return Some(item);
         }
+        if let Some(item) = self.get_shared(set, young_only) {
+            return Some(item);
+        }
+        if !young_only && self.cost.exceeds_fetch() { self.fetch(set) } else { None }
+    }
+
+    /// Takes a batch from the shared queues. Returns one of its items.
+    #[inline]
+    fn get_shared(&self, set: Option<&SlotSet<T>>, young_only: bool) -> Option<Item<T>> {
+        let shared = self.shared.get()?;
         let Found { mut batch, shard, source } = shared.pop(home(set), self.epoch_of(set), young_only)?;
         let item = batch.pop();
         self.count(set, 1, |tally| match source {
@@ -377,7 +393,7 @@ impl<T> Store<T> {
 
     /// Adds to a count of the calling thread, whose slot set is `set`. Threads without one share their counts.
     #[inline]
-    fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
+    pub(super) fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
         match set {
             Some(set) => which(&set.tally).bump(by),
             None => {
@@ -388,6 +404,11 @@ impl<T> Store<T> {
 
     pub(crate) fn count_created(&self) {
         self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
+    }
+
+    /// Returns how many items the calling thread has created.
+    pub(crate) fn created(&self) -> usize {
+        self.sets.get().map_or(&*self.outside, |set| &set.tally).created.get()
     }
 
     /// Returns the counts of every slot set, and those of threads without one.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::store::{Limits, Store};
 use crate::janitor::{self, Registrar};
-use crate::sync::{OnceArc, const_unless_loom};
+use crate::sync::{OnceArc, clock, const_unless_loom};
 
 /// A pool of reusable items that are expensive to create or to drop.
 ///
@@ -332,8 +332,14 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+        // A panic in `create` leaves an unused pool without a heap part.
+        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.created()));
         let item = Item::new(create());
-        self.store().count_created();
+        let store = self.store();
+        if let Some(begun) = begun {
+            store.cost.end(begun);
+        }
+        store.count_created();
         item
     }
 
@@ -370,8 +376,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_store(&self) -> &Store<T> {
-        let Settings { private_slots, max_idle, min_idle, chaos, epoch } = self.settings;
-        let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos };
+        let Settings { private_slots, max_idle, min_idle, chaos, fetch, epoch } = self.settings;
+        let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos, fetch };
         let (store, made) = self.store.get_or_make(|| Store::new(limits));
         if made {
             if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
