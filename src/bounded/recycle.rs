@@ -74,7 +74,7 @@ pub trait TryRecycle<T> {
     /// item, unless that thread is already unwinding.
     fn recycle(&self, item: &mut T) -> bool;
 
-    /// Returns how many bytes an item holds, as [`Recycle::weight`] does.
+    /// Returns how many bytes an item holds, as [`Recycle::weight`] does. The default is `size_of::<T>()`.
     ///
     /// ```
     /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
@@ -83,9 +83,6 @@ pub trait TryRecycle<T> {
     /// assert_eq!(TryRecycle::weight(&DefaultRecycle, &text), 1000 + size_of::<String>());
     /// ```
     ///
-    /// # Panics
-    ///
-    /// Must not panic.
     #[inline]
     fn weight(&self, item: &T) -> usize {
         size_of_val(item)

@@ -89,10 +89,22 @@ impl Cost {
         self.fetched.bump(1);
     }
 
+    /// Notes what a new item holds.
+    pub(crate) fn weighed_new(&self, bytes: usize) {
+        self.set_weight(bytes.max(self.weight.get()));
+    }
+
     /// Notes what an item holds that returned.
     pub(crate) fn weighed(&self, bytes: usize) {
         let before = self.weight.get();
-        self.weight.set(bytes.max(before - before / 8));
+        self.set_weight(bytes.max(before - before / 8));
+    }
+
+    /// Mostly the weight is as before. Then this leaves the cache line to other threads.
+    fn set_weight(&self, bytes: usize) {
+        if bytes != self.weight.get() {
+            self.weight.set(bytes);
+        }
     }
 
     /// Returns the time, if the next creation is to be timed. The calling thread has created this many items.

@@ -27,6 +27,9 @@ use crate::engine::store::Store;
 use crate::engine::top::Top;
 use crate::sync::{AtomicBool, Counter, Ordering, fence};
 
+/// How many slot sets a fetch tries whose owners or sweeps come first. Each may cost a heavy barrier.
+const TRIES: usize = 4;
+
 /// The most misses in a row that do not search, after searches that found nothing.
 const MAX_PAUSE: usize = 8;
 
@@ -67,10 +70,13 @@ impl Fetches {
         self.last_pause.set((2 * last).clamp(1, MAX_PAUSE));
     }
 
-    /// Forgets the pause, because there was something to find.
-    fn resume(&self) {
-        self.pause.set(0);
-        self.last_pause.set(0);
+    /// Lets the next miss search, because there is something to find. Mostly it would anyway. Then this leaves the cache
+    /// line to other threads.
+    pub(super) fn resume(&self) {
+        if self.pause.get() | self.last_pause.get() != 0 {
+            self.pause.set(0);
+            self.last_pause.set(0);
+        }
     }
 }
 
@@ -93,33 +99,34 @@ impl<T> Store<T> {
     /// Takes an item from another thread's private slots, if it finds one there. `own` is the calling thread's slot set,
     /// which is empty.
     pub(crate) fn fetch(&self, own: Option<&SlotSet<T>>) -> Option<Item<T>> {
-        if !self.fetches.due() {
+        if !self.fetches.due() || !self.take_fetch_token() {
             return None;
         }
         let start = self.fetches.cursor.get();
         let sets = || self.sets.iter().enumerate();
         let is_own = |set: &SlotSet<T>| own.is_some_and(|own| ptr::eq(own, set));
         let full = |(_, set): &(usize, &CachePadded<SlotSet<T>>)| set.len() > 0 && !is_own(set);
-        let Some((index, set)) = sets().skip(start).find(full).or_else(|| sets().take(start).find(full)) else {
-            self.fetches.pause();
-            return None;
-        };
-        self.fetches.cursor.set(index);
-        // Nothing is allocated or freed while the slots are closed.
-        let into = (own.is_some() && set.loaded_len() > 1).then(|| Array::new(self.limits.array));
-        if !self.take_fetch_token() {
-            return None;
+        let mut fetched = Fetched::nothing(None);
+        for (index, set) in sets().skip(start).chain(sets().take(start)).filter(full).take(TRIES) {
+            let array = fetched.unused.take();
+            // Nothing is allocated or freed while the slots are closed.
+            let into = || array.unwrap_or_else(|| Array::new(self.limits.array));
+            fetched = self.take_from(set, own, (own.is_some() && set.loaded_len() > 1).then(into));
+            if fetched.item.is_some() {
+                self.fetches.cursor.set(index);
+                break;
+            }
         }
-        let Fetched { item, victim, unused } = self.take_from(set, own, into);
-        self.return_fetch_token();
-        drop(unused);
-        if item.is_some() {
+        if fetched.item.is_some() {
             self.fetches.resume();
             self.cost.fetched();
-            self.events.fetches.add(1);
-            self.count(own, victim.into(), |tally| &tally.rescues);
+            self.events.fetches.bump(1);
+            self.count(own, fetched.victim.into(), |tally| &tally.rescues);
+        } else {
+            self.fetches.pause();
         }
-        item
+        self.return_fetch_token();
+        fetched.item
     }
 
     /// Does steps 2 and 3.

@@ -237,6 +237,7 @@ impl<T> Store<T> {
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
+        self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));

@@ -340,14 +340,26 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             store.cost.end(begun);
         }
         store.count_created();
-        item
+        self.weigh_new(store, item)
+    }
+
+    /// Notes what a new item holds. If that panics, the item is dropped.
+    fn weigh_new(&self, store: &Store<T>, item: Item<T>) -> Item<T> {
+        let item = Contained::new(item);
+        store.cost.weighed_new(self.recycler.weight(&item));
+        item.into_inner()
     }
 
     /// Returns an item for which the private slots have no room.
     #[cold]
     #[inline(never)]
     fn give_back_slow(&self, item: Item<T>) {
-        if let Some(panic) = self.store().put_slow(item).and_then(|mut rejected| drop_each(&mut rejected)) {
+        let store = self.store();
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.weight(&item))) {
+            Ok(bytes) => store.cost.weighed(bytes),
+            Err(panic) => return self.refuse(item, Some(panic)),
+        }
+        if let Some(panic) = store.put_slow(item).and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }
     }

@@ -75,6 +75,9 @@ pub trait Recycle<T> {
     ///
     /// [`DefaultRecycle`] returns the item's [`Clear::weight`]. [`WithCapacity`] counts the capacity.
     ///
+    /// A pool weighs new items, and those that return while the thread's private slots are full or not yet there. It
+    /// [fetches](crate::Settings::fetch) heavy items.
+    ///
     /// ```
     /// use ebbtide::{DefaultRecycle, Recycle};
     ///
@@ -85,7 +88,8 @@ pub trait Recycle<T> {
     ///
     /// # Panics
     ///
-    /// Must not panic.
+    /// May panic. The item is then dropped. The panic goes on as one of [`create`](Self::create) or of
+    /// [`recycle`](Self::recycle) does.
     #[inline]
     fn weight(&self, item: &T) -> usize {
         size_of_val(item)
