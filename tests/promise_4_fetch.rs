@@ -5,8 +5,9 @@
 mod common;
 
 use std::sync::Arc;
+use std::thread;
 
-use common::{Counted, Ledger, MANUAL, Worker, burst, on_thread};
+use common::{Counted, Dice, Ledger, Worker, burst, on_thread};
 use ebbtide::{DefaultRecycle, Fetch, Manual, Pool, Recycle, Settings};
 
 /// Makes counted items of this many bytes.
@@ -31,6 +32,7 @@ impl Recycle<Counted> for Weighing {
 
 type Weighed = Arc<Pool<Counted, Weighing>>;
 
+const MANUAL: Settings<Manual> = Settings::new().manual();
 const HEAVY: usize = 1 << 20;
 const LIGHT: usize = 64;
 
@@ -177,4 +179,37 @@ fn the_ninth_miss_searches_at_the_latest() {
         on_thread(|| drop(item));
         assert!((0..9).any(|_| pool.try_get().is_some()), "{misses} misses before");
     }
+}
+
+/// Threads fetch from each other at random while a sweep ages and drops items. Each item has one owner.
+#[test]
+fn fetches_under_contention_lose_no_item() {
+    const THREADS: usize = 4;
+    let ledger = Ledger::new();
+    let recycler = Weighing { ledger: Arc::clone(&ledger), bytes: HEAVY };
+    let pool = Pool::with_settings(recycler, MANUAL.private_slots(8));
+    thread::scope(|scope| {
+        let users: Vec<_> = (0..THREADS)
+            .map(|seed| {
+                let (pool, mut dice) = (&pool, Dice::new(seed as u64));
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        let items: Vec<_> = (0..dice.below(12)).map(|_| pool.get()).collect();
+                        items.iter().for_each(|item| item.own_for_a_moment());
+                        thread::yield_now();
+                        drop(items);
+                    }
+                })
+            })
+            .collect();
+        while !users.iter().all(|user| user.is_finished()) {
+            pool.advance();
+            thread::yield_now();
+        }
+    });
+    let stats = pool.stats();
+    assert!(stats.fetches > 0, "nothing was tested");
+    assert_eq!(stats.idle, ledger.live());
+    drop(pool);
+    ledger.assert_all_dropped_once();
 }

@@ -12,12 +12,14 @@ use crate::sync::{Counter, Instant, clock};
 ///
 /// let pool = Pool::with_settings(String::new, Settings::new().fetch(Fetch::Always));
 /// drop(pool.get());
-/// let other = std::thread::scope(|scope| scope.spawn(|| pool.get().capacity()).join());
-/// assert_eq!((other.ok(), pool.stats().created), (Some(0), 1));
+/// let found = std::thread::scope(|scope| scope.spawn(|| pool.try_get().is_some()).join());
+/// assert_eq!(found.ok(), Some(true));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Fetch {
-    /// If items are heavy or costly: they hold at least 16 KiB, or take at least 2 µs to create.
+    /// If items are heavy or costly. They are heavy if they [weigh](crate::Recycle::weight) at least 16 KiB. They are
+    /// costly if they take at least 2 µs to create, which the pool measures for one in 16 of a thread's creations, where
+    /// there is a clock. A first one alone must take 20 µs.
     #[default]
     Auto,
     /// Whatever items cost.
@@ -50,7 +52,6 @@ const UNKNOWN: usize = usize::MAX;
 
 /// What is known of the cost of a pool's items. Its numbers order nothing, and a lost update does no harm.
 pub(crate) struct Cost {
-    fetch: Fetch,
     /// What items held lately, in bytes. It rises at once and sinks slowly.
     weight: Counter,
     /// How many nanoseconds the last two timed creations took, or [`UNKNOWN`]. The smaller one counts, because a thread
@@ -61,14 +62,14 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    pub(crate) fn new(fetch: Fetch) -> Self {
+    pub(crate) fn new() -> Self {
         let unknown = || Counter::at(UNKNOWN);
-        Self { fetch, weight: Counter::new(), nanos: [unknown(), unknown()], fetched: Counter::new() }
+        Self { weight: Counter::new(), nanos: [unknown(), unknown()], fetched: Counter::new() }
     }
 
     /// Returns whether to take an item from another thread rather than create one.
-    pub(crate) fn exceeds_fetch(&self) -> bool {
-        match self.fetch {
+    pub(crate) fn exceeds_fetch(&self, fetch: Fetch) -> bool {
+        match fetch {
             Fetch::Auto => self.weight.get() >= HEAVY || self.is_costly(),
             Fetch::Always => true,
             Fetch::Never => false,
@@ -108,15 +109,15 @@ impl Cost {
     }
 
     /// Returns the time, if the next creation is to be timed. The calling thread has created this many items.
-    pub(crate) fn begin(&self, created: usize) -> Option<Instant> {
+    pub(crate) fn begin(&self, fetch: Fetch, created: usize) -> Option<Instant> {
         let timed = created % TIMED == 0 || self.nanos[1].get() == UNKNOWN || self.fetched.get() > 0;
-        if self.fetch == Fetch::Auto && timed { clock() } else { None }
+        if fetch == Fetch::Auto && timed { clock() } else { None }
     }
 
-    /// Notes that a timed creation has ended.
-    pub(crate) fn end(&self, begun: Instant) {
+    /// Notes how long a timed creation took.
+    pub(crate) fn timed(&self, took: Duration) {
         self.nanos[1].set(self.nanos[0].get());
-        self.nanos[0].set(begun.elapsed().as_nanos() as usize);
+        self.nanos[0].set(took.as_nanos() as usize);
         self.fetched.set(0);
     }
 }

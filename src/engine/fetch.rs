@@ -25,7 +25,7 @@ use crate::engine::item::Item;
 use crate::engine::slots::SlotSet;
 use crate::engine::store::Store;
 use crate::engine::top::Top;
-use crate::sync::{AtomicBool, Counter, Ordering, fence};
+use crate::sync::{Counter, Ordering, fence};
 
 /// How many slot sets a fetch tries whose owners or sweeps come first. Each may cost a heavy barrier.
 const TRIES: usize = 4;
@@ -35,8 +35,6 @@ const MAX_PAUSE: usize = 8;
 
 /// The state of a pool's fetches.
 pub(crate) struct Fetches {
-    /// True while a thread fetches.
-    token: AtomicBool,
     /// Where the last fetch found something, as an index into the slot sets.
     cursor: Counter,
     /// How many misses are not to search. Like the next two, it orders nothing, and a lost update does no harm.
@@ -47,12 +45,7 @@ pub(crate) struct Fetches {
 
 impl Fetches {
     pub(crate) fn new() -> Self {
-        Self {
-            token: AtomicBool::new(false),
-            cursor: Counter::new(),
-            pause: Counter::new(),
-            last_pause: Counter::new(),
-        }
+        Self { cursor: Counter::new(), pause: Counter::new(), last_pause: Counter::new() }
     }
 
     /// Returns whether this miss is to search.
@@ -147,12 +140,12 @@ impl<T> Store<T> {
     fn take_fetch_token(&self) -> bool {
         // ORDERING: Acquire on success; partner: the Release store in `return_fetch_token`, so that the last fetch has
         // ended. Relaxed on failure: nothing is done then.
-        self.fetches.token.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.fetch_token.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     fn return_fetch_token(&self) {
         // ORDERING: Release; partner: the compare-exchange in `take_fetch_token`.
-        self.fetches.token.store(false, Ordering::Release);
+        self.fetch_token.store(false, Ordering::Release);
     }
 }
 

@@ -28,7 +28,6 @@ pub(crate) struct Limits {
     pub(crate) min_idle: usize,
     /// Drop one put in four, at random from this seed.
     pub(crate) chaos: Option<u32>,
-    pub(crate) fetch: Fetch,
 }
 
 /// The heap part of a pool: everything but the recycler.
@@ -45,15 +44,18 @@ pub(crate) struct Store<T> {
     next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
-    pub(crate) cost: Cost,
+    pub(crate) fetch: Fetch,
+    /// True while a thread holds the fetch token.
+    pub(super) fetch_token: AtomicBool,
     pub(super) fetches: Fetches,
+    pub(crate) cost: Cost,
     /// The counts of threads without a slot set.
     outside: CachePadded<Tally>,
     pub(crate) events: CachePadded<Events>,
 }
 
 impl<T> Store<T> {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, fetch: Fetch) -> Self {
         // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
         // microsecond while the process has one thread, and milliseconds from the second on.
         fence::pair();
@@ -65,8 +67,10 @@ impl<T> Store<T> {
             shared: OnceArc::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
-            cost: Cost::new(limits.fetch),
+            fetch,
+            fetch_token: AtomicBool::new(false),
             fetches: Fetches::new(),
+            cost: Cost::new(),
             outside: CachePadded::default(),
             events: CachePadded::default(),
         }
@@ -113,7 +117,7 @@ impl<T> Store<T> {
         if let Some(item) = self.get_shared(set, young_only) {
             return Some(item);
         }
-        if !young_only && self.cost.exceeds_fetch() { self.fetch(set) } else { None }
+        if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
     }
 
     /// Takes a batch from the shared queues. Returns one of its items.

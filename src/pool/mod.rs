@@ -27,7 +27,7 @@ use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
-use crate::engine::store::{Limits, Store};
+use crate::engine::store::Store;
 use crate::janitor::{self, Registrar};
 use crate::sync::{OnceArc, clock, const_unless_loom};
 
@@ -207,8 +207,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 
     /// Hands out an idle item, or creates one if it finds none. Dropping the guard returns the item to the pool.
     ///
-    /// It searches the thread's private slots, then the shared queues. Creating an item costs one allocation besides
-    /// [`Recycle::create`].
+    /// It searches the thread's private slots, then the shared queues, and for heavy or costly items the private slots
+    /// of [other threads](Settings::fetch). Creating an item costs one allocation besides [`Recycle::create`].
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -250,6 +250,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 
     /// Hands out an idle item, or returns `None` if it finds none.
+    ///
+    /// It searches where [`get`](Self::get) does. So it may miss items in the private slots of other threads: light
+    /// ones, those that a thread is just using or moving, and some after searches that found nothing. See
+    /// [`Settings::fetch`].
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -333,11 +337,13 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
         // A panic in `create` leaves an unused pool without a heap part.
-        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.created()));
+        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.fetch, store.created()));
         let item = Item::new(create());
+        // Creating the heap part does not count.
+        let took = begun.map(|begun| begun.elapsed());
         let store = self.store();
-        if let Some(begun) = begun {
-            store.cost.end(begun);
+        if let Some(took) = took {
+            store.cost.timed(took);
         }
         store.count_created();
         self.weigh_new(store, item)
@@ -388,12 +394,10 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_store(&self) -> &Store<T> {
-        let Settings { private_slots, max_idle, min_idle, chaos, fetch, epoch } = self.settings;
-        let limits = Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos, fetch };
-        let (store, made) = self.store.get_or_make(|| Store::new(limits));
+        let (store, made) = self.store.get_or_make(|| Store::new(self.settings.limits(), self.settings.fetch));
         if made {
             if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
-                registrar.register(&store, epoch.nanos());
+                registrar.register(&store, self.settings.epoch.nanos());
             }
         }
         store

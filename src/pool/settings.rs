@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::settings_error::SettingsError;
 use crate::engine::cost::Fetch;
+use crate::engine::store::Limits;
 use crate::janitor::Registrar;
 
 /// Timed epochs: the process-wide janitor thread sweeps the pool. This is the default of [`Settings`].
@@ -84,8 +85,10 @@ pub struct Settings<E = Timed> {
     pub(super) private_slots: usize,
     pub(super) max_idle: usize,
     pub(super) min_idle: usize,
-    pub(super) chaos: Option<u32>,
     pub(super) fetch: Fetch,
+    chaos: bool,
+    /// A field of its own, because an `Option` would leave no room for `fetch` in the pool's cache line.
+    chaos_seed: u32,
     pub(super) epoch: Epoch<E>,
 }
 
@@ -153,8 +156,9 @@ impl Settings {
             private_slots,
             max_idle: usize::MAX,
             min_idle: 0,
-            chaos: None,
             fetch: Fetch::Auto,
+            chaos: false,
+            chaos_seed: 0,
             epoch: Epoch::DEFAULT,
         }
     }
@@ -257,19 +261,24 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// Sets when a `get` takes an item from another thread's private slots. The default is [`Fetch::Auto`]: if items are
-    /// heavy or costly to create.
+    /// Sets when a `get` that finds no item fetches one from another thread's private slots. The default is
+    /// [`Fetch::Auto`]: if items are heavy or costly to create. Most pools need no other.
     ///
-    /// Such a fetch takes 1 to 3 µs, or up to 10 while other threads of the process run, because it interrupts them.
-    /// One thread at a time fetches in a pool. The others create items.
+    /// A fetch takes 1 to 3 µs, or up to 10 while other threads of the process run, because it interrupts them. A search
+    /// that finds nothing takes some nanoseconds for each thread that has used the pool. After such searches, at most 8
+    /// misses in a row do not search. One thread at a time fetches in a pool. The others create items.
+    ///
+    /// `Always` suits items that must be few, or that are costly to drop. `Never` suits programs in which no thread may
+    /// interrupt another, and items whose users want them back on the same thread.
     ///
     /// ```
     /// use ebbtide::{Fetch, Pool, Settings};
     ///
     /// let pool = Pool::with_settings(String::new, Settings::new().fetch(Fetch::Never));
     /// drop(pool.get());
-    /// std::thread::scope(|scope| scope.spawn(|| drop(pool.get())));
-    /// assert_eq!(pool.stats().created, 2);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| assert!(pool.try_get().is_none()));
+    /// });
     /// ```
     #[must_use]
     pub const fn fetch(mut self, fetch: Fetch) -> Self {
@@ -292,7 +301,8 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn chaos(mut self, seed: u32) -> Self {
-        self.chaos = Some(seed);
+        self.chaos = true;
+        self.chaos_seed = seed;
         self
     }
 
@@ -302,8 +312,14 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { private_slots, max_idle, min_idle, chaos, fetch, epoch: _ } = self;
-        Settings { private_slots, max_idle, min_idle, chaos, fetch, epoch }
+        let Self { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch: _ } = self;
+        Settings { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch }
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        let Self { private_slots, max_idle, min_idle, .. } = *self;
+        let chaos = if self.chaos { Some(self.chaos_seed) } else { None };
+        Limits { array: private_slots.div_ceil(2), max_idle, min_idle, chaos }
     }
 
     /// Checks every setting against its limits.
