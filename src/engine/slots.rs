@@ -1,8 +1,9 @@
 //! One thread's private slots: the owner's side and the sweep's side.
 //!
 //! The slots are the work-stealing deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005). The items lie
-//! in an array, from `top` up to `bottom`. The owner pushes and pops at the bottom. The only thief is a sweep. It comes
-//! rarely and takes everything, from the top. So the owner needs no atomic read-modify-write:
+//! in an array, from `top` up to `bottom`. The owner pushes and pops at the bottom. The thieves are sweeps and fetches.
+//! They come rarely and take from the top. So the owner needs no atomic read-modify-write. This is how a sweep does it,
+//! and `fetch` says what a fetch does otherwise:
 //!
 //! ```text
 //! owner, push                   owner, pop                          sweep (all slot sets together, holding the token)
@@ -124,20 +125,20 @@ impl<T> SlotSet<T> {
     pub(crate) fn pop(&self) -> Option<Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let last = self.extent.bottom.load(Ordering::Relaxed) - 1;
-        // ORDERING: Release; partner: the load of `bottom` in `take_all`. If the load of `top` below finds no mark, the
-        // barriers make this store visible there, and with it the items below.
+        // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`. If the load of `top` below
+        // finds no mark, the barriers make this store visible there, and with it the items below.
         self.extent.bottom.store(last, Ordering::Release);
         fence::light();
-        // ORDERING: Relaxed; partner: the compare-exchange in `close`, whose mark the barriers make visible. What a
-        // sweep has done is not touched here: only a claim uses the places below `top` again.
+        // ORDERING: Relaxed; partners: the compare-exchanges in `close` and `want`, whose marks the barriers make
+        // visible. What a sweep or a fetch has done is not touched here: only a claim uses the places below `top` again.
         if Top::from_bits(self.top.load(Ordering::Relaxed)).is_above(last) {
-            // ORDERING: Release; partner: the load of `bottom` in `take_all`, as above.
+            // ORDERING: Release; partners: the loads of `bottom`, as above.
             self.extent.bottom.store(last + 1, Ordering::Release);
             return None;
         }
         // SAFETY: the array changes only in this thread's claims. The place is below the old `bottom` and not below
-        // `top`, so it holds an item. `top` had no mark after the barrier, so a sweep sees the new `bottom` and takes
-        // only what is below.
+        // `top`, so it holds an item. `top` had no mark after the barrier, so a sweep or a fetch sees the new `bottom`
+        // and takes only what is below.
         self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(last as usize)) })
     }
 
@@ -156,7 +157,8 @@ impl<T> SlotSet<T> {
             Ok(())
         });
         if pushed.is_ok() {
-            // ORDERING: Release; partner: the load of `bottom` in `take_all`, so that the sweep sees the item.
+            // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`, which then see the
+            // item.
             self.extent.bottom.store(bottom + 1, Ordering::Release);
         }
         pushed
@@ -210,7 +212,7 @@ impl<T> SlotSet<T> {
         let Some(top) = self.try_claim().or_else(|| self.claim_again()) else { return Err(argument) };
         let outcome = self.loaded.with_mut(|loaded| {
             self.rest.with_mut(|rest| {
-                // SAFETY: the slots are claimed, so no sweep touches them until the store below. There is only one
+                // SAFETY: the slots are claimed, so no other side touches them until the store below. There is only one
                 // owner. `act` is a method of `Slots`, which calls nothing that could come back here.
                 let (loaded, rest) = unsafe { (&mut *loaded, &mut *rest) };
                 let mut slots = Slots { extent: &self.extent, loaded, rest, detour: self.detour };
@@ -218,7 +220,8 @@ impl<T> SlotSet<T> {
                 act(slots, argument)
             })
         });
-        // ORDERING: Release; partner: the compare-exchange in `close`, so that the sweep sees what was done here.
+        // ORDERING: Release; partners: the compare-exchanges in `close` and `want`, so that the sweep or the fetch sees
+        // what was done here.
         self.top.store(Top::open(0, self.fenced).bits(), Ordering::Release);
         Ok(outcome)
     }
@@ -280,7 +283,8 @@ impl<T> SlotSet<T> {
             // ORDERING: Relaxed, no partner; the compare-exchange decides.
             let top = Top::from_bits(self.top.load(Ordering::Relaxed));
             let closed = top.closed(purpose).bits();
-            // ORDERING: AcqRel on success; partners: the Release store of `top` in `claim`, and the load in `asked`.
+            // ORDERING: AcqRel on success; partners: the Release stores of `top` in `claim` and `take_wanted`, and the
+            // load in `asked`.
             // The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top` in `pop`.
             // Relaxed on failure: tried again.
             if !top.is_claimed()

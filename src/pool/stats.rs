@@ -43,7 +43,7 @@ pub struct Stats {
     pub dropped: usize,
     /// Slot sets that a sweep left alone because their owner was inside an operation. The next sweep takes them.
     pub left_busy: usize,
-    /// Heavy barriers that the system refused. Those sweeps left all private slots alone.
+    /// Heavy barriers that the system refused. Those sweeps left all private slots alone, and those fetches took nothing.
     pub failed_barriers: usize,
     /// Sweeps by the janitor in which an item's `Drop` or a `tracing` subscriber panicked. Nobody else sees such a
     /// panic. A panic in any other sweep goes to the caller.
