@@ -12,10 +12,10 @@ use loom::thread::JoinHandle;
 /// next pop.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
 
-/// With claims of the owner. Two preemptions can stop either side between any two steps.
+/// With claims of the owner, or a sweep. Two preemptions can stop either side between any two steps.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// With a sweep or two fetches. One preemption can stop either anywhere while the other passes.
+/// With two fetches. One preemption can stop one of them anywhere while the other passes.
 const ONE: Bounds = Bounds { preemptions: Some(1) };
 
 /// A pool whose gets fetch before they create, with this many items in the calling thread's slots.
@@ -74,7 +74,7 @@ fn spill_against_a_fetch() {
 /// A sweep ages the items that a fetch takes, or finds them in the other thread's slots.
 #[test]
 fn fetch_against_a_sweep() {
-    explore("fetch against a sweep", ONE, |world| {
+    explore("fetch against a sweep", TWO, |world| {
         let pool = stocked(world, 4, 2);
         let fetch = spawn_fetch(world, &pool);
         world.go();
@@ -87,7 +87,7 @@ fn fetch_against_a_sweep() {
 /// `clear` drops what a fetch does not take.
 #[test]
 fn fetch_against_clear() {
-    explore("fetch against clear", ONE, |world| {
+    explore("fetch against clear", TWO, |world| {
         let pool = stocked(world, 4, 2);
         let fetch = spawn_fetch(world, &pool);
         world.go();
