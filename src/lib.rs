@@ -143,6 +143,7 @@ mod sync;
 #[cfg(feature = "bounded")]
 pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
+pub use engine::cost::Fetch;
 pub use engine::tally::Swept;
 pub use janitor::{advance_all, stop_janitor};
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]

@@ -33,7 +33,7 @@ pub(super) struct Loaded<T> {
 /// What is touched only in claims.
 pub(super) struct Rest<T> {
     /// The other array, swapped as a whole with the loaded one. [`Extent::spare`] says what it holds.
-    spare: Option<Array<T>>,
+    pub(super) spare: Option<Array<T>>,
     /// Empty arrays that refills left, for the next spills.
     pub(super) stash: Stack<T>,
 }
@@ -297,7 +297,7 @@ impl SpareLength {
     }
 
     #[inline(always)]
-    fn set(&self, spare: Spare) {
+    pub(super) fn set(&self, spare: Spare) {
         debug_assert!(spare.len() <= 0xFFFF, "private_slots is limited");
         self.0.set(match spare {
             Spare::Empty => 0,

@@ -6,6 +6,8 @@
 pub(crate) mod array;
 pub(crate) mod batch;
 mod claim;
+pub(crate) mod cost;
+mod fetch;
 pub(crate) mod item;
 mod rack;
 pub(crate) mod registration;

@@ -1,8 +1,9 @@
 //! One thread's private slots: the owner's side and the sweep's side.
 //!
 //! The slots are the work-stealing deque of Chase and Lev, "Dynamic Circular Work-Stealing Deque" (2005). The items lie
-//! in an array, from `top` up to `bottom`. The owner pushes and pops at the bottom. The only thief is a sweep. It comes
-//! rarely and takes everything, from the top. So the owner needs no atomic read-modify-write:
+//! in an array, from `top` up to `bottom`. The owner pushes and pops at the bottom. The thieves are sweeps and fetches.
+//! They come rarely and take from the top. So the owner needs no atomic read-modify-write. This is how a sweep does it,
+//! and `fetch` says what a fetch does otherwise:
 //!
 //! ```text
 //! owner, push                   owner, pop                          sweep (all slot sets together, holding the token)
@@ -53,19 +54,19 @@ const TRIES: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 16 };
 #[repr(C)]
 pub(crate) struct SlotSet<T> {
     /// Written by the owner, and by a sweep in its claim. Read by any thread.
-    extent: Extent,
+    pub(super) extent: Extent,
     /// A [`Top`]. Its module says who may write it.
-    top: AtomicIsize,
+    pub(super) top: AtomicIsize,
     /// Written in the owner's claims. Read by the owner at any time, and by a sweep in its claim.
-    loaded: UnsafeCell<Loaded<T>>,
+    pub(super) loaded: UnsafeCell<Loaded<T>>,
     /// Touched only in claims.
-    rest: UnsafeCell<Rest<T>>,
+    pub(super) rest: UnsafeCell<Rest<T>>,
     /// The shard that this thread spills to, and refills from first.
     pub(crate) home: u16,
     /// Every push takes the slow path, where `chaos` is.
     detour: bool,
     /// The light barrier is not enough in this process.
-    fenced: bool,
+    pub(super) fenced: bool,
     /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
     /// under way. Only the owner writes and reads it, so loom need not see it.
     pub(crate) ahead: Counter,
@@ -105,7 +106,7 @@ impl<T> SlotSet<T> {
         self.loaded_len() + self.extent.spare.get().len()
     }
 
-    fn loaded_len(&self) -> usize {
+    pub(super) fn loaded_len(&self) -> usize {
         // ORDERING: Relaxed, no partner; any recent values will do, and the owner sees what it wrote.
         let (bottom, top) = (self.extent.bottom.load(Ordering::Relaxed), self.top.load(Ordering::Relaxed));
         usize::try_from(bottom - Top::from_bits(top).place()).unwrap_or(0)
@@ -124,20 +125,20 @@ impl<T> SlotSet<T> {
     pub(crate) fn pop(&self) -> Option<Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let last = self.extent.bottom.load(Ordering::Relaxed) - 1;
-        // ORDERING: Release; partner: the load of `bottom` in `take_all`. If the load of `top` below finds no mark, the
-        // barriers make this store visible there, and with it the items below.
+        // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`. If the load of `top` below
+        // finds no mark, the barriers make this store visible there, and with it the items below.
         self.extent.bottom.store(last, Ordering::Release);
         fence::light();
-        // ORDERING: Relaxed; partner: the compare-exchange in `close`, whose mark the barriers make visible. What a
-        // sweep has done is not touched here: only a claim uses the places below `top` again.
+        // ORDERING: Relaxed; partners: the compare-exchanges in `close` and `want`, whose marks the barriers make
+        // visible. What a sweep or a fetch has done is not touched here: only a claim uses the places below `top` again.
         if Top::from_bits(self.top.load(Ordering::Relaxed)).is_above(last) {
-            // ORDERING: Release; partner: the load of `bottom` in `take_all`, as above.
+            // ORDERING: Release; partners: the loads of `bottom`, as above.
             self.extent.bottom.store(last + 1, Ordering::Release);
             return None;
         }
         // SAFETY: the array changes only in this thread's claims. The place is below the old `bottom` and not below
-        // `top`, so it holds an item. `top` had no mark after the barrier, so a sweep sees the new `bottom` and takes
-        // only what is below.
+        // `top`, so it holds an item. `top` had no mark after the barrier, so a sweep or a fetch sees the new `bottom`
+        // and takes only what is below.
         self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(last as usize)) })
     }
 
@@ -156,7 +157,8 @@ impl<T> SlotSet<T> {
             Ok(())
         });
         if pushed.is_ok() {
-            // ORDERING: Release; partner: the load of `bottom` in `take_all`, so that the sweep sees the item.
+            // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`, which then see the
+            // item.
             self.extent.bottom.store(bottom + 1, Ordering::Release);
         }
         pushed
@@ -207,21 +209,10 @@ impl<T> SlotSet<T> {
     /// Runs `act` in a claim. Returns the argument if a sweep keeps the owner out.
     #[inline]
     fn claim<A, O>(&self, argument: A, act: impl FnOnce(Slots<'_, T>, A) -> O) -> Result<O, A> {
-        // ORDERING: Relaxed, no partner; the compare-exchange decides.
-        let top = Top::from_bits(self.top.load(Ordering::Relaxed));
-        // ORDERING: Acquire on success; partner: the Release store of `top` in `take_all`, so that the owner sees what a
-        // sweep did to the slots. Relaxed on failure: nothing is done then.
-        let claimed = top.is_open()
-            && self
-                .top
-                .compare_exchange(top.bits(), top.claimed().bits(), Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if !claimed {
-            return Err(argument);
-        }
+        let Some(top) = self.try_claim().or_else(|| self.claim_again()) else { return Err(argument) };
         let outcome = self.loaded.with_mut(|loaded| {
             self.rest.with_mut(|rest| {
-                // SAFETY: the slots are claimed, so no sweep touches them until the store below. There is only one
+                // SAFETY: the slots are claimed, so no other side touches them until the store below. There is only one
                 // owner. `act` is a method of `Slots`, which calls nothing that could come back here.
                 let (loaded, rest) = unsafe { (&mut *loaded, &mut *rest) };
                 let mut slots = Slots { extent: &self.extent, loaded, rest, detour: self.detour };
@@ -229,9 +220,32 @@ impl<T> SlotSet<T> {
                 act(slots, argument)
             })
         });
-        // ORDERING: Release; partner: the compare-exchange in `close`, so that the sweep sees what was done here.
+        // ORDERING: Release; partners: the compare-exchanges in `close` and `want`, so that the sweep or the fetch sees
+        // what was done here.
         self.top.store(Top::open(0, self.fenced).bits(), Ordering::Release);
         Ok(outcome)
+    }
+
+    /// Claims the slots unless a sweep has closed them. Returns what `top` was before.
+    #[inline(always)]
+    fn try_claim(&self) -> Option<Top> {
+        // ORDERING: Relaxed, no partner; the compare-exchange decides.
+        let top = Top::from_bits(self.top.load(Ordering::Relaxed));
+        let claimed = top.is_open()
+            // ORDERING: Acquire on success; partner: the Release store of `top` in `take_all` and in `take_wanted`, so
+            // that the owner sees what a sweep or a fetch did to the slots. Relaxed on failure: nothing is done then.
+            && self
+                .top
+                .compare_exchange(top.bits(), top.claimed().bits(), Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        claimed.then_some(top)
+    }
+
+    /// Tries once more, because the compare-exchange also fails if a fetch has marked the slots just then.
+    #[cold]
+    #[inline(never)]
+    fn claim_again(&self) -> Option<Top> {
+        self.try_claim()
     }
 
     /// Returns whether a sweep has asked for the items, so that the owner may take them out.
@@ -269,7 +283,8 @@ impl<T> SlotSet<T> {
             // ORDERING: Relaxed, no partner; the compare-exchange decides.
             let top = Top::from_bits(self.top.load(Ordering::Relaxed));
             let closed = top.closed(purpose).bits();
-            // ORDERING: AcqRel on success; partners: the Release store of `top` in `claim`, and the load in `asked`.
+            // ORDERING: AcqRel on success; partners: the Release stores of `top` in `claim` and `take_wanted`, and the
+            // load in `asked`.
             // The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top` in `pop`.
             // Relaxed on failure: tried again.
             if !top.is_claimed()

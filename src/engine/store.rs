@@ -9,6 +9,8 @@ use crossbeam_utils::CachePadded;
 use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
 use crate::engine::claim::{Spilled, Taken};
+use crate::engine::cost::{Cost, Fetch};
+use crate::engine::fetch::Fetches;
 use crate::engine::item::Item;
 use crate::engine::registration::Registration;
 use crate::engine::room::Share;
@@ -45,13 +47,18 @@ pub(crate) struct Store<T> {
     next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
+    pub(crate) fetch: Fetch,
+    /// True while a thread holds the fetch token.
+    pub(super) fetch_token: AtomicBool,
+    pub(super) fetches: Fetches,
+    pub(crate) cost: Cost,
     /// The counts of threads without a slot set.
     outside: CachePadded<Tally>,
     pub(crate) events: CachePadded<Events>,
 }
 
 impl<T> Store<T> {
-    pub(crate) fn new(limits: Limits, room: Option<Share>) -> Self {
+    pub(crate) fn new(limits: Limits, room: Option<Share>, fetch: Fetch) -> Self {
         // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
         // microsecond while the process has one thread, and milliseconds from the second on.
         fence::pair();
@@ -65,6 +72,10 @@ impl<T> Store<T> {
             registration: Registration::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
+            fetch,
+            fetch_token: AtomicBool::new(false),
+            fetches: Fetches::new(),
+            cost: Cost::new(),
             outside: CachePadded::default(),
             events: CachePadded::default(),
         }
@@ -101,10 +112,17 @@ impl<T> Store<T> {
     fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
-        match set.and_then(SlotSet::pop_either) {
-            Some(item) => Some(item),
-            None => self.search(set, young_only, 0),
+        if let Some(item) = set.and_then(SlotSet::pop_either) {
+            return Some(item);
         }
+        if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
+            self.count(set, 1, |tally| &tally.rescues);
+            return Some(item);
+        }
+        if let Some(item) = self.search(set, young_only, 0) {
+            return Some(item);
+        }
+        if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
     }
 
     /// Takes an item from the shared queues, which makes room there. With `victims_only` it looks only among those.
@@ -113,14 +131,10 @@ impl<T> Store<T> {
         self.search(None, victims_only, victims_only.into())
     }
 
-    /// Looks for an item beyond the private slots, as in the epoch that was so many sweeps `ago`.
+    /// Takes a batch from the shared queues, as in the epoch that was so many sweeps `ago`. Returns one of its items.
     #[inline]
     fn search(&self, set: Option<&SlotSet<T>>, young_only: bool, ago: usize) -> Option<Item<T>> {
         let shared = self.shared.get()?;
-        if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
-            self.count(set, 1, |tally| &tally.rescues);
-            return Some(item);
-        }
         let Found { mut batch, shard, source } =
             shared.pop(home(set), self.epoch_of(set).wrapping_sub(ago), young_only)?;
         let item = batch.pop();
@@ -239,6 +253,7 @@ impl<T> Store<T> {
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
+        self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
@@ -402,7 +417,7 @@ impl<T> Store<T> {
 
     /// Adds to a count of the calling thread, whose slot set is `set`. Threads without one share their counts.
     #[inline]
-    fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
+    pub(super) fn count(&self, set: Option<&SlotSet<T>>, by: usize, which: impl Fn(&Tally) -> &Counter) {
         match set {
             Some(set) => which(&set.tally).bump(by),
             None => {
@@ -413,6 +428,11 @@ impl<T> Store<T> {
 
     pub(crate) fn count_created(&self) {
         self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
+    }
+
+    /// Returns how many items the calling thread has created.
+    pub(crate) fn created(&self) -> usize {
+        self.sets.get().map_or(&*self.outside, |set| &set.tally).created.get()
     }
 
     /// Returns the counts of every slot set, and those of threads without one.

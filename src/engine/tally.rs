@@ -17,7 +17,7 @@ pub(crate) struct Tally {
     pub(crate) shared: Counter,
 }
 
-/// The pool's counts that belong to no thread: sweeps, refusals and rejections.
+/// The pool's counts that belong to no thread: sweeps, fetches, refusals and rejections.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     pub(crate) refused: Counter,
@@ -26,6 +26,7 @@ pub(crate) struct Events {
     pub(crate) dropped: Counter,
     pub(crate) left_busy: Counter,
     pub(crate) failed_barriers: Counter,
+    pub(crate) fetches: Counter,
     pub(crate) panics: Counter,
 }
 

@@ -4,10 +4,11 @@
 //!
 //! | state | marks | who may change it, to what |
 //! | --- | --- | --- |
-//! | open | none | the owner to *claimed* (`claim`); a sweep to *asked*, or to *claimed* if it clears (`close`) |
+//! | open | none | the owner to *claimed* (`claim`); a sweep to *asked*, or to *claimed* if it clears (`close`); a fetch to *wanted* (`want`) |
+//! | wanted | `WANTED` | the owner and a sweep as if it were *open*; the fetch to *claimed* (`take_wanted`) or *open* (`unwant`) |
 //! | asked | `ASKED` | the owner (`give`) or the sweep (`take`) to *claimed*; the sweep to *open* (`reopen`) |
 //! | claimed by the owner | `CLAIMED` | the owner to *open* |
-//! | claimed by a sweep | `CLAIMED` | that sweep to *open* |
+//! | claimed by a sweep or a fetch | `CLAIMED` | that one to *open* |
 //!
 //! Where the asymmetric barrier is not available, every value also has the mark `FENCED`.
 
@@ -28,10 +29,15 @@ pub(crate) enum Purpose {
 const CLAIMED: isize = 1 << 30;
 /// A sweep takes the items after its heavy barrier, unless the owner takes them out first.
 const ASKED: isize = 1 << 29;
+/// A fetch takes items after its heavy barrier, unless the owner or a sweep closes the slots first.
+const WANTED: isize = 1 << 27;
 /// The light barrier is not enough in this process, so every pop is a claim. Set for good.
 const FENCED: isize = 1 << 28;
 
 impl Top {
+    /// The bits that undoing a fetch's mark leaves.
+    pub(super) const ALL_BUT_WANTED: isize = !WANTED;
+
     pub(super) fn open(place: isize, fenced: bool) -> Self {
         Self(if fenced { place | FENCED } else { place })
     }
@@ -49,7 +55,7 @@ impl Top {
     /// Returns the place without the marks.
     #[inline(always)]
     pub(super) fn place(self) -> isize {
-        self.0 & (FENCED - 1)
+        self.0 & (WANTED - 1)
     }
 
     /// Returns whether a pop must give up `place`: a mark is set, or there is no item.
@@ -66,18 +72,33 @@ impl Top {
         self.0 & CLAIMED != 0
     }
 
+    /// Returns whether the owner may claim the slots. A fetch does not keep it out.
     pub(super) fn is_open(self) -> bool {
         self.0 & (ASKED | CLAIMED) == 0
     }
 
-    /// From open to claimed.
-    pub(super) fn claimed(self) -> Self {
-        Self(self.0 | CLAIMED)
+    pub(super) fn is_wanted(self) -> bool {
+        self.0 & WANTED != 0
     }
 
-    /// From open to what a sweep with this purpose closes slot sets with.
+    /// From open to wanted.
+    pub(super) fn wanted(self) -> Self {
+        Self(self.0 | WANTED)
+    }
+
+    /// From wanted to open.
+    pub(super) fn unwanted(self) -> Self {
+        Self(self.0 & Self::ALL_BUT_WANTED)
+    }
+
+    /// From open or wanted to claimed.
+    pub(super) fn claimed(self) -> Self {
+        Self(self.unwanted().0 | CLAIMED)
+    }
+
+    /// From open or wanted to what a sweep with this purpose closes slot sets with.
     pub(super) fn closed(self, purpose: Purpose) -> Self {
-        Self(self.0 | purpose.mark())
+        Self(self.unwanted().0 | purpose.mark())
     }
 
     /// From asked to claimed.

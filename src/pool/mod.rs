@@ -29,9 +29,9 @@ use std::sync::Arc;
 use crate::engine::batch::Batch;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::room::{Room, Share};
-use crate::engine::store::{Limits, Store};
+use crate::engine::store::Store;
 use crate::janitor::{self, Registrar};
-use crate::sync::{self, OnceArc, const_unless_loom};
+use crate::sync::{self, OnceArc, clock, const_unless_loom};
 
 /// A pool of reusable items that are expensive to create or to drop.
 ///
@@ -209,8 +209,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 
     /// Hands out an idle item, or creates one if it finds none. Dropping the guard returns the item to the pool.
     ///
-    /// It searches the thread's private slots, then the shared queues. Creating an item costs one allocation besides
-    /// [`Recycle::create`].
+    /// It searches the thread's private slots, then the shared queues, and for heavy or costly items the private slots
+    /// of [other threads](Settings::fetch). Creating an item costs one allocation besides [`Recycle::create`].
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -252,6 +252,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     }
 
     /// Hands out an idle item, or returns `None` if it finds none.
+    ///
+    /// It searches where [`get`](Self::get) does. So it may miss items in the private slots of other threads: light
+    /// ones, those that a thread is just using or moving, and some after searches that found nothing. See
+    /// [`Settings::fetch`].
     ///
     /// ```
     /// use ebbtide::Pool;
@@ -339,11 +343,25 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+        // A panic in `create` leaves an unused pool without a heap part.
+        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.fetch, store.created()));
         let item = Item::new(create());
+        // Creating the heap part does not count.
+        let took = begun.map(|begun| begun.elapsed());
         let store = self.store();
+        if let Some(took) = took {
+            store.cost.timed(took);
+        }
         janitor::attend(&store.registration);
         store.count_created();
-        item
+        self.weigh_new(store, item)
+    }
+
+    /// Notes what a new item holds. If that panics, the item is dropped.
+    fn weigh_new(&self, store: &Store<T>, item: Item<T>) -> Item<T> {
+        let item = Contained::new(item);
+        store.cost.weighed_new(self.recycler.weight(&item));
+        item.into_inner()
     }
 
     /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
@@ -371,6 +389,10 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(never)]
     pub(crate) fn give_back_slow(&self, item: Item<T>, make_room: impl FnOnce(Batch<T>) -> Option<Batch<T>>) {
         let store = self.store();
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.weight(&item))) {
+            Ok(bytes) => store.cost.weighed(bytes),
+            Err(panic) => return self.refuse(item, Some(panic)),
+        }
         let rejected = store.put_slow(item).and_then(make_room);
         janitor::attend(&store.registration);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
@@ -422,9 +444,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_store(&self, room: Option<Share>) -> &Store<T> {
-        let Settings { private_slots, max_idle: _, min_idle, chaos, epoch } = self.settings;
-        let limits = Limits { array: private_slots.div_ceil(2), min_idle, chaos };
-        let (store, made) = self.store.get_or_make(|| Store::new(limits, room));
+        let Settings { fetch, ref epoch, .. } = self.settings;
+        let (store, made) = self.store.get_or_make(|| Store::new(self.settings.limits(), room, fetch));
         if made {
             if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
                 registrar.register(&store, epoch.nanos());

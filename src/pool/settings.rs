@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::settings_error::SettingsError;
+use crate::engine::cost::Fetch;
+use crate::engine::store::Limits;
 use crate::janitor::Registrar;
 
 /// Timed epochs: the process-wide janitor thread sweeps the pool. This is the default of [`Settings`].
@@ -83,7 +85,10 @@ pub struct Settings<E = Timed> {
     pub(super) private_slots: usize,
     pub(super) max_idle: usize,
     pub(super) min_idle: usize,
-    pub(super) chaos: Option<u32>,
+    pub(super) fetch: Fetch,
+    chaos: bool,
+    /// A field of its own, because an `Option` would leave no room for `fetch` in the pool's cache line.
+    chaos_seed: u32,
     pub(super) epoch: Epoch<E>,
 }
 
@@ -147,7 +152,15 @@ impl Settings {
         let private_slots = 32;
         // 30 seconds is long compared with any pause within a busy phase, and short compared with the life of a
         // process.
-        Self { private_slots, max_idle: usize::MAX, min_idle: 0, chaos: None, epoch: Epoch::DEFAULT }
+        Self {
+            private_slots,
+            max_idle: usize::MAX,
+            min_idle: 0,
+            fetch: Fetch::Auto,
+            chaos: false,
+            chaos_seed: 0,
+            epoch: Epoch::DEFAULT,
+        }
     }
 }
 
@@ -248,6 +261,31 @@ impl<E: Copy> Settings<E> {
         self
     }
 
+    /// Sets when a `get` that finds no item fetches one from another thread's private slots. The default is
+    /// [`Fetch::Auto`]: if items are heavy or costly to create. Most pools need no other.
+    ///
+    /// A fetch takes 1 to 3 µs, or up to 10 while other threads of the process run, because it interrupts them. A search
+    /// that finds nothing takes some nanoseconds for each thread that has used the pool. After such searches, at most 8
+    /// misses in a row do not search. One thread at a time fetches in a pool. The others create items.
+    ///
+    /// `Always` suits items that must be few, or that are costly to drop. `Never` suits programs in which no thread may
+    /// interrupt another, and items whose users want them back on the same thread.
+    ///
+    /// ```
+    /// use ebbtide::{Fetch, Pool, Settings};
+    ///
+    /// let pool = Pool::with_settings(String::new, Settings::new().fetch(Fetch::Never));
+    /// drop(pool.get());
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| assert!(pool.try_get().is_none()));
+    /// });
+    /// ```
+    #[must_use]
+    pub const fn fetch(mut self, fetch: Fetch) -> Self {
+        self.fetch = fetch;
+        self
+    }
+
     /// Drops one in four returned items, at random from this seed. In tests, this exposes code that expects to get back
     /// the item it returned. All returns then take the slow path. Go's `sync.Pool` does the same under its race
     /// detector.
@@ -263,7 +301,8 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn chaos(mut self, seed: u32) -> Self {
-        self.chaos = Some(seed);
+        self.chaos = true;
+        self.chaos_seed = seed;
         self
     }
 
@@ -273,8 +312,14 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { private_slots, max_idle, min_idle, chaos, epoch: _ } = self;
-        Settings { private_slots, max_idle, min_idle, chaos, epoch }
+        let Self { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch: _ } = self;
+        Settings { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch }
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        let Self { private_slots, min_idle, .. } = *self;
+        let chaos = if self.chaos { Some(self.chaos_seed) } else { None };
+        Limits { array: private_slots.div_ceil(2), min_idle, chaos }
     }
 
     /// Checks every setting against its limits.

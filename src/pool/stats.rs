@@ -24,6 +24,8 @@ pub struct Stats {
     pub refills: usize,
     /// How often a thread found a batch of the current epoch in another shard.
     pub steals: usize,
+    /// How often a thread took items from the private slots of another.
+    pub fetches: usize,
     /// Victims that were handed out: the next sweep would have dropped them.
     pub rescues: usize,
     /// Items created because no idle one was found, not counting those of `prefill`. If this far exceeds the peak
@@ -41,7 +43,7 @@ pub struct Stats {
     pub dropped: usize,
     /// Slot sets that a sweep left alone because their owner was inside an operation. The next sweep takes them.
     pub left_busy: usize,
-    /// Heavy barriers that the system refused. Those sweeps left all private slots alone.
+    /// Heavy barriers that the system refused. Those sweeps left all private slots alone, and those fetches took nothing.
     pub failed_barriers: usize,
     /// Sweeps by the janitor in which an item's `Drop` or a `tracing` subscriber panicked. Nobody else sees such a
     /// panic. A panic in any other sweep goes to the caller.
@@ -70,6 +72,7 @@ impl Stats {
         let Self {
             refills,
             steals,
+            fetches,
             rescues,
             created,
             spills,
@@ -86,6 +89,7 @@ impl Stats {
         for (name, count) in [
             ("ebbtide_refills_total", refills),
             ("ebbtide_steals_total", steals),
+            ("ebbtide_fetches_total", fetches),
             ("ebbtide_rescues_total", rescues),
             ("ebbtide_created_total", created),
             ("ebbtide_spills_total", spills),
@@ -110,6 +114,7 @@ impl Stats {
         let mut sum = Self {
             refused: events.refused.get(),
             rejected: events.rejected.get(),
+            fetches: events.fetches.get(),
             sweeps: events.sweeps.get(),
             dropped: events.dropped.get(),
             left_busy: events.left_busy.get(),

@@ -10,6 +10,7 @@
 
 mod atomic;
 mod cell;
+mod clock;
 mod constants;
 mod count;
 pub(crate) mod fence;
@@ -23,6 +24,7 @@ mod thread_id;
 
 pub(crate) use atomic::{Arc, AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 pub(crate) use cell::UnsafeCell;
+pub(crate) use clock::{Instant, clock};
 pub(crate) use constants::{const_unless_loom, static_per_execution};
 pub(crate) use count::{Counter, Length};
 pub(crate) use once::OnceArc;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use ebbtide::{Manual, Pool, Recycle, Settings};
+use ebbtide::{Fetch, Manual, Pool, Recycle, Settings};
 
 use super::{Count, lock};
 
@@ -132,14 +132,15 @@ impl Recycle<Counted> for Maker {
 /// A pool of counted items.
 pub(crate) type CountedPool = Pool<Counted, Maker>;
 
-/// A pool of counted items with manual epochs.
+/// A pool of counted items with manual epochs, which never fetches.
 pub(crate) fn counted(settings: Settings) -> (Arc<CountedPool>, Arc<Ledger>) {
     let ledger = Ledger::new();
-    (Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), settings.manual())), ledger)
+    (Arc::new(Pool::with_settings(Maker(Arc::clone(&ledger)), settings.manual().fetch(Fetch::Never))), ledger)
 }
 
-/// Settings for pools that only the test sweeps.
-pub(crate) const MANUAL: Settings<Manual> = Settings::new().manual();
+/// Settings for pools that only the test sweeps. They never fetch, because whether they did would depend on how long it
+/// took to create an item.
+pub(crate) const MANUAL: Settings<Manual> = Settings::new().manual().fetch(Fetch::Never);
 
 /// Takes `n` items at once and puts them all back. Returns their numbers.
 pub(crate) fn burst<R: Recycle<Counted>>(pool: &Pool<Counted, R>, n: usize) -> Vec<usize> {

@@ -8,9 +8,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
-use ebbtide::{OwnedPooled, Pool, Pooled, Recycle, Settings};
+use ebbtide::{OwnedPooled, Pool, Pooled, Recycle};
 
-use crate::common::{Count, Counted, Ledger, lock};
+use crate::common::{Count, Counted, Ledger, MANUAL, lock};
 use crate::reference::{Id, Limits, Model, Number};
 
 /// The number of threads at a time.
@@ -91,7 +91,7 @@ impl Case {
         let _alone = lock(&ALONE);
 
         let Limits { private_slots, max_idle, min_idle } = self.limits;
-        let settings = Settings::new().private_slots(private_slots).max_idle(max_idle).min_idle(min_idle).manual();
+        let settings = MANUAL.private_slots(private_slots).max_idle(max_idle).min_idle(min_idle);
         let ledger = Ledger::new();
         let refuse = Arc::new(Count::new());
         let recycler = Choosy { ledger: Arc::clone(&ledger), refuse: Arc::clone(&refuse) };

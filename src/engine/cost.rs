@@ -1,0 +1,123 @@
+//! What creating an item costs, so that a `get` knows whether to search the slots of other threads before.
+
+use std::time::Duration;
+
+use crate::sync::{Counter, Instant, clock};
+
+/// When a `get` that finds no item in its own slots and in the shared queues takes one from another thread's slots.
+/// [`Settings::fetch`](crate::Settings::fetch) sets it.
+///
+/// ```
+/// use ebbtide::{Fetch, Pool, Settings};
+///
+/// let pool = Pool::with_settings(String::new, Settings::new().fetch(Fetch::Always));
+/// drop(pool.get());
+/// let found = std::thread::scope(|scope| scope.spawn(|| pool.try_get().is_some()).join());
+/// assert_eq!(found.ok(), Some(true));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fetch {
+    /// If items are heavy or costly. They are heavy if they [weigh](crate::Recycle::weight) at least 16 KiB. They are
+    /// costly if they take at least 2 µs to create, which the pool measures for one in 16 of a thread's creations, where
+    /// there is a clock. A first one alone must take 20 µs.
+    #[default]
+    Auto,
+    /// Whatever items cost.
+    Always,
+    /// Not at all. `get` creates an item.
+    Never,
+}
+
+/// Items that hold as many bytes are fetched. Allocating and filling 16 KiB takes about 4 µs, and a fetch 1 to 3 µs.
+const HEAVY: usize = 16 << 10;
+
+/// Items are fetched if the last two timed creations both took as long.
+const COSTLY: Duration = Duration::from_micros(2);
+
+/// Items are fetched if there was only one timed creation, and it took as long. It may have been preempted, or have
+/// been the first to touch some memory.
+const COSTLY_ALONE: Duration = Duration::from_micros(20);
+
+/// A thread times one in so many creations, because reading the clock takes as long as creating a cheap item.
+const TIMED: usize = 16;
+
+/// After so many fetches without a creation, an item is created all the same, to time that again.
+const TRUSTED: usize = 4096;
+
+/// The same, while there was only one timed creation.
+const TRUSTED_ALONE: usize = 32;
+
+/// No creation was timed.
+const UNKNOWN: usize = usize::MAX;
+
+/// What is known of the cost of a pool's items. Its numbers order nothing, and a lost update does no harm.
+pub(crate) struct Cost {
+    /// What items held lately, in bytes. It rises at once and sinks slowly.
+    weight: Counter,
+    /// How many nanoseconds the last two timed creations took, or [`UNKNOWN`]. The smaller one counts, because a thread
+    /// may be preempted in the middle.
+    nanos: [Counter; 2],
+    /// How many items were fetched since the last timed creation.
+    fetched: Counter,
+}
+
+impl Cost {
+    pub(crate) fn new() -> Self {
+        let unknown = || Counter::at(UNKNOWN);
+        Self { weight: Counter::new(), nanos: [unknown(), unknown()], fetched: Counter::new() }
+    }
+
+    /// Returns whether to take an item from another thread rather than create one.
+    pub(crate) fn exceeds_fetch(&self, fetch: Fetch) -> bool {
+        match fetch {
+            Fetch::Auto => self.weight.get() >= HEAVY || self.is_costly(),
+            Fetch::Always => true,
+            Fetch::Never => false,
+        }
+    }
+
+    fn is_costly(&self) -> bool {
+        let (nanos, limit, trusted) = match (self.nanos[0].get(), self.nanos[1].get()) {
+            (UNKNOWN, _) => return false,
+            (only, UNKNOWN) => (only, COSTLY_ALONE, TRUSTED_ALONE),
+            (last, before) => (last.min(before), COSTLY, TRUSTED),
+        };
+        nanos as u128 >= limit.as_nanos() && self.fetched.get() < trusted
+    }
+
+    /// Notes that an item was fetched.
+    pub(crate) fn fetched(&self) {
+        self.fetched.bump(1);
+    }
+
+    /// Notes what a new item holds.
+    pub(crate) fn weighed_new(&self, bytes: usize) {
+        self.set_weight(bytes.max(self.weight.get()));
+    }
+
+    /// Notes what an item holds that returned.
+    pub(crate) fn weighed(&self, bytes: usize) {
+        let before = self.weight.get();
+        self.set_weight(bytes.max(before - before / 8));
+    }
+
+    /// Mostly the weight is as before. Then this leaves the cache line to other threads.
+    fn set_weight(&self, bytes: usize) {
+        if bytes != self.weight.get() {
+            self.weight.set(bytes);
+        }
+    }
+
+    /// Returns the time, if the next creation is to be timed. The calling thread has created this many items.
+    pub(crate) fn begin(&self, fetch: Fetch, created: usize) -> Option<Instant> {
+        let timed = created % TIMED == 0 || self.nanos[1].get() == UNKNOWN || self.fetched.get() > 0;
+        if fetch == Fetch::Auto && timed { clock() } else { None }
+    }
+
+    /// Notes how long a timed creation took.
+    pub(crate) fn timed(&self, took: Duration) {
+        self.nanos[1].set(self.nanos[0].get());
+        self.nanos[0].set(took.as_nanos() as usize);
+        self.fetched.set(0);
+    }
+}

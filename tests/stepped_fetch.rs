@@ -1,0 +1,48 @@
+//! A fetch, stopped after each of its instructions in turn while the owner of the slots proceeds.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+#[path = "common/stepping.rs"]
+mod stepping;
+
+use common::{Count, MANUAL};
+use ebbtide::{Fetch, Pool, Pooled};
+use stepping::{start, step, turn};
+
+/// Wherever a fetch is stopped, the owner proceeds. Each takes an item, or the owner comes first, or the fetch does.
+#[test]
+fn an_owner_never_waits_for_a_stopped_fetch() {
+    let _turn = turn();
+    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
+    let (mut owner_first, mut fetch_first) = (0, 0);
+    for first in (1..).step_by(stride) {
+        let made = Count::new();
+        let pool = Pool::with_settings(|| made.bump(), MANUAL.fetch(Fetch::Always));
+        drop((pool.get(), pool.get()));
+        let (mut mine, mut theirs, mut stopped) = (None, None, false);
+        let fetch = || {
+            start();
+            theirs = pool.try_get();
+        };
+        step(first, fetch, || {
+            mine = pool.try_get();
+            stopped = true;
+            0
+        });
+        if !stopped {
+            break;
+        }
+        match (&mine, &theirs) {
+            (Some(_), None) => owner_first += 1,
+            (None, Some(_)) => fetch_first += 1,
+            _ => {}
+        }
+        let rest = std::iter::from_fn(|| pool.try_get());
+        let mut found: Vec<_> = [mine, theirs].into_iter().flatten().chain(rest).map(Pooled::detach).collect();
+        found.sort_unstable();
+        assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
+    }
+    println!("the owner came first {owner_first} times, the fetch {fetch_first} times");
+    assert!(owner_first > 0 && fetch_first > 0, "nothing was tested");
+}
