@@ -73,6 +73,23 @@ pub trait TryRecycle<T> {
     /// May panic. The item is then dropped and its place is free again. The panic goes to the caller who returned the
     /// item, unless that thread is already unwinding.
     fn recycle(&self, item: &mut T) -> bool;
+
+    /// Returns how many bytes an item holds, as [`Recycle::weight`] does.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
+    ///
+    /// let text = String::with_capacity(1000);
+    /// assert_eq!(TryRecycle::weight(&DefaultRecycle, &text), 1000 + size_of::<String>());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Must not panic.
+    #[inline]
+    fn weight(&self, item: &T) -> usize {
+        size_of_val(item)
+    }
 }
 
 impl<T, R: Recycle<T>> TryRecycle<T> for R {
@@ -86,5 +103,10 @@ impl<T, R: Recycle<T>> TryRecycle<T> for R {
     #[inline]
     fn recycle(&self, item: &mut T) -> bool {
         Recycle::recycle(self, item)
+    }
+
+    #[inline]
+    fn weight(&self, item: &T) -> usize {
+        Recycle::weight(self, item)
     }
 }

@@ -1,6 +1,6 @@
 //! The size classes, one for each power of two, and their recycler.
 
-use crate::pool::Recycle;
+use crate::pool::{Clear, Recycle};
 
 /// The size of the first class, as a power of two.
 const FIRST: u32 = 6;
@@ -54,5 +54,10 @@ impl Recycle<Vec<u8>> for Class {
         }
         buffer.shrink_to(size);
         true
+    }
+
+    #[inline]
+    fn weight(&self, buffer: &Vec<u8>) -> usize {
+        buffer.weight()
     }
 }

@@ -47,35 +47,68 @@ pub trait Clear {
     /// assert!(pair.0.capacity() >= 3);
     /// ```
     fn clear(&mut self);
+
+    /// Returns how many bytes the value holds: its own size and its storage. It may be an estimate. The default is the
+    /// value's own size.
+    ///
+    /// For a type with several parts, it is the sum of theirs. What the elements of a collection hold does not count.
+    ///
+    /// ```
+    /// use ebbtide::Clear;
+    ///
+    /// assert_eq!(Vec::<u64>::with_capacity(100).weight(), 800 + size_of::<Vec<u64>>());
+    /// assert_eq!(Vec::<u64>::with_capacity(100).weight(), (Vec::<u64>::with_capacity(100),).weight());
+    /// ```
+    #[inline]
+    fn weight(&self) -> usize {
+        size_of_val(self)
+    }
 }
 
-/// Implements `Clear` with the collection's own `clear`.
+/// Implements `Clear` for a collection with its own `clear`, and its weight with `capacity` and the size of an element.
 macro_rules! clear_by_own_method {
-    ($([$($generics:tt)*] $collection:ty;)*) => {$(
+    ($([$($generics:tt)*] $collection:ty $(, $element:expr)?;)*) => {$(
         impl<$($generics)*> Clear for $collection {
             #[inline]
             fn clear(&mut self) {
                 self.clear();
             }
+
+            $(#[inline]
+            fn weight(&self) -> usize {
+                weight::<Self>(self.capacity(), $element)
+            })?
         }
     )*};
 }
 
+/// Returns the weight of a collection with room for this many elements of this size.
+#[inline]
+pub(super) const fn weight<C>(capacity: usize, element: usize) -> usize {
+    // The capacity for zero-sized elements has no bound.
+    size_of::<C>() + capacity.wrapping_mul(element)
+}
+
+/// Returns what an entry takes up in a hash table: the entry and a byte that tells whether it is there.
+pub(super) const fn entry<E>() -> usize {
+    size_of::<E>() + 1
+}
+
 clear_by_own_method! {
-    [T] Vec<T>;
-    [T] VecDeque<T>;
+    [T] Vec<T>, size_of::<T>();
+    [T] VecDeque<T>, size_of::<T>();
     [T] LinkedList<T>;
-    [T] BinaryHeap<T>;
+    [T] BinaryHeap<T>, size_of::<T>();
     [K, V] BTreeMap<K, V>;
     [T] BTreeSet<T>;
-    [K, V, S] HashMap<K, V, S>;
-    [T, S] HashSet<T, S>;
-    [] String;
-    [] OsString;
+    [K, V, S] HashMap<K, V, S>, entry::<(K, V)>();
+    [T, S] HashSet<T, S>, entry::<T>();
+    [] String, 1;
+    [] OsString, 1;
 }
 
 #[cfg(feature = "bytes")]
-clear_by_own_method! { [] bytes::BytesMut; }
+clear_by_own_method! { [] bytes::BytesMut, 1; }
 
 impl<T> Clear for Option<T> {
     #[inline]
@@ -88,6 +121,11 @@ impl Clear for PathBuf {
     fn clear(&mut self) {
         self.as_mut_os_string().clear();
     }
+
+    #[inline]
+    fn weight(&self) -> usize {
+        weight::<Self>(self.capacity(), 1)
+    }
 }
 
 impl<T: Clear + ?Sized> Clear for Box<T> {
@@ -95,12 +133,22 @@ impl<T: Clear + ?Sized> Clear for Box<T> {
     fn clear(&mut self) {
         (**self).clear();
     }
+
+    #[inline]
+    fn weight(&self) -> usize {
+        size_of::<Self>() + (**self).weight()
+    }
 }
 
 impl<T: Clear, const N: usize> Clear for [T; N] {
     #[inline]
     fn clear(&mut self) {
         self.iter_mut().for_each(T::clear);
+    }
+
+    #[inline]
+    fn weight(&self) -> usize {
+        self.iter().map(T::weight).sum()
     }
 }
 
@@ -114,6 +162,13 @@ macro_rules! clear_tuples {
                 let ($first, $($rest,)*) = self;
                 $first.clear();
                 $($rest.clear();)*
+            }
+
+            #[inline]
+            #[expect(non_snake_case, reason = "one name for a part's type and its value")]
+            fn weight(&self) -> usize {
+                let ($first, $($rest,)*) = self;
+                $first.weight() $(+ $rest.weight())*
             }
         }
         clear_tuples! { $($rest)* }

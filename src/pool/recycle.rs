@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, Hash};
 use std::path::PathBuf;
 
-use super::clear::Clear;
+use super::clear::{Clear, entry, weight};
 
 /// Creates a pool's items and prepares them for reuse.
 ///
@@ -69,6 +69,27 @@ pub trait Recycle<T> {
     /// May panic. The item is then dropped. The panic goes to the caller who returned the item, unless that thread is
     /// already unwinding.
     fn recycle(&self, item: &mut T) -> bool;
+
+    /// Returns how many bytes an item holds: its own size and its storage. It may be an estimate. The default is
+    /// `size_of::<T>()`.
+    ///
+    /// [`DefaultRecycle`] returns the item's [`Clear::weight`]. [`WithCapacity`] counts the capacity.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, Recycle};
+    ///
+    /// let text = String::with_capacity(1000);
+    /// assert_eq!(DefaultRecycle.weight(&text), 1000 + size_of::<String>());
+    /// assert_eq!(String::new.weight(&text), size_of::<String>());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Must not panic.
+    #[inline]
+    fn weight(&self, item: &T) -> usize {
+        size_of_val(item)
+    }
 }
 
 impl<T, F: Fn() -> T> Recycle<T> for F {
@@ -106,6 +127,11 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
         item.clear();
         true
     }
+
+    #[inline]
+    fn weight(&self, item: &T) -> usize {
+        item.weight()
+    }
 }
 
 /// A recycler for collections. New ones have a minimum capacity, and those that grew too large are shrunk.
@@ -137,7 +163,7 @@ pub struct WithCapacity {
 
 /// Implements `Recycle` for collections that have `with_capacity`, `clear`, `capacity` and `shrink_to`.
 macro_rules! with_capacity {
-    ($([$($generics:tt)*] $collection:ty, $make:expr, $element:ty;)*) => {$(
+    ($([$($generics:tt)*] $collection:ty, $make:expr, $element:expr;)*) => {$(
         impl<$($generics)*> Recycle<$collection> for WithCapacity {
             fn create(&self) -> $collection {
                 $make(self.min)
@@ -146,22 +172,27 @@ macro_rules! with_capacity {
             #[inline]
             fn recycle(&self, item: &mut $collection) -> bool {
                 item.clear();
-                if size_of::<$element>() != 0 && item.capacity() > self.max {
+                if $element != 0 && item.capacity() > self.max {
                     item.shrink_to(self.max);
                 }
                 true
+            }
+
+            #[inline]
+            fn weight(&self, item: &$collection) -> usize {
+                weight::<$collection>(item.capacity(), $element)
             }
         }
     )*};
 }
 
 with_capacity! {
-    [T] Vec<T>, Vec::with_capacity, T;
-    [T] VecDeque<T>, VecDeque::with_capacity, T;
-    [T: Ord] BinaryHeap<T>, BinaryHeap::with_capacity, T;
-    [K: Eq + Hash, V, S: BuildHasher + Default] HashMap<K, V, S>, |min| HashMap::with_capacity_and_hasher(min, S::default()), (K, V);
-    [K: Eq + Hash, S: BuildHasher + Default] HashSet<K, S>, |min| HashSet::with_capacity_and_hasher(min, S::default()), K;
-    [] String, String::with_capacity, u8;
-    [] OsString, OsString::with_capacity, u8;
-    [] PathBuf, PathBuf::with_capacity, u8;
+    [T] Vec<T>, Vec::with_capacity, size_of::<T>();
+    [T] VecDeque<T>, VecDeque::with_capacity, size_of::<T>();
+    [T: Ord] BinaryHeap<T>, BinaryHeap::with_capacity, size_of::<T>();
+    [K: Eq + Hash, V, S: BuildHasher + Default] HashMap<K, V, S>, |min| HashMap::with_capacity_and_hasher(min, S::default()), entry::<(K, V)>();
+    [K: Eq + Hash, S: BuildHasher + Default] HashSet<K, S>, |min| HashSet::with_capacity_and_hasher(min, S::default()), entry::<K>();
+    [] String, String::with_capacity, 1;
+    [] OsString, OsString::with_capacity, 1;
+    [] PathBuf, PathBuf::with_capacity, 1;
 }
