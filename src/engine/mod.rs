@@ -6,6 +6,7 @@
 pub(crate) mod array;
 pub(crate) mod batch;
 mod claim;
+pub(crate) mod history;
 pub(crate) mod item;
 mod rack;
 pub(crate) mod shared;
