@@ -116,6 +116,10 @@ impl<T> Places<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn epoch(&self) -> usize {
+        self.lock().epoch
+    }
+
     /// Takes `n` places if they are free and nobody waits.
     pub(super) fn take(&self, n: usize) -> Result<Held<'_, T>, Refused> {
         let lot = self.lock().take(n)?;

@@ -87,6 +87,40 @@ pub trait TryRecycle<T> {
     fn weight(&self, item: &T) -> usize {
         size_of_val(item)
     }
+
+    /// Returns how many bytes of its storage the last user of an item needed, as [`Recycle::used`] does.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
+    ///
+    /// assert_eq!(TryRecycle::used(&DefaultRecycle, &String::from("short")), 5);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`recycle`](Self::recycle) may.
+    #[inline]
+    fn used(&self, item: &T) -> usize {
+        self.weight(item)
+    }
+
+    /// Gives back storage of an item, as [`Recycle::shrink`] does.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
+    ///
+    /// let mut text = String::with_capacity(1000);
+    /// TryRecycle::shrink(&DefaultRecycle, &mut text, 100);
+    /// assert_eq!(text.capacity(), 100);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`recycle`](Self::recycle) may.
+    #[inline]
+    fn shrink(&self, item: &mut T, max: usize) {
+        let _ = (item, max);
+    }
 }
 
 impl<T, R: Recycle<T>> TryRecycle<T> for R {
@@ -105,5 +139,15 @@ impl<T, R: Recycle<T>> TryRecycle<T> for R {
     #[inline]
     fn weight(&self, item: &T) -> usize {
         Recycle::weight(self, item)
+    }
+
+    #[inline]
+    fn used(&self, item: &T) -> usize {
+        Recycle::used(self, item)
+    }
+
+    #[inline]
+    fn shrink(&self, item: &mut T, max: usize) {
+        Recycle::shrink(self, item, max);
     }
 }

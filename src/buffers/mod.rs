@@ -368,7 +368,7 @@ impl BufferPool {
 impl Home<Vec<u8>> for BufferPool {
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
-        self.classes[self.class_of(&buffer)].recycle(buffer, |buffer| self.give_back_slow(buffer));
+        self.classes[self.class_of(&buffer)].take_back(buffer, |buffer| self.give_back_slow(buffer));
     }
 
     #[inline(always)]

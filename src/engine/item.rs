@@ -4,15 +4,19 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, needs_drop};
 use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
+
+use super::history::History;
 
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// A `Box<T>` that may move while something points into it. Moving a real `Box` asserts that nothing does.
+///
+/// Behind a value that may own storage lies its [`History`].
 #[derive(Debug)]
 pub struct Item<T> {
     value: NonNull<T>,
@@ -27,10 +31,24 @@ unsafe impl<T: Sync> Sync for Item<T> {}
 // As with a `Box<T>`, moving the item does not move the value.
 impl<T> Unpin for Item<T> {}
 
+/// What an item that may own storage points to. The value comes first, so a pointer to it is one to the whole.
+#[repr(C)]
+struct Tracked<T> {
+    value: T,
+    history: History,
+}
+
 impl<T> Item<T> {
+    /// Whether the item has a history: what owns storage has to free it when it is dropped.
+    pub(crate) const TRACKED: bool = needs_drop::<T>() && size_of::<T>() != 0;
+
     /// Allocates, unless `T` is zero-sized.
     pub(crate) fn new(value: T) -> Self {
-        let value = Box::into_raw(Box::new(value));
+        let value = if Self::TRACKED {
+            Box::into_raw(Box::new(Tracked { value, history: History::default() })).cast()
+        } else {
+            Box::into_raw(Box::new(value))
+        };
         // SAFETY: a box's pointer is never null.
         Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
     }
@@ -39,8 +57,15 @@ impl<T> Item<T> {
     pub(crate) fn into_inner(self) -> T {
         let value = self.value.as_ptr();
         std::mem::forget(self);
-        // SAFETY: the pointer is from `Box::into_raw` in `new`. As `self` is forgotten, nobody else owns the value.
-        *unsafe { Box::from_raw(value) }
+        // SAFETY: the pointer is from `Box::into_raw` in `new`, with the same type. As `self` is forgotten, nobody else
+        // owns the value.
+        unsafe { if Self::TRACKED { Box::from_raw(value.cast::<Tracked<T>>()).value } else { *Box::from_raw(value) } }
+    }
+
+    /// Returns the item's history, if it is tracked.
+    pub(crate) fn history(&mut self) -> Option<&mut History> {
+        // SAFETY: a tracked item points to a `Tracked`, and the history is exclusive for as long as `self` is.
+        Self::TRACKED.then(|| unsafe { &mut (*self.value.as_ptr().cast::<Tracked<T>>()).history })
     }
 }
 
@@ -64,8 +89,12 @@ impl<T> DerefMut for Item<T> {
 
 impl<T> Drop for Item<T> {
     fn drop(&mut self) {
-        // SAFETY: the pointer is from `Box::into_raw` in `new`. `into_inner` forgets `self`, so this happens once.
-        drop(unsafe { Box::from_raw(self.value.as_ptr()) });
+        let value = self.value.as_ptr();
+        // SAFETY: the pointer is from `Box::into_raw` in `new`, with the same type. `into_inner` forgets `self`, so this
+        // happens once.
+        unsafe {
+            if Self::TRACKED { drop(Box::from_raw(value.cast::<Tracked<T>>())) } else { drop(Box::from_raw(value)) }
+        }
     }
 }
 

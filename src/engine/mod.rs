@@ -8,6 +8,7 @@ pub(crate) mod batch;
 mod claim;
 pub(crate) mod cost;
 mod fetch;
+pub(crate) mod history;
 pub(crate) mod item;
 mod rack;
 pub(crate) mod registration;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::OsString;
+use std::hash::{BuildHasher, Hash};
 use std::path::PathBuf;
 
 /// Empties a value and keeps its storage, so that the next user sees nothing of the last one.
@@ -63,23 +64,96 @@ pub trait Clear {
     fn weight(&self) -> usize {
         size_of_val(self)
     }
+
+    /// Returns how many bytes of its storage the value uses, before it is cleared. It may be an estimate. The default
+    /// is the weight: all is used, so the value never [shrinks](crate::Pool#how-items-shrink).
+    ///
+    /// For a type with several parts, it is the sum of theirs.
+    ///
+    /// ```
+    /// use ebbtide::Clear;
+    ///
+    /// let mut numbers: Vec<u64> = Vec::with_capacity(100);
+    /// numbers.extend([1, 2, 3]);
+    /// assert_eq!(numbers.used(), 24);
+    /// assert_eq!((numbers, String::from("abc")).used(), 27);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`Recycle::recycle`](crate::Recycle::recycle) may.
+    #[inline]
+    fn used(&self) -> usize {
+        self.weight()
+    }
+
+    /// Gives back storage of the cleared value until it has about `max` bytes of it. The default does nothing.
+    ///
+    /// For a type with several parts, it shrinks each of them to `max`.
+    ///
+    /// ```
+    /// use ebbtide::{Clear, Pool, Settings};
+    ///
+    /// #[derive(Default)]
+    /// struct Page {
+    ///     text: String,
+    ///     links: Vec<usize>,
+    /// }
+    ///
+    /// impl Clear for Page {
+    ///     fn clear(&mut self) {
+    ///         self.text.clear();
+    ///         self.links.clear();
+    ///     }
+    ///
+    ///     fn weight(&self) -> usize {
+    ///         self.text.weight() + self.links.weight()
+    ///     }
+    ///
+    ///     fn used(&self) -> usize {
+    ///         self.text.used() + self.links.used()
+    ///     }
+    ///
+    ///     fn shrink(&mut self, max: usize) {
+    ///         self.text.shrink(max);
+    ///         self.links.shrink(max);
+    ///     }
+    /// }
+    ///
+    /// let pages = Pool::with_settings(ebbtide::DefaultRecycle, Settings::new().manual());
+    /// pages.put(Page { text: "x".repeat(1 << 20), links: vec![] });
+    /// for _ in 0..3 {
+    ///     pages.get().text.push_str("short");
+    ///     pages.advance();
+    /// }
+    /// assert!(pages.get().text.capacity() < 100);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`Recycle::recycle`](crate::Recycle::recycle) may.
+    #[inline]
+    fn shrink(&mut self, max: usize) {
+        let _ = max;
+    }
 }
 
-/// Implements `Clear` for a collection with its own `clear`, and its weight with `capacity` and the size of an element.
-macro_rules! clear_by_own_method {
-    ($([$($generics:tt)*] $collection:ty $(, $element:expr)?;)*) => {$(
+/// Implements `Clear` for collections that have no storage to keep.
+macro_rules! clear_without_storage {
+    ($([$($generics:tt)*] $collection:ty;)*) => {$(
         impl<$($generics)*> Clear for $collection {
             #[inline]
             fn clear(&mut self) {
                 self.clear();
             }
-
-            $(#[inline]
-            fn weight(&self) -> usize {
-                weight::<Self>(self.capacity(), $element)
-            })?
         }
     )*};
+}
+
+clear_without_storage! {
+    [T] LinkedList<T>;
+    [K, V] BTreeMap<K, V>;
+    [T] BTreeSet<T>;
 }
 
 /// Returns the weight of a collection with room for this many elements of this size.
@@ -94,21 +168,74 @@ pub(super) const fn entry<E>() -> usize {
     size_of::<E>() + 1
 }
 
-clear_by_own_method! {
+/// Implements `Clear` for collections that have `clear`, `capacity`, `len` and `shrink_to`, with the size of an element.
+macro_rules! clear_with_storage {
+    ($([$($generics:tt)*] $collection:ty, $element:expr;)*) => {$(
+        impl<$($generics)*> Clear for $collection {
+            #[inline]
+            fn clear(&mut self) {
+                self.clear();
+            }
+
+            #[inline]
+            fn weight(&self) -> usize {
+                weight::<Self>(self.capacity(), $element)
+            }
+
+            #[inline]
+            fn used(&self) -> usize {
+                self.len() * $element
+            }
+
+            #[inline]
+            fn shrink(&mut self, max: usize) {
+                if let Some(elements) = max.checked_div($element) {
+                    self.shrink_to(elements);
+                }
+            }
+        }
+    )*};
+}
+
+clear_with_storage! {
     [T] Vec<T>, size_of::<T>();
     [T] VecDeque<T>, size_of::<T>();
-    [T] LinkedList<T>;
     [T] BinaryHeap<T>, size_of::<T>();
-    [K, V] BTreeMap<K, V>;
-    [T] BTreeSet<T>;
-    [K, V, S] HashMap<K, V, S>, entry::<(K, V)>();
-    [T, S] HashSet<T, S>, entry::<T>();
+    [K: Eq + Hash, V, S: BuildHasher] HashMap<K, V, S>, entry::<(K, V)>();
+    [T: Eq + Hash, S: BuildHasher] HashSet<T, S>, entry::<T>();
     [] String, 1;
     [] OsString, 1;
 }
 
 #[cfg(feature = "bytes")]
-clear_by_own_method! { [] bytes::BytesMut, 1; }
+impl Clear for bytes::BytesMut {
+    /// Gets back the parts that the user split off, if nobody has them any more.
+    #[inline]
+    fn clear(&mut self) {
+        self.clear();
+        // Gets no more than is asked for if parts were split off behind the buffer, and does not tell how much is there.
+        let mut more = 1;
+        while self.try_reclaim(self.capacity() + more) {
+            more *= 2;
+        }
+    }
+
+    #[inline]
+    fn weight(&self) -> usize {
+        weight::<Self>(self.capacity(), 1)
+    }
+
+    #[inline]
+    fn used(&self) -> usize {
+        self.len()
+    }
+
+    fn shrink(&mut self, max: usize) {
+        if self.capacity() > max {
+            *self = Self::with_capacity(max);
+        }
+    }
+}
 
 impl<T> Clear for Option<T> {
     #[inline]
@@ -126,6 +253,16 @@ impl Clear for PathBuf {
     fn weight(&self) -> usize {
         weight::<Self>(self.capacity(), 1)
     }
+
+    #[inline]
+    fn used(&self) -> usize {
+        self.as_os_str().len()
+    }
+
+    #[inline]
+    fn shrink(&mut self, max: usize) {
+        self.shrink_to(max);
+    }
 }
 
 impl<T: Clear + ?Sized> Clear for Box<T> {
@@ -137,6 +274,16 @@ impl<T: Clear + ?Sized> Clear for Box<T> {
     #[inline]
     fn weight(&self) -> usize {
         size_of::<Self>() + (**self).weight()
+    }
+
+    #[inline]
+    fn used(&self) -> usize {
+        (**self).used()
+    }
+
+    #[inline]
+    fn shrink(&mut self, max: usize) {
+        (**self).shrink(max);
     }
 }
 
@@ -150,14 +297,24 @@ impl<T: Clear, const N: usize> Clear for [T; N] {
     fn weight(&self) -> usize {
         self.iter().map(T::weight).sum()
     }
+
+    #[inline]
+    fn used(&self) -> usize {
+        self.iter().map(T::used).sum()
+    }
+
+    #[inline]
+    fn shrink(&mut self, max: usize) {
+        self.iter_mut().for_each(|part| part.shrink(max));
+    }
 }
 
 /// Implements `Clear` for a tuple of these types and for every shorter one.
 macro_rules! clear_tuples {
     ($first:ident $($rest:ident)*) => {
+        #[expect(non_snake_case, reason = "one name for a part's type and its value")]
         impl<$first: Clear, $($rest: Clear),*> Clear for ($first, $($rest,)*) {
             #[inline]
-            #[expect(non_snake_case, reason = "one name for a part's type and its value")]
             fn clear(&mut self) {
                 let ($first, $($rest,)*) = self;
                 $first.clear();
@@ -165,10 +322,22 @@ macro_rules! clear_tuples {
             }
 
             #[inline]
-            #[expect(non_snake_case, reason = "one name for a part's type and its value")]
             fn weight(&self) -> usize {
                 let ($first, $($rest,)*) = self;
                 $first.weight() $(+ $rest.weight())*
+            }
+
+            #[inline]
+            fn used(&self) -> usize {
+                let ($first, $($rest,)*) = self;
+                $first.used() $(+ $rest.used())*
+            }
+
+            #[inline]
+            fn shrink(&mut self, max: usize) {
+                let ($first, $($rest,)*) = self;
+                $first.shrink(max);
+                $($rest.shrink(max);)*
             }
         }
         clear_tuples! { $($rest)* }

@@ -6,6 +6,7 @@ mod maintenance;
 mod recycle;
 mod settings;
 mod settings_error;
+pub(crate) mod shrink;
 mod stats;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
@@ -67,6 +68,15 @@ use crate::sync::{self, OnceArc, clock, const_unless_loom};
 /// A thread's slot set takes 128 bytes. Once used, it takes 64 more and 8 per private slot. When a thread exits, the
 /// next one inherits its slot set. A pool allocates slot sets in blocks of 1, 2, 4, 8 and so on, as more threads use
 /// pools at the same time. They are freed with the pool.
+///
+/// # How items shrink
+///
+/// An item of 4 KiB or more remembers how much of its storage its users needed: what it contained when it returned, or
+/// its capacity if it grew. If less than half of its capacity was needed in the whole of an epoch and since, it shrinks
+/// when it returns. Large and small uses that alternate within an epoch cause no reallocation.
+///
+/// This is for items whose [`Clear`] or recycler has [`used`](Recycle::used) and [`shrink`](Recycle::shrink), so not
+/// for [`Pool::with`] and [`WithCapacity`]. Every item that has to be dropped takes 8 bytes more for it.
 ///
 /// # Sharing
 ///
@@ -367,8 +377,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
     /// recycler refuses it.
     #[inline(always)]
-    pub(crate) fn recycle(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
-        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.recycle(&mut item))) {
+    pub(crate) fn take_back(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycle(&mut item))) {
             Ok(true) => {
                 let left = match self.store.get() {
                     Some(store) => store.put(item),
@@ -381,6 +391,19 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
         }
+    }
+
+    #[inline(always)]
+    fn recycle(&self, item: &mut Item<T>) -> bool {
+        let recycler = &*self.recycler;
+        shrink::recycle(
+            item,
+            |item| recycler.weight(item),
+            |item| recycler.used(item),
+            |item| recycler.recycle(item),
+            |item, max| recycler.shrink(item, max),
+            || self.store().epoch(),
+        )
     }
 
     /// Returns an item for which the private slots have no room. If the shared queues have none, it asks `make_room` once,
@@ -458,7 +481,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
     #[inline(always)]
     fn give_back(&self, item: Item<T>) {
-        self.recycle(item, |item| self.give_back_slow(item, Some));
+        self.take_back(item, |item| self.give_back_slow(item, Some));
     }
 
     #[inline(always)]

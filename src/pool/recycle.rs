@@ -94,6 +94,74 @@ pub trait Recycle<T> {
     fn weight(&self, item: &T) -> usize {
         size_of_val(item)
     }
+
+    /// Returns how many bytes of its storage the last user of an item needed. It may be an estimate. The default is the
+    /// weight: all is needed, so the item never [shrinks](crate::Pool#how-items-shrink).
+    ///
+    /// Runs before [`recycle`](Self::recycle), if the item's weight is 4 KiB or more.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, Recycle};
+    ///
+    /// let mut text = String::with_capacity(1000);
+    /// text.push_str("short");
+    /// assert_eq!(DefaultRecycle.used(&text), 5);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`recycle`](Self::recycle) may.
+    #[inline]
+    fn used(&self, item: &T) -> usize {
+        self.weight(item)
+    }
+
+    /// Gives back storage of a recycled item until it has about `max` bytes of it. The default does nothing.
+    ///
+    /// Runs after [`recycle`](Self::recycle), if `max` is enough for what was [used](Self::used) in the whole of an
+    /// epoch and since, and the item holds more than twice as much.
+    ///
+    /// ```
+    /// use ebbtide::{Clear, Pool, Recycle};
+    ///
+    /// /// Lines with a capacity of at least 80 bytes.
+    /// struct Lines;
+    ///
+    /// impl Recycle<String> for Lines {
+    ///     fn create(&self) -> String {
+    ///         String::with_capacity(80)
+    ///     }
+    ///
+    ///     fn recycle(&self, line: &mut String) -> bool {
+    ///         line.clear();
+    ///         true
+    ///     }
+    ///
+    ///     fn weight(&self, line: &String) -> usize {
+    ///         line.weight()
+    ///     }
+    ///
+    ///     fn used(&self, line: &String) -> usize {
+    ///         line.used()
+    ///     }
+    ///
+    ///     fn shrink(&self, line: &mut String, max: usize) {
+    ///         line.shrink(max.max(80));
+    ///     }
+    /// }
+    ///
+    /// static LINES: Pool<String, Lines> = Pool::with_recycle(Lines);
+    ///
+    /// assert_eq!(LINES.get().capacity(), 80);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`recycle`](Self::recycle) may.
+    #[inline]
+    fn shrink(&self, item: &mut T, max: usize) {
+        let _ = (item, max);
+    }
 }
 
 impl<T, F: Fn() -> T> Recycle<T> for F {
@@ -135,6 +203,16 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
     #[inline]
     fn weight(&self, item: &T) -> usize {
         item.weight()
+    }
+
+    #[inline]
+    fn used(&self, item: &T) -> usize {
+        item.used()
+    }
+
+    #[inline]
+    fn shrink(&self, item: &mut T, max: usize) {
+        item.shrink(max);
     }
 }
 

@@ -1,0 +1,56 @@
+//! What an item's users needed of its storage, kept with the item.
+
+/// The last two epochs of one item, in eight bytes. Only the item's owner reads and writes it.
+///
+/// Sizes are storage in bytes, without the item itself. They are rounded up to powers of two, so an item keeps less than
+/// four times what was needed.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The epoch of the last return, in its lower bits.
+    epoch: u32,
+    /// The most that was needed in that epoch, and in the one before it.
+    current: Size,
+    last: Size,
+    /// What the item held after the last return.
+    held: Size,
+}
+
+impl History {
+    /// Notes a return in this epoch. If the item holds more than twice what was needed in two epochs, returns to how
+    /// much it is to shrink.
+    pub(crate) fn note(&mut self, epoch: usize, needed: usize, held: usize) -> Option<usize> {
+        self.enter(epoch as u32);
+        // A user that made the item grow needed that, even if it emptied the item itself. An item that did not shrink
+        // when asked counts as grown, so it is not asked again at each return.
+        let needed = if Size::of(held) > self.held { held } else { needed };
+        self.current = self.current.max(Size::of(needed));
+        let most = self.current.max(self.last).bytes();
+        let shrink = (held / 2 > most).then_some(most);
+        self.held = Size::of(shrink.unwrap_or(held));
+        shrink
+    }
+
+    fn enter(&mut self, epoch: u32) {
+        match epoch.wrapping_sub(self.epoch) {
+            0 => return,
+            1 => self.last = self.current,
+            _ => self.last = Size::default(),
+        }
+        self.current = Size::default();
+        self.epoch = epoch;
+    }
+}
+
+/// A number of bytes, rounded up to a power of two: the power.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Size(u8);
+
+impl Size {
+    fn of(bytes: usize) -> Self {
+        Self(bytes.checked_next_power_of_two().map_or(usize::BITS, usize::trailing_zeros) as u8)
+    }
+
+    fn bytes(self) -> usize {
+        1_usize.checked_shl(self.0.into()).unwrap_or(usize::MAX)
+    }
+}
