@@ -20,3 +20,4 @@ pub(crate) mod sweep;
 pub(crate) mod tally;
 pub(crate) mod top;
 pub(crate) mod trace;
+mod visit;

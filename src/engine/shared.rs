@@ -13,15 +13,16 @@ use crate::engine::batch::Batch;
 use crate::engine::item::{discard, drop_each};
 use crate::engine::rack::Rack;
 use crate::engine::room::Share;
-use crate::sync::{AtomicUsize, Ordering, Queue, cpus, fence, seq_cst};
+use crate::sync::{AtomicUsize, OnceArc, Ordering, Queue, cpus, fence, seq_cst};
 
 /// Each shard has one bit in a word that says whether it may hold anything.
 const MAX_SHARDS: usize = usize::BITS as usize;
 
 /// All shared queues of one pool.
 pub(crate) struct Shared<T> {
-    /// As many as there are CPUs, rounded up to a power of two, and at most [`MAX_SHARDS`].
-    shards: Box<[CachePadded<Shard<T>>]>,
+    /// As many as there are CPUs, rounded up to a power of two, and at most [`MAX_SHARDS`]. Each is created when a batch
+    /// is put there first.
+    shards: Box<[OnceArc<CachePadded<Shard<T>>>]>,
     /// For each generation, which shards may hold a batch. A push sets the shard's bit. A pop that finds nothing clears
     /// it. So a miss need not look into every shard. Sweeps do not use the bits.
     occupied: [CachePadded<AtomicUsize>; 2],
@@ -66,7 +67,7 @@ impl<T> Shared<T> {
     pub(crate) fn new(room: Option<Share>) -> Self {
         let shards = cpus().next_power_of_two().min(MAX_SHARDS);
         Self {
-            shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
+            shards: (0..shards).map(|_| OnceArc::new()).collect(),
             occupied: [CachePadded::new(AtomicUsize::new(0)), CachePadded::new(AtomicUsize::new(0))],
             room,
         }
@@ -74,6 +75,26 @@ impl<T> Shared<T> {
 
     fn index(&self, home: usize) -> usize {
         home & (self.shards.len() - 1)
+    }
+
+    /// Returns a shard, and creates it if need be.
+    #[inline(always)]
+    fn shard(&self, index: usize) -> &Shard<T> {
+        match self.shards[index].get() {
+            Some(shard) => shard,
+            None => self.make_shard(index),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_shard(&self, index: usize) -> &Shard<T> {
+        self.shards[index].get_or_make(|| CachePadded::new(Shard::new())).0
+    }
+
+    /// Returns the shards that were created, with their indices.
+    fn made(&self) -> impl Iterator<Item = (usize, &Shard<T>)> {
+        self.shards.iter().enumerate().filter_map(|(index, shard)| Some((index, &**shard.get()?)))
     }
 
     /// Puts a batch into the queue of its generation. Returns what there is no room for.
@@ -94,7 +115,7 @@ impl<T> Shared<T> {
     pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
         let (shard, generation) = (self.index(home), batch.stamp & 1);
         let bit = 1 << shard;
-        self.shards[shard].generations[generation].push(batch);
+        self.shard(shard).generations[generation].push(batch);
         // If a pop clears the bit first, the load below sees that, and the bit is set again. If the push comes first,
         // the pop finds the batch when it looks again after clearing. SeqCst on all four makes it one of the two.
         // ORDERING: SeqCst; partner: the fetch_and in `pop_from`.
@@ -141,7 +162,7 @@ impl<T> Shared<T> {
     /// Takes a batch from one shard, whose bit is set. Clears the bit if there is none.
     #[inline]
     fn pop_from(&self, shard: usize, generation: usize) -> Option<Batch<T>> {
-        let batches = &self.shards[shard].generations[generation];
+        let batches = &self.shards[shard].get()?.generations[generation];
         if let Some(batch) = batches.pop() {
             return Some(batch);
         }
@@ -165,12 +186,6 @@ impl<T> Shared<T> {
         self.room.as_ref().is_none_or(|room| items <= room.free())
     }
 
-    /// Returns how many items are held: they lie in the queues, are on their way there, or were taken and not yet
-    /// released. So each counts once. The result means nothing without a room, or if others share it.
-    pub(crate) fn held(&self) -> usize {
-        self.room.as_ref().map_or(0, Share::held)
-    }
-
     /// Stops counting `items` that `pop` took as held.
     #[inline]
     pub(crate) fn release(&self, items: usize) {
@@ -185,7 +200,7 @@ impl<T> Shared<T> {
     /// All victims are that old. Among the primaries there may be the rest of a victim batch whose `get` a sweep
     /// overtook. So this goes through the primaries too, and puts each young batch back at once.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
-        for (index, shard) in self.shards.iter().enumerate() {
+        for (index, shard) in self.made() {
             for batch in shard.generations.iter().flat_map(Generation::drain) {
                 if is_older(batch.stamp, epoch) {
                     into.push(batch);
@@ -198,23 +213,27 @@ impl<T> Shared<T> {
 
     /// Takes every batch. The caller calls `release`. Only the holder of the sweep token may call this.
     pub(crate) fn take_all(&self, into: &mut Vec<Batch<T>>) {
-        into.extend(self.shards.iter().flat_map(|shard| &shard.generations).flat_map(Generation::drain));
+        into.extend(self.made().flat_map(|(_, shard)| &shard.generations).flat_map(Generation::drain));
     }
 
     /// Takes an empty array, if one lies at the own shard.
     pub(crate) fn take_empty(&self, home: usize) -> Option<Array<T>> {
-        self.shards[self.index(home)].empties.pop()
+        self.shards[self.index(home)].get()?.empties.pop()
     }
 
-    /// Keeps an empty array for the next spill. Frees it if there are enough.
+    /// Keeps an empty array for the next spill. Frees it if there are enough, or if nothing was spilled there yet.
     pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
         debug_assert!(empty.is_empty());
-        drop(self.shards[self.index(home)].empties.push(empty));
+        let left = match self.shards[self.index(home)].get() {
+            Some(shard) => shard.empties.push(empty).err(),
+            None => Some(empty),
+        };
+        drop(left);
     }
 
     /// Takes all empty arrays.
     pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
-        self.shards.iter().flat_map(|shard| shard.empties.drain()).collect()
+        self.made().flat_map(|(_, shard)| shard.empties.drain()).collect()
     }
 }
 

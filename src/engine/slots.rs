@@ -42,7 +42,7 @@ use crate::engine::item::{Item, discard, drop_each};
 use crate::engine::tally::Tally;
 use crate::engine::top::{Purpose, Top};
 use crate::sync::fence::{self, Pair};
-use crate::sync::{AtomicIsize, Counter, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicIsize, Counter, Ordering, UnsafeCell};
 
 /// How often a sweep tries to close a slot set that is in a claim. A claim takes some nanoseconds, unless its owner is
 /// preempted. Then more tries do not help.
@@ -67,6 +67,8 @@ pub(crate) struct SlotSet<T> {
     detour: bool,
     /// The light barrier is not enough in this process.
     pub(super) fenced: bool,
+    /// The owner visits the shards, which a sweep must not free then. Only the owner writes it.
+    pub(super) visiting: AtomicBool,
     /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
     /// under way. Only the owner writes and reads it, so loom need not see it.
     pub(crate) ahead: Counter,
@@ -96,6 +98,7 @@ impl<T> SlotSet<T> {
             home,
             detour,
             fenced,
+            visiting: AtomicBool::new(false),
             ahead: Counter::at(FIRST_EPOCH),
             tally: Tally::default(),
         }
@@ -246,6 +249,12 @@ impl<T> SlotSet<T> {
     #[inline(never)]
     fn claim_again(&self) -> Option<Top> {
         self.try_claim()
+    }
+
+    /// The owner's barrier outside the fast paths.
+    #[inline(always)]
+    pub(super) fn barrier(&self) {
+        if self.fenced { fence::full() } else { fence::light() }
     }
 
     /// Returns whether a sweep has asked for the items, so that the owner may take them out.

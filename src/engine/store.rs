@@ -17,7 +17,8 @@ use crate::engine::room::Share;
 use crate::engine::shared::{Found, Shared, Source};
 use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
-use crate::sync::{AtomicBool, AtomicUsize, Counter, OnceArc, Ordering, PerThread, fence};
+use crate::engine::visit::{Shards, Visit};
+use crate::sync::{AtomicBool, AtomicUsize, Counter, Ordering, PerThread, fence};
 
 /// What a pool's settings come to here.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +39,7 @@ pub(crate) struct Store<T> {
     /// True while a sweep holds the sweep token.
     token: AtomicBool,
     pub(crate) limits: Limits,
-    /// The room for the shared queues, if it is limited or `min_idle` asks how much is taken.
-    room: Option<Share>,
-    /// The shards, created at the first spill.
-    shared: OnceArc<Shared<T>>,
+    pub(crate) shards: Shards<T>,
     pub(crate) registration: Registration,
     /// The shard for the next batch that belongs to no thread.
     next_shard: Counter,
@@ -67,8 +65,7 @@ impl<T> Store<T> {
             epoch: CachePadded::new(AtomicUsize::new(FIRST_EPOCH)),
             token: AtomicBool::new(false),
             limits,
-            room,
-            shared: OnceArc::new(),
+            shards: Shards::new(room),
             registration: Registration::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
@@ -110,8 +107,9 @@ impl<T> Store<T> {
     #[cold]
     #[inline(never)]
     fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
-        let set = self.slot_set();
-        self.answer_if_asked(set);
+        let visit = &self.visit();
+        let set = visit.set;
+        self.answer_if_asked(visit);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
         }
@@ -119,7 +117,7 @@ impl<T> Store<T> {
             self.count(set, 1, |tally| &tally.rescues);
             return Some(item);
         }
-        if let Some(item) = self.search(set, young_only, 0) {
+        if let Some(item) = self.search(visit, young_only, 0) {
             return Some(item);
         }
         if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
@@ -128,13 +126,13 @@ impl<T> Store<T> {
     /// Takes an item from the shared queues, which makes room there. With `victims_only` it looks only among those.
     pub(crate) fn get_shared(&self, victims_only: bool) -> Option<Item<T>> {
         // Seen from the epoch before, the victims are what is young.
-        self.search(None, victims_only, victims_only.into())
+        self.search(&self.shards.visit(None), victims_only, victims_only.into())
     }
 
     /// Takes a batch from the shared queues, as in the epoch that was so many sweeps `ago`. Returns one of its items.
     #[inline]
-    fn search(&self, set: Option<&SlotSet<T>>, young_only: bool, ago: usize) -> Option<Item<T>> {
-        let shared = self.shared.get()?;
+    fn search(&self, visit: &Visit<'_, T>, young_only: bool, ago: usize) -> Option<Item<T>> {
+        let (set, shared) = (visit.set, visit.get()?);
         let Found { mut batch, shard, source } =
             shared.pop(home(set), self.epoch_of(set).wrapping_sub(ago), young_only)?;
         let item = batch.pop();
@@ -143,7 +141,7 @@ impl<T> Store<T> {
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,
         });
-        self.settle(set, shared, shard, batch, source != Source::Victim);
+        self.settle(visit, shared, shard, batch, source != Source::Victim);
         item
     }
 
@@ -154,9 +152,9 @@ impl<T> Store<T> {
     /// The item that was taken is no longer shared, nor is the rest if it stays here. `took` counts that before a sweep
     /// can find the rest here. Otherwise the sweep would count it twice, and find no room for it.
     #[inline]
-    fn settle(&self, set: Option<&SlotSet<T>>, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
+    fn settle(&self, visit: &Visit<'_, T>, shared: &Shared<T>, shard: usize, batch: Batch<T>, young: bool) {
         let (items, stamp) = (batch.len(), batch.stamp);
-        let took = |rest: usize| self.took(set, shared, 1 + rest);
+        let took = |rest: usize| self.took(visit.set, shared, 1 + rest);
         if items == 0 {
             took(0);
             if let Ok(empty) = batch.into_array() {
@@ -164,7 +162,7 @@ impl<T> Store<T> {
             }
             return;
         }
-        let refilled = match (set, batch.into_array()) {
+        let refilled = match (visit.set, batch.into_array()) {
             (Some(set), Ok(array)) if young => {
                 set.refill(array, || took(items)).map_err(|array| Batch::many(array, stamp))
             }
@@ -190,20 +188,20 @@ impl<T> Store<T> {
 
     /// If a sweep has asked for the private items, the thread makes them victims itself. It goes on in the next epoch.
     #[inline]
-    fn answer_if_asked(&self, set: Option<&SlotSet<T>>) {
-        if let Some(set) = set.filter(|set| set.asked()) {
-            self.answer(set);
+    fn answer_if_asked(&self, visit: &Visit<'_, T>) {
+        if let Some(set) = visit.set.filter(|set| set.asked()) {
+            self.answer(visit, set);
         }
     }
 
     /// Takes out the private items and shares them. Leaves them to the sweep if the shared queues have no room, because
     /// then something must be dropped. Leaves them to the next sweep if others take the room just then.
     #[cold]
-    fn answer(&self, set: &SlotSet<T>) {
+    fn answer(&self, visit: &Visit<'_, T>, set: &SlotSet<T>) {
         // This is the epoch that the sweep ends, because it is read between the asking and the answer. It may be an
         // earlier one, if the thread sleeps here until another sweep asks.
         let ending = self.epoch();
-        let (shared, home) = (self.shared(), set.home.into());
+        let (shared, home) = (visit.get_or_make(), set.home.into());
         if !shared.has_room(set.len()) {
             return;
         }
@@ -251,55 +249,62 @@ impl<T> Store<T> {
     /// Makes an item idle. Returns what the caller is to drop, because there was no room for it or `chaos` struck.
     #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
-        let set = self.slot_set();
-        self.answer_if_asked(set);
+        let visit = &self.visit();
+        self.answer_if_asked(visit);
         self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
         }
-        let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
+        let Some(set) = visit.set.filter(|_| self.limits.array > 0) else { return self.put_past(visit, item) };
         match set.push_or_spill(item) {
             Ok(None) => None,
-            Ok(Some(full)) => self.stamp_and_share(set, full),
-            Err(item) => self.spill(set, item),
+            Ok(Some(full)) => self.stamp_and_share(visit, set, full),
+            Err(item) => self.spill(visit, set, item),
         }
     }
 
     /// Makes room in the private slots with an empty array from the own shard, or with a new one.
-    fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
+    fn spill(&self, visit: &Visit<'_, T>, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
         let home = set.home.into();
-        let empty = self.shared.get().and_then(|shared| shared.take_empty(home));
+        let empty = visit.get().and_then(|shared| shared.take_empty(home));
         match set.spill(item, empty.unwrap_or_else(|| Array::new(self.limits.array))) {
             Ok(None) => None,
             Ok(Some(unused)) if unused.items.is_empty() => {
-                self.keep_empty(home, unused.items);
+                if let Some(shared) = visit.get() {
+                    shared.keep_empty(home, unused.items);
+                }
                 None
             }
-            Ok(Some(full)) => self.stamp_and_share(set, full),
+            Ok(Some(full)) => self.stamp_and_share(visit, set, full),
             Err((item, mut array)) => {
                 // A sweep keeps this thread out. In an array, the item finds a place in a rack. By itself it would go
                 // to the queue behind it.
                 let pushed = array.push(item);
                 debug_assert!(pushed.is_ok(), "an empty array has room");
                 mem::forget(pushed);
-                self.offer(Some(set), home, Batch::many(array, self.epoch_of(Some(set))))
+                self.offer(visit, home, Batch::many(array, self.epoch_of(Some(set))))
             }
         }
     }
 
     /// Moves a batch from the private slots to the own shard.
     #[inline(always)]
-    fn stamp_and_share(&self, set: &SlotSet<T>, Spilled { items, victims }: Spilled<T>) -> Option<Batch<T>> {
+    fn stamp_and_share(
+        &self,
+        visit: &Visit<'_, T>,
+        set: &SlotSet<T>,
+        Spilled { items, victims }: Spilled<T>,
+    ) -> Option<Batch<T>> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
         let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };
-        self.offer(Some(set), set.home.into(), Batch::many(items, stamp))
+        self.offer(visit, set.home.into(), Batch::many(items, stamp))
     }
 
     /// Puts a single item straight into the shared queues.
-    fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.offer(set, home(set), Batch::one(item, self.epoch_of(set)))
+    fn put_past(&self, visit: &Visit<'_, T>, item: Item<T>) -> Option<Batch<T>> {
+        self.offer(visit, home(visit.set), Batch::one(item, self.epoch_of(visit.set)))
     }
 
     /// Puts a new batch into the shared queues, where any thread finds it. Returns what there is no room for.
@@ -307,13 +312,13 @@ impl<T> Store<T> {
         if items.is_empty() {
             return None;
         }
-        self.offer(None, self.next_shard.add(1), Batch::many(items, self.epoch()))
+        self.offer(&self.shards.visit(None), self.next_shard.add(1), Batch::many(items, self.epoch()))
     }
 
     /// Puts a batch into the shared queues. Counts and returns what there is no room for.
     #[inline(always)]
-    fn offer(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
-        let rejected = self.push(set, home, batch)?;
+    fn offer(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
+        let rejected = self.push(visit, home, batch)?;
         self.events.rejected.add(rejected.len());
         Some(rejected)
     }
@@ -321,17 +326,17 @@ impl<T> Store<T> {
     /// Puts in what `put_slow` returned, after room was made for it. Returns what there is still no room for.
     pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
         self.events.rejected.add(rejected.len().wrapping_neg());
-        let set = self.sets.get().map(|set| &**set);
-        self.offer(set, home(set), rejected)
+        let visit = &self.visit();
+        self.offer(visit, home(visit.set), rejected)
     }
 
     /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
     #[inline(always)]
-    pub(crate) fn push(&self, set: Option<&SlotSet<T>>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
+    pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
-        let rejected = self.shared().push(home, batch);
+        let rejected = visit.get_or_make().push(home, batch);
         let kept = offered - rejected.as_ref().map_or(0, Batch::len);
-        self.count(set, kept, |tally| &tally.shared);
+        self.count(visit.set, kept, |tally| &tally.shared);
         rejected
     }
 
@@ -342,29 +347,16 @@ impl<T> Store<T> {
         self.count(set, items.wrapping_neg(), |tally| &tally.shared);
     }
 
-    fn keep_empty(&self, home: usize, empty: Array<T>) {
-        if let Some(shared) = self.shared.get() {
-            shared.keep_empty(home, empty);
-        }
-    }
-
     /// Returns the calling thread's slot set, and creates it if need be. Returns `None` if the thread has no number.
     fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
     }
 
-    #[inline]
-    fn shared(&self) -> &Shared<T> {
-        match self.shared.get() {
-            Some(shared) => shared,
-            None => self.shared.get_or_make(|| Shared::new(self.room.clone())).0,
-        }
-    }
-
-    /// Returns the shards, if they were created.
-    pub(crate) fn shared_if_made(&self) -> Option<&Shared<T>> {
-        self.shared.get()
+    /// Begins a visit to the shards by the calling thread.
+    #[inline(always)]
+    fn visit(&self) -> Visit<'_, T> {
+        self.shards.visit(self.slot_set())
     }
 
     fn chaos_strikes(&self) -> bool {
@@ -440,10 +432,15 @@ impl<T> Store<T> {
         self.sets.iter().map(|set| &set.tally).chain([&*self.outside])
     }
 
+    /// Returns how many items lie in the shared queues. This is an estimate, and may be below zero, while other threads go
+    /// on.
+    pub(crate) fn shared(&self) -> usize {
+        self.tallies().fold(0, |sum, tally| sum.wrapping_add(tally.shared.get()))
+    }
+
     /// Returns how many items are idle. This is an estimate while other threads go on.
     pub(crate) fn idle(&self) -> usize {
-        let private = self.sets.iter().fold(0_usize, |sum, set| sum.wrapping_add(set.len()));
-        let idle = self.tallies().fold(private, |sum, tally| sum.wrapping_add(tally.shared.get()));
+        let idle = self.sets.iter().fold(self.shared(), |sum, set| sum.wrapping_add(set.len()));
         // A batch that travels meanwhile may be counted on neither side, so the sum may be below zero.
         if (idle as isize) < 0 { 0 } else { idle }
     }

@@ -26,6 +26,7 @@ use crate::engine::store::Store;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
+use crate::engine::visit::Visit;
 use crate::sync::fence;
 
 /// A sweep under way, on a store that it borrows or shares.
@@ -41,6 +42,8 @@ pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     collected: Vec<(u16, Taken<T>)>,
     /// How many slot sets were left alone because their owner was in a claim.
     left_busy: usize,
+    /// The heavy barrier succeeded, or none was needed.
+    passed: bool,
     trace: Trace,
 }
 
@@ -49,6 +52,7 @@ pub(crate) struct Condemned<T> {
     batches: Vec<Batch<T>>,
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
+    retired: Option<Box<Shared<T>>>,
     /// What the sweep did. Items count as dropped already.
     pub(crate) swept: Swept,
     trace: Trace,
@@ -73,21 +77,23 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
         let collected = Vec::with_capacity(sets.len());
         let trace = Trace::begin(purpose, store.epoch());
-        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, trace })
+        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, passed: false, trace })
     }
 
-    /// Closes the slot sets. Returns whether any is closed, so that a heavy barrier is needed.
+    /// Closes the slot sets. Returns whether any is closed, or the last sweep retired the shards, so that a heavy
+    /// barrier is needed.
     pub(crate) fn close(&mut self) -> bool {
         let all = self.sets.len();
         // SAFETY: each points to a slot set in `store`, which this sweep borrows or shares.
         self.sets.retain(|set| unsafe { set.as_ref() }.close(self.purpose));
         self.left_busy = all - self.sets.len();
-        !self.sets.is_empty()
+        !self.sets.is_empty() || self.store.shards.has_retired()
     }
 
     /// Takes what lies in the closed slot sets and opens them. `passed` says whether the heavy barrier succeeded. If
     /// not, this takes nothing.
     pub(crate) fn collect(&mut self, passed: bool) {
+        self.passed = passed;
         // SAFETY: as in `close`.
         let sets = self.sets.iter().map(|set| unsafe { set.as_ref() });
         if !passed {
@@ -109,7 +115,16 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         let store = &*self.store;
         let epoch = store.epoch();
         let (mut condemned, mut empties) = (Vec::new(), self.fresh);
-        if let Some(shared) = store.shared_if_made() {
+        // SAFETY: this sweep holds the token, and the heavy barrier came since it took that.
+        let retired =
+            self.passed.then(|| unsafe { store.shards.reclaim(store.sets.iter().map(|set| &**set)) }).flatten();
+        let visit = &store.shards.visit(None);
+        if let Some(retired) = &retired {
+            let mut left = Vec::new();
+            retired.take_all(&mut left);
+            left.into_iter().for_each(|batch| visit.get_or_make().put_back(0, batch));
+        }
+        if let Some(shared) = visit.get() {
             match self.purpose {
                 Purpose::Advance => shared.take_older(epoch, &mut condemned),
                 Purpose::Clear => shared.take_all(&mut condemned),
@@ -131,25 +146,28 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
                 }
                 let batch = Batch::many(array, epoch);
                 match self.purpose {
-                    Purpose::Advance => condemned.extend(store.push(None, home.into(), batch)),
+                    Purpose::Advance => condemned.extend(store.push(visit, home.into(), batch)),
                     Purpose::Clear => condemned.push(batch),
                 }
             }
         }
         let mut kept = store.idle();
         if self.purpose == Purpose::Advance {
-            kept += keep_min_idle(store, &mut condemned, epoch);
+            kept += keep_min_idle(store, visit, &mut condemned, epoch);
         }
         let dropped = condemned.iter().map(Batch::len).sum();
-        if let Some(shared) = store.shared_if_made() {
+        if let Some(shared) = visit.get() {
             empties.extend(shared.drain_empties());
+        }
+        if store.shared() == 0 {
+            store.shards.retire();
         }
         store.events.sweeps.add(1);
         store.events.dropped.add(dropped);
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: condemned, empties, stashes, swept, trace: self.trace }
+        Condemned { batches: condemned, empties, stashes, retired, swept, trace: self.trace }
     }
 }
 
@@ -157,8 +175,8 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
 ///
 /// Items in private slots do not count. After a sweep, those are what threads at work took or put meanwhile. While
 /// items move, a number that is read in several places counts some of them twice.
-fn keep_min_idle<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
-    let wanted = store.limits.min_idle.saturating_sub(store.shared_if_made().map_or(0, Shared::held));
+fn keep_min_idle<T>(store: &Store<T>, visit: &Visit<'_, T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
+    let wanted = store.limits.min_idle.saturating_sub(store.shards.held());
     let mut spared = 0;
     while spared < wanted {
         let Some(mut batch) = condemned.pop() else { break };
@@ -168,7 +186,7 @@ fn keep_min_idle<T>(store: &Store<T>, condemned: &mut Vec<Batch<T>>, epoch: usiz
         spared += batch.len();
         batch.stamp = epoch;
         // Any number will do for the shard. This one spreads the batches.
-        if let Some(rejected) = store.push(None, spared, batch) {
+        if let Some(rejected) = store.push(visit, spared, batch) {
             spared -= rejected.len();
             condemned.push(rejected);
             break;
@@ -186,7 +204,7 @@ impl<T> Condemned<T> {
                 keep_first(&mut first, panic);
             }
         }
-        drop((self.empties, self.stashes));
+        drop((self.empties, self.stashes, self.retired));
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }

@@ -1,0 +1,183 @@
+//! A visit: how a thread reaches the shards, which a sweep may free.
+//!
+//! The shards are created at the first spill. A sweep that leaves them empty retires them. A later sweep frees them:
+//!
+//! ```text
+//! visitor                       sweep, holding the token
+//!   visiting = true               current = null                      `retire`
+//!   light barrier
+//!   look at current               heavy barrier, of the next sweep
+//!   ...                           is any thread visiting?             `reclaim`
+//!   visiting = false                no: free what was retired
+//! ```
+//!
+//! - If the sweep comes first, the visitor finds null. It creates new shards if it needs any.
+//! - If the visitor comes first, the sweep sees that it visits, and leaves the retired shards to a later sweep.
+//!
+//! A visitor may have put batches into shards that were retired meanwhile. So whoever frees them moves what lies there
+//! to the current ones.
+
+use std::ptr;
+
+use crate::engine::room::Share;
+use crate::engine::shared::Shared;
+use crate::engine::slots::SlotSet;
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+
+/// The shards of one pool, if it has any.
+pub(crate) struct Shards<T> {
+    /// Null, or from `Box::into_raw`. A visitor sets it, and a sweep makes it null.
+    current: AtomicPtr<Shared<T>>,
+    /// The same, for shards that were retired. Only the holder of the sweep token touches it.
+    retired: AtomicPtr<Shared<T>>,
+    /// How many threads without a slot set are visiting.
+    visitors: AtomicUsize,
+    /// The room for the batches; `None` if that is neither limited nor counted.
+    room: Option<Share>,
+}
+
+/// Keeps the shards that the calling thread finds from being freed.
+pub(crate) struct Visit<'a, T> {
+    shards: &'a Shards<T>,
+    /// The calling thread's slot set, if it has one.
+    pub(crate) set: Option<&'a SlotSet<T>>,
+    /// This visit lies within another of the same thread, as when the allocator uses the pool.
+    nested: bool,
+}
+
+impl<T> Shards<T> {
+    pub(crate) fn new(room: Option<Share>) -> Self {
+        let none = || AtomicPtr::new(ptr::null_mut());
+        Self { current: none(), retired: none(), visitors: AtomicUsize::new(0), room }
+    }
+
+    /// Begins a visit by a thread with this slot set, or without one.
+    #[inline(always)]
+    pub(crate) fn visit<'a>(&'a self, set: Option<&'a SlotSet<T>>) -> Visit<'a, T> {
+        let nested = match set {
+            Some(set) => {
+                // ORDERING: Relaxed, no partner; only this thread writes it.
+                let nested = set.visiting.load(Ordering::Relaxed);
+                // ORDERING: Relaxed; partner: the load in `reclaim`, through the barriers.
+                set.visiting.store(true, Ordering::Relaxed);
+                set.barrier();
+                nested
+            }
+            None => {
+                // ORDERING: Relaxed; partner: the load in `reclaim`, through the barriers.
+                self.visitors.fetch_add(1, Ordering::Relaxed);
+                fence::full();
+                false
+            }
+        };
+        Visit { shards: self, set, nested }
+    }
+
+    /// Returns how many items take up room. The result means nothing without a room, or if others share it.
+    pub(crate) fn held(&self) -> usize {
+        self.room.as_ref().map_or(0, Share::held)
+    }
+
+    /// Takes the shards out of use, unless there are others that were not freed yet. Only the holder of the sweep token
+    /// may call this, as well as the next three.
+    pub(crate) fn retire(&self) {
+        if !self.has_retired() {
+            // ORDERING: Acquire; partner: the compare-exchange in `get_or_make`. The heavy barrier makes it visible to
+            // visitors; partner: the load in `get`.
+            let retired = self.current.swap(ptr::null_mut(), Ordering::Acquire);
+            // ORDERING: Relaxed, no partner; the token orders it.
+            self.retired.store(retired, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether there are shards for `reclaim`, so that a heavy barrier is needed.
+    pub(crate) fn has_retired(&self) -> bool {
+        // ORDERING: Relaxed, no partner; the token orders it.
+        !self.retired.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Returns the retired shards if no thread visits them any more. `sets` are all slot sets of the pool.
+    ///
+    /// # Safety
+    ///
+    /// A heavy barrier came since `retire`.
+    pub(crate) unsafe fn reclaim<'a>(&self, mut sets: impl Iterator<Item = &'a SlotSet<T>>) -> Option<Box<Shared<T>>>
+    where
+        T: 'a,
+    {
+        // ORDERING: Acquire; partner: the Release in `Visit::drop`, so that what a visitor did is seen.
+        let mut visited =
+            || self.visitors.load(Ordering::Acquire) > 0 || sets.any(|set| set.visiting.load(Ordering::Acquire));
+        if !self.has_retired() || visited() {
+            return None;
+        }
+        // ORDERING: Relaxed, no partner; the token orders it.
+        let retired = self.retired.swap(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the pointer is from `Box::into_raw`, and the swaps here and in `retire` took it out of both places.
+        // Who visits now began after the heavy barrier, and cannot have found it.
+        Some(unsafe { Box::from_raw(retired) })
+    }
+}
+
+impl<T> Visit<'_, T> {
+    /// Returns the shards, if there are any.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&Shared<T>> {
+        // ORDERING: Acquire; partner: the compare-exchange in `get_or_make`, so that the shards are seen whole. The
+        // barriers make the swap in `retire` visible here, or the visit there.
+        let current = self.shards.current.load(Ordering::Acquire);
+        // SAFETY: the pointer is null, or from `Box::into_raw` and not freed before this visit ends.
+        unsafe { current.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_or_make(&self) -> &Shared<T> {
+        match self.get() {
+            Some(shared) => shared,
+            None => self.make(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self) -> &Shared<T> {
+        let mine = Box::into_raw(Box::new(Shared::new(self.shards.room.clone())));
+        // ORDERING: Release on success; partner: the load in `get`. Acquire on failure; partner: the Release of the
+        // thread that won.
+        match self.shards.current.compare_exchange(ptr::null_mut(), mine, Ordering::Release, Ordering::Acquire) {
+            // SAFETY: the pointer is from `Box::into_raw` just now. It is not freed before this visit ends.
+            Ok(_) => unsafe { &*mine },
+            Err(theirs) => {
+                // SAFETY: the pointer is from `Box::into_raw` just now, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(mine) });
+                // SAFETY: the pointer is the winner's. It is not freed before this visit ends.
+                unsafe { &*theirs }
+            }
+        }
+    }
+}
+
+impl<T> Drop for Visit<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        match self.set {
+            // ORDERING: Release; partner: the load in `reclaim`.
+            Some(set) => set.visiting.store(self.nested, Ordering::Release),
+            // ORDERING: Release; partner: the load in `reclaim`.
+            None => drop(self.shards.visitors.fetch_sub(1, Ordering::Release)),
+        }
+    }
+}
+
+impl<T> Drop for Shards<T> {
+    fn drop(&mut self) {
+        for shards in [&self.current, &self.retired] {
+            // ORDERING: Relaxed, no partner; nobody else is left.
+            let shards = shards.load(Ordering::Relaxed);
+            if !shards.is_null() {
+                // SAFETY: the pointer is from `Box::into_raw`, in one of the two places, and nobody uses it again.
+                drop(unsafe { Box::from_raw(shards) });
+            }
+        }
+    }
+}
