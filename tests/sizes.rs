@@ -63,7 +63,7 @@ fn burst<'pool>(pool: &'pool Empty, held: &mut Vec<Pooled<'pool, (), fn()>>, n: 
 }
 
 /// The heap part. An unused pool has none.
-const STORE: usize = 896;
+const STORE: usize = 1024;
 /// A thread's memory in a pool: its slot set, and two arrays of 16 places with a header of four words.
 const SLOT_SET: usize = 128;
 const ARRAY: usize = 20 * WORD;

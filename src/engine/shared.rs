@@ -97,17 +97,16 @@ impl<T> Shared<T> {
         self.shards.iter().enumerate().filter_map(|(index, shard)| Some((index, &**shard.get()?)))
     }
 
-    /// Puts a batch into the queue of its generation. Returns what there is no room for.
+    /// Reserves room for a batch, which the caller then passes to `put_back`. Returns what there is no room for.
     #[inline(always)]
-    pub(crate) fn push(&self, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
+    pub(crate) fn admit(&self, mut batch: Batch<T>) -> (Option<Batch<T>>, Option<Batch<T>>) {
         let offered = batch.len();
         let granted = self.room.as_ref().map_or(offered, |room| room.reserve(offered, 1));
         if granted == 0 {
-            return Some(batch);
+            return (None, Some(batch));
         }
         let rejected = if granted < offered { batch.split_off(granted) } else { None };
-        self.put_back(home, batch);
-        rejected
+        (Some(batch), rejected)
     }
 
     /// Puts in a batch that already counts as held: it was taken from here, or there was room reserved for it.
@@ -209,6 +208,11 @@ impl<T> Shared<T> {
                 }
             }
         }
+    }
+
+    /// Takes any batch, and says which shard it was in. Other threads may put batches in and take them meanwhile.
+    pub(crate) fn take_any(&self) -> Option<(usize, Batch<T>)> {
+        self.made().find_map(|(index, shard)| Some((index, shard.generations.iter().find_map(Generation::pop)?)))
     }
 
     /// Takes every batch. The caller calls `release`. Only the holder of the sweep token may call this.

@@ -107,9 +107,8 @@ impl<T> Store<T> {
     #[cold]
     #[inline(never)]
     fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
-        let visit = &self.visit();
-        let set = visit.set;
-        self.answer_if_asked(visit);
+        let set = self.slot_set();
+        self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
         }
@@ -117,7 +116,7 @@ impl<T> Store<T> {
             self.count(set, 1, |tally| &tally.rescues);
             return Some(item);
         }
-        if let Some(item) = self.search(visit, young_only, 0) {
+        if let Some(item) = self.search(&self.shards.visit(set), young_only, 0) {
             return Some(item);
         }
         if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
@@ -180,7 +179,7 @@ impl<T> Store<T> {
             }
             Ok(None) => {}
             Err(batch) => {
-                shared.put_back(shard, batch);
+                visit.put_back(shard, batch);
                 took(0);
             }
         }
@@ -188,16 +187,17 @@ impl<T> Store<T> {
 
     /// If a sweep has asked for the private items, the thread makes them victims itself. It goes on in the next epoch.
     #[inline]
-    fn answer_if_asked(&self, visit: &Visit<'_, T>) {
-        if let Some(set) = visit.set.filter(|set| set.asked()) {
-            self.answer(visit, set);
+    fn answer_if_asked(&self, set: Option<&SlotSet<T>>) {
+        if let Some(set) = set.filter(|set| set.asked()) {
+            self.answer(set);
         }
     }
 
     /// Takes out the private items and shares them. Leaves them to the sweep if the shared queues have no room, because
     /// then something must be dropped. Leaves them to the next sweep if others take the room just then.
     #[cold]
-    fn answer(&self, visit: &Visit<'_, T>, set: &SlotSet<T>) {
+    fn answer(&self, set: &SlotSet<T>) {
+        let visit = &self.shards.visit(Some(set));
         // This is the epoch that the sweep ends, because it is read between the asking and the answer. It may be an
         // earlier one, if the thread sleeps here until another sweep asks.
         let ending = self.epoch();
@@ -227,7 +227,7 @@ impl<T> Store<T> {
                     if array.is_empty() {
                         shared.keep_empty(home, array);
                     } else {
-                        shared.put_back(home, Batch::many(array, stamp));
+                        visit.put_back(home, Batch::many(array, stamp));
                     }
                 }
                 stash.for_each(|empty| shared.keep_empty(home, empty));
@@ -249,23 +249,24 @@ impl<T> Store<T> {
     /// Makes an item idle. Returns what the caller is to drop, because there was no room for it or `chaos` struck.
     #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
-        let visit = &self.visit();
-        self.answer_if_asked(visit);
+        let set = self.slot_set();
+        self.answer_if_asked(set);
         self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
         }
-        let Some(set) = visit.set.filter(|_| self.limits.array > 0) else { return self.put_past(visit, item) };
+        let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
         match set.push_or_spill(item) {
             Ok(None) => None,
-            Ok(Some(full)) => self.stamp_and_share(visit, set, full),
-            Err(item) => self.spill(visit, set, item),
+            Ok(Some(full)) => self.stamp_and_share(&self.shards.visit(Some(set)), set, full),
+            Err(item) => self.spill(set, item),
         }
     }
 
     /// Makes room in the private slots with an empty array from the own shard, or with a new one.
-    fn spill(&self, visit: &Visit<'_, T>, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
+    fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
+        let visit = &self.shards.visit(Some(set));
         let home = set.home.into();
         let empty = visit.get().and_then(|shared| shared.take_empty(home));
         match set.spill(item, empty.unwrap_or_else(|| Array::new(self.limits.array))) {
@@ -303,8 +304,8 @@ impl<T> Store<T> {
     }
 
     /// Puts a single item straight into the shared queues.
-    fn put_past(&self, visit: &Visit<'_, T>, item: Item<T>) -> Option<Batch<T>> {
-        self.offer(visit, home(visit.set), Batch::one(item, self.epoch_of(visit.set)))
+    fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
+        self.offer(&self.shards.visit(set), home(set), Batch::one(item, self.epoch_of(set)))
     }
 
     /// Puts a new batch into the shared queues, where any thread finds it. Returns what there is no room for.
@@ -326,15 +327,18 @@ impl<T> Store<T> {
     /// Puts in what `put_slow` returned, after room was made for it. Returns what there is still no room for.
     pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
         self.events.rejected.add(rejected.len().wrapping_neg());
-        let visit = &self.visit();
-        self.offer(visit, home(visit.set), rejected)
+        let set = self.slot_set();
+        self.offer(&self.shards.visit(set), home(set), rejected)
     }
 
     /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
     #[inline(always)]
     pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let offered = batch.len();
-        let rejected = visit.get_or_make().push(home, batch);
+        let (admitted, rejected) = visit.get_or_make().admit(batch);
+        if let Some(batch) = admitted {
+            visit.put_back(home, batch);
+        }
         let kept = offered - rejected.as_ref().map_or(0, Batch::len);
         self.count(visit.set, kept, |tally| &tally.shared);
         rejected
@@ -351,12 +355,6 @@ impl<T> Store<T> {
     fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
-    }
-
-    /// Begins a visit to the shards by the calling thread.
-    #[inline(always)]
-    fn visit(&self) -> Visit<'_, T> {
-        self.shards.visit(self.slot_set())
     }
 
     fn chaos_strikes(&self) -> bool {

@@ -119,11 +119,6 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         let retired =
             self.passed.then(|| unsafe { store.shards.reclaim(store.sets.iter().map(|set| &**set)) }).flatten();
         let visit = &store.shards.visit(None);
-        if let Some(retired) = &retired {
-            let mut left = Vec::new();
-            retired.take_all(&mut left);
-            left.into_iter().for_each(|batch| visit.get_or_make().put_back(0, batch));
-        }
         if let Some(shared) = visit.get() {
             match self.purpose {
                 Purpose::Advance => shared.take_older(epoch, &mut condemned),
@@ -160,7 +155,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
             empties.extend(shared.drain_empties());
         }
         if store.shared() == 0 {
-            store.shards.retire();
+            store.shards.retire(visit);
         }
         store.events.sweeps.add(1);
         store.events.dropped.add(dropped);

@@ -14,15 +14,17 @@
 //! - If the sweep comes first, the visitor finds null. It creates new shards if it needs any.
 //! - If the visitor comes first, the sweep sees that it visits, and leaves the retired shards to a later sweep.
 //!
-//! A visitor may have put batches into shards that were retired meanwhile. So whoever frees them moves what lies there
-//! to the current ones.
+//! A visitor may put a batch into shards that are retired at that moment. Then it looks at `current` again, after the
+//! put, and the sweep looks into the shards again, after it has made `current` null. One of the two finds the batch and
+//! moves it to the current shards.
 
 use std::ptr;
 
+use crate::engine::batch::Batch;
 use crate::engine::room::Share;
 use crate::engine::shared::Shared;
 use crate::engine::slots::SlotSet;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence, seq_cst};
 
 /// The shards of one pool, if it has any.
 pub(crate) struct Shards<T> {
@@ -79,14 +81,20 @@ impl<T> Shards<T> {
     }
 
     /// Takes the shards out of use, unless there are others that were not freed yet. Only the holder of the sweep token
-    /// may call this, as well as the next three.
-    pub(crate) fn retire(&self) {
-        if !self.has_retired() {
-            // ORDERING: Acquire; partner: the compare-exchange in `get_or_make`. The heavy barrier makes it visible to
-            // visitors; partner: the load in `get`.
-            let retired = self.current.swap(ptr::null_mut(), Ordering::Acquire);
-            // ORDERING: Relaxed, no partner; the token orders it.
-            self.retired.store(retired, Ordering::Relaxed);
+    /// may call this, as well as the next two.
+    pub(crate) fn retire(&self, visit: &Visit<'_, T>) {
+        if self.has_retired() {
+            return;
+        }
+        // ORDERING: SeqCst; partners: the load in `is_current`, and the compare-exchange in `make`. The heavy barrier
+        // makes it visible to other visitors; partner: the load in `get`.
+        let retired = self.current.swap(ptr::null_mut(), Ordering::SeqCst);
+        seq_cst();
+        // ORDERING: Relaxed, no partner; the token orders it.
+        self.retired.store(retired, Ordering::Relaxed);
+        // SAFETY: the pointer is null, or from `Box::into_raw`. Only a later sweep frees it.
+        if let Some(retired) = unsafe { retired.as_ref() } {
+            visit.empty(retired);
         }
     }
 
@@ -135,6 +143,32 @@ impl<T> Visit<'_, T> {
         match self.get() {
             Some(shared) => shared,
             None => self.make(),
+        }
+    }
+
+    /// Puts in a batch that already counts as held.
+    #[inline(always)]
+    pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
+        let shared = self.get_or_make();
+        shared.put_back(home, batch);
+        if !self.is_current(shared) {
+            self.empty(shared);
+        }
+    }
+
+    #[inline(always)]
+    fn is_current(&self, shared: &Shared<T>) -> bool {
+        // ORDERING: SeqCst; partner: the swap in `retire`. The put before this is SeqCst too, as is the sweep's look
+        // after the swap. So the load sees the swap, or the sweep sees the batch.
+        ptr::eq(self.shards.current.load(Ordering::SeqCst), shared)
+    }
+
+    /// Moves every batch from retired shards to the current ones.
+    #[cold]
+    #[inline(never)]
+    fn empty(&self, retired: &Shared<T>) {
+        while let Some((home, batch)) = retired.take_any() {
+            self.put_back(home, batch);
         }
     }
 
