@@ -57,37 +57,31 @@ pub(crate) struct Cost {
     /// How many nanoseconds the last two timed creations took, or [`UNKNOWN`]. The smaller one counts, because a thread
     /// may be preempted in the middle.
     nanos: [Counter; 2],
-    /// How many items were fetched since the last timed creation.
-    fetched: Counter,
+    /// How many items to fetch before one is created all the same. 0 unless creating is costly.
+    trusted: Counter,
+    /// Not 0 if the next creation is timed in any case.
+    unsure: Counter,
 }
 
 impl Cost {
     pub(crate) fn new() -> Self {
         let unknown = || Counter::at(UNKNOWN);
-        Self { weight: Counter::new(), nanos: [unknown(), unknown()], fetched: Counter::new() }
+        Self { weight: Counter::new(), nanos: [unknown(), unknown()], trusted: Counter::new(), unsure: Counter::at(1) }
     }
 
     /// Returns whether to take an item from another thread rather than create one.
     pub(crate) fn exceeds_fetch(&self, fetch: Fetch) -> bool {
         match fetch {
-            Fetch::Auto => self.weight.get() >= HEAVY || self.is_costly(),
+            Fetch::Auto => self.weight.get() >= HEAVY || self.trusted.get() > 0,
             Fetch::Always => true,
             Fetch::Never => false,
         }
     }
 
-    fn is_costly(&self) -> bool {
-        let (nanos, limit, trusted) = match (self.nanos[0].get(), self.nanos[1].get()) {
-            (UNKNOWN, _) => return false,
-            (only, UNKNOWN) => (only, COSTLY_ALONE, TRUSTED_ALONE),
-            (last, before) => (last.min(before), COSTLY, TRUSTED),
-        };
-        nanos as u128 >= limit.as_nanos() && self.fetched.get() < trusted
-    }
-
     /// Notes that an item was fetched.
     pub(crate) fn fetched(&self) {
-        self.fetched.bump(1);
+        self.trusted.set(self.trusted.get().saturating_sub(1));
+        self.unsure.set(1);
     }
 
     /// Notes what a new item holds.
@@ -110,14 +104,18 @@ impl Cost {
 
     /// Returns the time, if the next creation is to be timed. The calling thread has created this many items.
     pub(crate) fn begin(&self, fetch: Fetch, created: usize) -> Option<Instant> {
-        let timed = created % TIMED == 0 || self.nanos[1].get() == UNKNOWN || self.fetched.get() > 0;
-        if fetch == Fetch::Auto && timed { clock() } else { None }
+        let timed = fetch == Fetch::Auto && (created % TIMED == 0 || self.unsure.get() != 0);
+        if timed { clock() } else { None }
     }
 
     /// Notes how long a timed creation took.
     pub(crate) fn timed(&self, took: Duration) {
-        self.nanos[1].set(self.nanos[0].get());
-        self.nanos[0].set(took.as_nanos() as usize);
-        self.fetched.set(0);
+        let (last, before) = (took.as_nanos() as usize, self.nanos[0].get());
+        self.nanos[1].set(before);
+        self.nanos[0].set(last);
+        let (limit, trusted) = if before == UNKNOWN { (COSTLY_ALONE, TRUSTED_ALONE) } else { (COSTLY, TRUSTED) };
+        let costly = last.min(before) as u128 >= limit.as_nanos();
+        self.trusted.set(if costly { trusted } else { 0 });
+        self.unsure.set((before == UNKNOWN).into());
     }
 }
