@@ -11,6 +11,7 @@ mod fetch;
 pub(crate) mod history;
 pub(crate) mod item;
 mod rack;
+mod refill;
 pub(crate) mod registration;
 pub(crate) mod room;
 pub(crate) mod shared;

@@ -100,7 +100,8 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = markdown::line("", COLUMNS.iter().map(|workload| Some(workload.name.to_owned())));
-        let lines = self.lines.iter().map(|Line { name, figures }| {
+        let counted = self.lines.iter().filter(|line| line.figures.iter().any(Option::is_some));
+        let lines = counted.map(|Line { name, figures }| {
             let figures = figures.iter().map(|figure| figure.map(|figure| format!("{figure:.1}")));
             markdown::line(name, figures)
         });

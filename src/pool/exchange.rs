@@ -1,0 +1,179 @@
+//! Where an item comes from, and what becomes of it when it returns. This runs user code and contains its panics.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use super::{Home, Pool, Recycle, Settings, shrink};
+use crate::engine::batch::Batch;
+use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
+use crate::engine::room::{Room, Share};
+use crate::engine::store::Store;
+use crate::janitor;
+use crate::sync::{self, clock};
+
+impl<T, R: Recycle<T>> Pool<T, R> {
+    #[inline(always)]
+    pub(super) fn take(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::get)
+    }
+
+    #[inline(always)]
+    pub(crate) fn take_or(&self, create: impl FnOnce() -> T) -> Item<T> {
+        match self.take() {
+            Some(item) => item,
+            None => self.make(create),
+        }
+    }
+
+    /// Takes an item from the calling thread's private slots.
+    #[inline(always)]
+    pub(crate) fn take_loaded(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::pop)
+    }
+
+    /// Takes an idle item that the next sweep would not drop.
+    pub(crate) fn take_young(&self) -> Option<Item<T>> {
+        self.store.get().and_then(Store::get_young)
+    }
+
+    /// Takes an idle item from the shared queues. With `victims_only`, only one that the next sweep would drop.
+    pub(crate) fn take_shared(&self, victims_only: bool) -> Option<Item<T>> {
+        self.store.get().and_then(|store| store.get_shared(victims_only))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+        // A panic in `create` leaves an unused pool without a heap part.
+        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.fetch, store.created()));
+        let item = Item::new(create());
+        // Creating the heap part does not count.
+        let took = begun.map(|begun| begun.elapsed());
+        let store = self.store();
+        if let Some(took) = took {
+            store.cost.timed(took);
+        }
+        janitor::attend(&store.registration);
+        store.count_created();
+        self.weigh_new(store, item)
+    }
+
+    /// Notes what a new item holds. If that panics, the item is dropped.
+    pub(super) fn weigh_new(&self, store: &Store<T>, item: Item<T>) -> Item<T> {
+        let item = Contained::new(item);
+        store.cost.weighed_new(self.recycler.weight(&item));
+        item.into_inner()
+    }
+
+    /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
+    /// recycler refuses it.
+    #[inline(always)]
+    pub(crate) fn take_back(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycle(&mut item))) {
+            Ok(true) => {
+                let left = match self.store.get() {
+                    Some(store) => store.put(item),
+                    None => Err(item),
+                };
+                if let Err(item) = left {
+                    full(item);
+                }
+            }
+            Ok(false) => self.refuse(item, None),
+            Err(panic) => self.refuse(item, Some(panic)),
+        }
+    }
+
+    #[inline(always)]
+    fn recycle(&self, item: &mut Item<T>) -> bool {
+        let recycler = &*self.recycler;
+        shrink::recycle(
+            item,
+            |item| recycler.weight(item),
+            |item| recycler.used(item),
+            |item| recycler.recycle(item),
+            |item, max| recycler.shrink(item, max),
+            || self.store().epoch(),
+        )
+    }
+
+    /// Returns an item for which the private slots have no room. If the shared queues have none, it asks `make_room` once,
+    /// which returns what is to be dropped.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn give_back_slow(&self, item: Item<T>, make_room: impl FnOnce(Batch<T>) -> Option<Batch<T>>) {
+        let store = self.store();
+        match panic::catch_unwind(AssertUnwindSafe(|| self.recycler.weight(&item))) {
+            Ok(bytes) => store.cost.weighed(bytes),
+            Err(panic) => return self.refuse(item, Some(panic)),
+        }
+        let rejected = store.put_slow(item).and_then(make_room);
+        janitor::attend(&store.registration);
+        if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
+            raise(panic);
+        }
+    }
+
+    /// Puts in what there was no room for. Returns what there is still no room for.
+    pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
+        self.store().put_again(rejected)
+    }
+
+    /// Drops an item that the recycler refused, or in which it panicked, or that is replaced by another.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) {
+        self.store().events.refused.add(1);
+        if let Some(panic) = drop_each([item]) {
+            keep_first(&mut first, panic);
+        }
+        if let Some(panic) = first {
+            raise(panic);
+        }
+    }
+
+    /// Returns the heap part. The first call creates and registers it.
+    pub(super) fn store(&self) -> &Store<T> {
+        match self.store.get() {
+            Some(store) => store,
+            None => self.make_store(self.own_room()),
+        }
+    }
+
+    /// Creates the heap part, unless there is one, with room that other pools share.
+    #[inline]
+    pub(crate) fn share(&self, room: impl FnOnce() -> Option<Share>) {
+        if self.store.get().is_none() {
+            self.make_store(room());
+        }
+    }
+
+    /// The room for `max_idle` items, if that is limited or if `min_idle` needs their count.
+    fn own_room(&self) -> Option<Share> {
+        let Settings { max_idle, min_idle, .. } = self.settings;
+        let counted = max_idle != usize::MAX || min_idle > 0;
+        counted.then(|| Share::new(sync::Arc::new(Room::new(max_idle)), 1))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_store(&self, room: Option<Share>) -> &Store<T> {
+        let Settings { fetch, ref epoch, .. } = self.settings;
+        let (store, made) = self.store.get_or_make(|| Store::new(self.settings.limits(), room, fetch));
+        if made {
+            if let (Some(registrar), Some(store)) = (&self.register, self.store.to_arc()) {
+                registrar.register(&store, epoch.nanos());
+            }
+        }
+        store
+    }
+}
+
+impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
+    #[inline(always)]
+    fn give_back(&self, item: Item<T>) {
+        self.take_back(item, |item| self.give_back_slow(item, Some));
+    }
+
+    #[inline(always)]
+    fn part_with_one(&self) {}
+}
