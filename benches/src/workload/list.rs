@@ -1,76 +1,10 @@
 //! Every workload, in the order of the tables.
 
-use super::{Against, Channel, Column, Group, Kind, Shape, Target, Usage, Workload};
-
-const fn column(key: &'static str, title: &'static str, unit: &'static str) -> Column {
-    Column { key, title, unit, aside: false }
-}
-
-const fn aside(key: &'static str, title: &'static str, unit: &'static str) -> Column {
-    Column { key, title, unit, aside: true }
-}
-
-const NS: Column = column("ns", "a pair", "ns");
-const MADE: Column = column("made_per_million", "made per million", "");
-
-/// The clock's share of every shown time.
-const CLOCK: Column = aside("clock_ns", "of that the clock", "ns");
-
-const PAIR: &[Column] = &[NS, MADE];
-const HAND_OFF: &[Column] = &[NS, MADE, aside("messages_ns", "the messages alone, for each item", "ns")];
-const CHURN: &[Column] = &[NS, MADE, aside("thread_ns", "the thread alone, for each pair", "ns")];
-const COLD: &[Column] = &[NS, CLOCK];
-const PAUSE: &[Column] = &[column("pause_us", "longest pair meanwhile", "µs"), column("sweep_us", "the sweep", "µs")];
-const SWEEP: &[Column] = &[column("sweep_us", "a sweep", "µs")];
-const LATENCY: &[Column] = &[
-    column("p50_ns", "p50", "ns"),
-    column("p99_ns", "p99", "ns"),
-    column("p999_ns", "p99.9", "ns"),
-    column("max_ns", "max", "ns"),
-    CLOCK,
-];
-const USE: &[Column] = &[NS];
-const WAITS: &[Column] = &[
-    column("ns", "an item", "ns"),
-    column("p50_ns", "p50 of the wait", "ns"),
-    column("p99_ns", "p99", "ns"),
-    column("p999_ns", "p99.9", "ns"),
-    column("max_ns", "max", "ns"),
-    CLOCK,
-];
-const GIVEN_UP: &[Column] = &[column("ns", "an item", "ns"), aside("given_up_per_item", "given up for each item", "")];
-const WEIGHT: &[Column] = &[
-    column("unused_bytes", "unused", "B"),
-    column("used_bytes", "used once", "B"),
-    column("thread_bytes", "each further thread", "B"),
-    column("item_bytes", "each further item", "B"),
-];
-const AFTER_BURST: &[Column] =
-    &[column("held", "items held", ""), column("resident_mib", "growth of resident memory", "MiB")];
-
-const fn times_go(bar: f64, goal: f64) -> Target {
-    Target { key: NS.key, against: Against::Go, bar, goal }
-}
-
-const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
-    Target { key, against: Against::Nothing, bar, goal }
-}
-
-/// As fast as any bounded pool in which nobody overtakes.
-const AS_FAST_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 1.20, goal: 1.0 };
-
-/// A second thread makes nothing slower.
-const fn as_with_one(workload: &'static str) -> Target {
-    Target { key: NS.key, against: Against::Own(workload), bar: 1.05, goal: 1.0 }
-}
-
-/// Other pools and threads in the program make nothing slower.
-const fn undisturbed() -> Target {
-    Target { key: NS.key, against: Against::Own("pair"), bar: 1.10, goal: 1.0 }
-}
-
-/// Items made once warm, though there are enough.
-const MISSES: Target = plain(MADE.key, 5.0, 0.0);
+use super::columns::{
+    AFTER_BURST, AS_FAST_AS_FAIR, CHURN, COLD, GIVEN_UP, HAND_OFF, LATENCY, MISSES, PAIR, PAUSE, SWEEP, USE, WAITS,
+    WEIGHT, as_with_one, plain, times_go, undisturbed,
+};
+use super::{Against, Channel, Group, Kind, Shape, Target, Usage, Workload};
 
 const BASE: Workload = Workload {
     name: "",

@@ -22,6 +22,7 @@
 pub(crate) mod bounded;
 mod clock;
 mod cold;
+mod columns;
 pub(crate) mod counted;
 mod go_own;
 mod hand_off;
