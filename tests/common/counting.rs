@@ -19,6 +19,7 @@ pub(crate) struct Counts {
 
 thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts { blocks: 0, large: 0, allocated: 0, freed: 0 }) };
+    static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 fn update(change: impl FnOnce(&mut Counts)) {
@@ -29,7 +30,7 @@ fn update(change: impl FnOnce(&mut Counts)) {
 
 struct Counting;
 
-// SAFETY: `System` does all the work. Counting neither allocates nor panics.
+// SAFETY: `System` does all the work. Counting neither allocates nor panics, and hooks don't panic.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         update(|counts| {
@@ -37,6 +38,10 @@ unsafe impl GlobalAlloc for Counting {
             counts.large += usize::from(layout.size() >= LARGE);
             counts.allocated += layout.size();
         });
+        if let Some(hook) = HOOK.take() {
+            hook();
+            HOOK.set(Some(hook));
+        }
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
@@ -50,6 +55,13 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// Runs `f`, and `hook` within each of this thread's allocations in it. A hook must not panic.
+pub(crate) fn at_each_allocation(hook: fn(), f: impl FnOnce()) {
+    HOOK.set(Some(hook));
+    f();
+    HOOK.set(None);
+}
 
 /// What this thread allocates and frees in `f`.
 pub(crate) fn allocations<O>(f: impl FnOnce() -> O) -> (O, Counts) {

@@ -1,0 +1,89 @@
+//! Sweeps retire empty shards and free them while other threads visit: the protocol of `engine::visit`.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+
+use common::{Bounds, TrackedPool, World, explore, try_get};
+use ebbtide::Pooled;
+
+/// Four preemptions can stop a visitor twice, and each of the sweeps between any two of its steps.
+const FOUR: Bounds = Bounds { preemptions: Some(4) };
+
+/// With two visitors. Two preemptions can stop both anywhere while the sweep passes.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
+
+/// Overwrites what it frees. So a visitor does not find what it expects in shards that were freed.
+struct Overwriting;
+
+// SAFETY: `System` does all the work. A block is overwritten before `System` gets it back.
+unsafe impl GlobalAlloc for Overwriting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the block is as long as the layout says, and nobody else uses it any more.
+        unsafe { pointer.write_bytes(0x5A, layout.size()) };
+        // SAFETY: from `System` with this layout, as the caller promises.
+        unsafe { System.dealloc(pointer, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Overwriting = Overwriting;
+
+/// A pool without private slots whose shards are empty, so that the next sweep retires them.
+fn emptied(world: &World) -> Arc<TrackedPool> {
+    let pool = world.pool(0);
+    pool.put(world.make());
+    drop(try_get(&pool).map(Pooled::detach));
+    pool
+}
+
+/// A put may find the shards before one sweep retires them, and push to them before another one frees them. The item is
+/// found afterwards.
+#[test]
+fn put_while_sweeps_free_the_shards() {
+    explore("put while sweeps free the shards", FOUR, |world| {
+        let pool = emptied(world);
+        let sweeps = world.spawn_two_sweeps(&pool);
+        world.go();
+        pool.put(world.make());
+        sweeps.join().unwrap();
+        world.find_all(&pool);
+        world.end(pool);
+    });
+}
+
+/// A get takes the last item. Then it puts the empty array into shards that may be retired already.
+#[test]
+fn get_while_sweeps_free_the_shards() {
+    explore("get while sweeps free the shards", FOUR, |world| {
+        let pool = world.pool(4);
+        assert_eq!(pool.prefill(1), 1);
+        let sweeps = world.spawn_two_sweeps(&pool);
+        world.go();
+        drop(try_get(&pool).map(Pooled::detach));
+        sweeps.join().unwrap();
+        world.end(pool);
+    });
+}
+
+/// Two puts create shards at once, or put into those that a sweep retires.
+#[test]
+fn two_puts_while_a_sweep_retires_the_shards() {
+    explore("two puts while a sweep retires the shards", TWO, |world| {
+        let pool = emptied(world);
+        let put = world.spawn_put(&pool);
+        let sweep = world.spawn_sweep(&pool);
+        world.go();
+        pool.put(world.make());
+        put.join().unwrap();
+        assert_eq!(sweep.join().unwrap(), 0);
+        world.find_all(&pool);
+        world.end(pool);
+    });
+}

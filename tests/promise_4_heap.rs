@@ -1,0 +1,138 @@
+//! Promise 4: what a pool has on the heap besides items. A sweep that leaves the shards empty retires them, and a later
+//! one frees them.
+
+mod common;
+#[path = "common/counting.rs"]
+mod counting;
+
+use std::sync::Arc;
+
+use common::{Count, MANUAL, Worker};
+use counting::{allocations, at_each_allocation};
+use ebbtide::{BufferPool, Manual, Pool, Settings, buffers};
+
+/// Shards are at least this large: one of them has three racks of 128 places.
+const SHARDS: isize = 3 * 128 * size_of::<usize>() as isize;
+
+type BytePool = Pool<u8, fn() -> u8>;
+
+const fn pool(settings: Settings<Manual>) -> BytePool {
+    Pool::with_settings((|| 0) as fn() -> u8, settings)
+}
+
+/// By how many bytes `f` makes the heap grow.
+fn growth<O>(f: impl FnOnce() -> O) -> isize {
+    let (value, heap) = allocations(f);
+    drop(value);
+    heap.allocated as isize - heap.freed as isize
+}
+
+/// Uses this many items at once.
+fn burst(pool: &BytePool, items: usize) {
+    drop((0..items).map(|_| pool.get()).collect::<Vec<_>>());
+}
+
+/// The third sweep frees what the second one retired.
+fn sweep_thrice(pool: &BytePool) -> isize {
+    growth(|| (0..3).for_each(|_| _ = pool.advance()))
+}
+
+#[test]
+fn three_sweeps_after_one_use_leave_no_more_than_that() {
+    for (settings, gives_back) in [(MANUAL, 0), (MANUAL.private_slots(0), SHARDS)] {
+        let pool = pool(settings);
+        drop(pool.get());
+        let grown = sweep_thrice(&pool);
+        assert!(grown <= -gives_back, "{settings:?}: {grown} bytes more");
+    }
+}
+
+#[test]
+fn three_sweeps_after_one_use_of_each_class_leave_no_more_than_that() {
+    let pool = BufferPool::with_settings(buffers::Settings::new().manual());
+    (6..17).for_each(|power| drop(pool.get(1 << power)));
+    let grown = growth(|| (0..3).for_each(|_| _ = pool.advance()));
+    assert!(grown <= 0, "{grown} bytes more");
+}
+
+#[test]
+fn three_sweeps_after_bursts_leave_no_more_than_after_one_use() {
+    let workers = [(); 4].map(|()| Worker::new());
+    let after_bursts_of = |items| {
+        let pool = Arc::new(pool(MANUAL));
+        workers.iter().fold(0, |grown, worker| {
+            let pool = Arc::clone(&pool);
+            grown + worker.run(move || growth(|| burst(&pool, items)))
+        }) + if items > 1 { sweep_thrice(&pool) } else { 0 }
+    };
+    let (one, forty) = (after_bursts_of(1), after_bursts_of(40));
+    assert!(0 < forty && forty <= one, "{forty} bytes after bursts and sweeps, {one} after one use");
+}
+
+#[test]
+fn bursts_and_idle_times_in_turn_do_not_add_up() {
+    for settings in [MANUAL, MANUAL.private_slots(0)] {
+        let pool = pool(settings);
+        let mut cycle = || {
+            let grown = growth(|| burst(&pool, 40));
+            assert!(grown >= SHARDS, "a burst creates the shards");
+            grown + sweep_thrice(&pool)
+        };
+        cycle();
+        let grown = (0..10).fold(0, |grown, _| grown + cycle());
+        assert!(grown <= 0, "{settings:?}: {grown} bytes more after ten cycles");
+    }
+}
+
+/// A sweep whose barrier fails cannot know who visits the shards.
+#[cfg(target_os = "linux")]
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
+fn a_failed_barrier_frees_no_shards() {
+    if !common::alone("a_failed_barrier_frees_no_shards") {
+        return;
+    }
+    let pool = pool(MANUAL);
+    burst(&pool, 40);
+    (0..2).for_each(|_| _ = pool.advance());
+    common::linux::forbid_membarrier();
+    let grown = sweep_thrice(&pool);
+    assert_eq!(pool.stats().failed_barriers, 3);
+    assert!(grown > -SHARDS, "{grown} bytes");
+}
+
+/// Whether shards that were just retired outlive a sweep. The look for an item is a visit of its own.
+fn outlive_a_sweep(pool: &BytePool) -> bool {
+    pool.prefill(1);
+    pool.clear();
+    drop(pool.try_get());
+    growth(|| pool.advance()) > -SHARDS
+}
+
+/// A put visits the shards while it allocates an array for a spill. The allocator visits them too, and sweeps. Nothing
+/// is freed before the put ends.
+#[test]
+fn shards_are_not_freed_while_a_thread_visits_them() {
+    static POOL: BytePool = pool(MANUAL.private_slots(4));
+    static KEPT: Count = Count::new();
+    let [fifth, others @ ..] = std::array::from_fn::<_, 5, _>(|_| POOL.get());
+    drop(others);
+    at_each_allocation(|| KEPT.add(outlive_a_sweep(&POOL).into()), || drop(fifth));
+    assert_eq!(KEPT.get(), 1);
+    assert!(!outlive_a_sweep(&POOL));
+}
+
+/// The same while `prefill` visits them, which belongs to no thread.
+#[test]
+fn shards_are_not_freed_while_prefill_visits_them() {
+    static POOL: BytePool = pool(MANUAL);
+    static KEPT: Count = Count::new();
+    static LOOKS: Count = Count::new();
+    let look = || {
+        LOOKS.bump();
+        KEPT.add(outlive_a_sweep(&POOL).into());
+    };
+    at_each_allocation(look, || _ = POOL.prefill(1));
+    assert!(0 < KEPT.get() && KEPT.get() < LOOKS.get(), "{KEPT:?} of {LOOKS:?}");
+    assert!(!outlive_a_sweep(&POOL));
+}
