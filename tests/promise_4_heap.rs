@@ -73,7 +73,7 @@ fn three_sweeps_after_bursts_leave_no_more_than_after_one_use() {
 fn bursts_and_idle_times_in_turn_do_not_add_up() {
     for settings in [MANUAL, MANUAL.private_slots(0)] {
         let pool = pool(settings);
-        let mut cycle = || {
+        let cycle = || {
             let grown = growth(|| burst(&pool, 40));
             assert!(grown >= SHARDS, "a burst creates the shards");
             grown + sweep_thrice(&pool)
