@@ -3,7 +3,8 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::{process, slice};
 
 use common::{Bounds, TrackedPool, World, explore, try_get};
 use ebbtide::Pooled;
@@ -14,10 +15,21 @@ const FOUR: Bounds = Bounds { preemptions: Some(4) };
 /// With two visitors. Two preemptions can stop both anywhere while the sweep passes.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// Overwrites what it frees. So a visitor does not find what it expects in shards that were freed.
+/// Overwrites what it frees, keeps it for a while, and ends the process if anybody wrote there meanwhile. So no visitor
+/// uses shards that were freed.
 struct Overwriting;
 
-// SAFETY: `System` does all the work. A block is overwritten before `System` gets it back.
+const FREED: u8 = 0x5A;
+
+/// The last blocks that were freed, and where the next one goes.
+struct Kept([Option<(*mut u8, Layout)>; 256], usize);
+
+// SAFETY: it owns the blocks.
+unsafe impl Send for Kept {}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept([None; 256], 0));
+
+// SAFETY: `System` does all the work. It gets a block back later, when another one takes its place.
 unsafe impl GlobalAlloc for Overwriting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises.
@@ -25,10 +37,19 @@ unsafe impl GlobalAlloc for Overwriting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the block is as long as the layout says, and nobody else uses it any more.
-        unsafe { pointer.write_bytes(0x5A, layout.size()) };
-        // SAFETY: from `System` with this layout, as the caller promises.
-        unsafe { System.dealloc(pointer, layout) };
+        // SAFETY: the block is as long as the layout says, and the caller leaves it to this.
+        unsafe { pointer.write_bytes(FREED, layout.size()) };
+        let Ok(mut kept) = KEPT.lock() else { process::abort() };
+        let Kept(blocks, next) = &mut *kept;
+        *next = (*next + 1) % blocks.len();
+        if let Some((pointer, layout)) = blocks[*next].replace((pointer, layout)) {
+            // SAFETY: the block is as long as the layout says, and was filled when it was freed.
+            if unsafe { slice::from_raw_parts(pointer, layout.size()) }.iter().any(|byte| *byte != FREED) {
+                process::abort();
+            }
+            // SAFETY: from `System` with this layout, and freed once.
+            unsafe { System.dealloc(pointer, layout) };
+        }
     }
 }
 
