@@ -156,8 +156,8 @@ impl<T> SlotSet<T> {
         // ORDERING: Relaxed, no partner; the compare-exchange decides.
         let top = Top::from_bits(self.top.load(Ordering::Relaxed));
         // ORDERING: Acquire on success; partners: the Release stores of `top` in `claim`, `take_all` and `take_wanted`,
-        // so that the fetch sees what was done there. The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top` in
-        // `pop`. Relaxed on failure: nothing is done then.
+        // so that the fetch sees what was done there. The heavy barrier makes the mark visible to the owner's pops;
+        // partner: the load of `top` in `pop`. Relaxed on failure: nothing is done then.
         top.is_open()
             && self.top.compare_exchange(top.bits(), top.wanted().bits(), Ordering::Acquire, Ordering::Relaxed).is_ok()
     }

@@ -6,14 +6,17 @@ use crate::sync::{AtomicBool, Counter, Ordering, fence};
 
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
-/// The janitor *parks* a pool in which nothing is idle, and sweeps it no more until an item returns. Two sides meet
-/// here:
+/// The janitor *parks* a `BoundedPool` in which nothing is idle, and sweeps it no more until an item returns. Two sides
+/// meet here:
 ///
 /// - The janitor sets `unattended`, passes a full fence, and looks whether anything is idle after all.
 /// - Who makes an item idle passes a full fence, and looks whether the pool is unattended.
 ///
 /// One of the two sees what the other did, and then ends the parking. A lock that the janitor's look and the other
 /// side's change both take replaces both fences.
+///
+/// `stop_janitor` leaves all pools unattended and looks at none. So a `Pool` passes no fence before its look. If that
+/// comes too early, a later one starts the threads.
 pub(crate) struct Registration {
     /// Written under the registry's lock. Without it, what is read is a hint.
     place: Counter,
@@ -46,7 +49,8 @@ impl Registration {
     /// The other side's look.
     #[inline]
     pub(crate) fn is_unattended(&self) -> bool {
-        // ORDERING: Relaxed; partner: the store in `leave`. The caller has passed a full fence or taken the lock.
+        // ORDERING: Relaxed; partner: the store in `leave`. If the pool may be parked, the caller has passed a full fence
+        // or taken the lock.
         self.unattended.load(Ordering::Relaxed)
     }
 

@@ -61,7 +61,7 @@ impl Share {
 
     /// Returns how many more items fit. This is a hint, because other threads may take the room.
     pub(crate) fn free(&self) -> usize {
-        self.room.free() / self.weight
+        self.fitting(self.room.units())
     }
 
     /// Returns how many items are held, if no other store shares the room.

@@ -293,9 +293,8 @@ impl<T> SlotSet<T> {
             let top = Top::from_bits(self.top.load(Ordering::Relaxed));
             let closed = top.closed(purpose).bits();
             // ORDERING: AcqRel on success; partners: the Release stores of `top` in `claim` and `take_wanted`, and the
-            // load in `asked`.
-            // The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top` in `pop`.
-            // Relaxed on failure: tried again.
+            // load in `asked`. The heavy barrier makes the mark visible to the owner's pops; partner: the load of `top`
+            // in `pop`. Relaxed on failure: tried again.
             if !top.is_claimed()
                 && self.top.compare_exchange(top.bits(), closed, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             {

@@ -81,7 +81,7 @@ impl<T> Shards<T> {
     }
 
     /// Takes the shards out of use, unless there are others that were not freed yet. Only the holder of the sweep token
-    /// may call this, as well as the next two.
+    /// may call this and the next two.
     pub(crate) fn retire(&self, visit: &Visit<'_, T>) {
         if self.has_retired() {
             return;
@@ -131,7 +131,7 @@ impl<T> Visit<'_, T> {
     /// Returns the shards, if there are any.
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<&Shared<T>> {
-        // ORDERING: Acquire; partner: the compare-exchange in `get_or_make`, so that the shards are seen whole. The
+        // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the shards are seen whole. The
         // barriers make the swap in `retire` visible here, or the visit there.
         let current = self.shards.current.load(Ordering::Acquire);
         // SAFETY: the pointer is null, or from `Box::into_raw` and not freed before this visit ends.

@@ -57,8 +57,8 @@ pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> b
     }
 }
 
-/// Ends the parking of a pool, if it is parked. Called when an item became idle, after a full fence or a lock that
-/// `nothing_idle` also takes. It then takes the registry's lock.
+/// Lets sweeps come again to a pool that was parked, or left by `stop_janitor`. Then it takes the registry's lock. A pool
+/// that may be parked calls this when an item became idle, after a full fence or a lock that `nothing_idle` also takes.
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {

@@ -1,4 +1,4 @@
-//! Promise 5: an item in steady use gives back storage that its users did not need in the last two epochs.
+//! An item in steady use gives back storage that its users did not need in the last two epochs.
 
 mod common;
 #[path = "common/counting.rs"]
