@@ -133,11 +133,7 @@ fn try_breaks(root: PathBuf, breaks: &[&Break]) -> Result<ExitCode, String> {
     let trials: Vec<_> = trials(breaks.iter().copied()).collect();
     println!("{} breaks, about {} minutes", breaks.len(), run::expected_minutes(&trials));
     let missed = run::run(&run::Settings { root, targets, seconds }, trials)?;
-    if missed == 0 {
-        println!("{} breaks, all caught", breaks.len());
-        Ok(ExitCode::SUCCESS)
-    } else {
-        println!("{} breaks, {missed} times not caught: see above", breaks.len());
-        Ok(ExitCode::FAILURE)
-    }
+    missed.iter().for_each(|trial| println!("not caught: {} ({})", trial.item.name, trial.test));
+    println!("{} breaks, {} times not caught", breaks.len(), missed.len());
+    Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -40,12 +40,13 @@ pub(crate) struct Settings {
     pub(crate) seconds: usize,
 }
 
-/// How many trials failed. It is an error if a test fails without a break: it would prove nothing.
-pub(crate) fn run(settings: &Settings, mut trials: Vec<Trial<'_>>) -> Result<usize, String> {
+/// Returns the trials that failed. It is an error if a test fails without a break: it would prove nothing.
+pub(crate) fn run<'a>(settings: &Settings, mut trials: Vec<Trial<'a>>) -> Result<Vec<Trial<'a>>, String> {
     let workers: Vec<_> = (0..WORKERS).map(|number| Worker::new(settings, number)).collect::<Result<_, _>>()?;
     let failed = share(&workers, tests_of(&trials), |worker, test| worker.passes(test));
-    if failed > 0 {
-        return Err(format!("{failed} tests fail without a break"));
+    if !failed.is_empty() {
+        let failed: Vec<_> = failed.into_iter().map(Test::to_string).collect();
+        return Err(format!("these tests fail without a break: {}", failed.join(", ")));
     }
     // Those of one test program one after the other.
     trials.sort_by_key(|trial| trial.test);
@@ -60,23 +61,25 @@ fn tests_of<'a>(trials: &[Trial<'a>]) -> Vec<&'a Test> {
     tests
 }
 
-/// Has the workers do it all, from both ends, so that what one does is next to what it did before. Returns how often the
-/// result was `false`.
-fn share<T: Send>(workers: &[Worker<'_>], all: Vec<T>, what: impl Fn(&Worker<'_>, T) -> bool + Sync) -> usize {
+/// Has the workers do it all, from both ends, so that what one does is next to what it did before. Returns those for which
+/// the result was `false`.
+fn share<T: Copy + Send>(workers: &[Worker<'_>], all: Vec<T>, what: impl Fn(&Worker<'_>, T) -> bool + Sync) -> Vec<T> {
     let queue = Mutex::new(VecDeque::from(all));
     let work = |worker: &Worker<'_>| {
-        let mut failed = 0;
+        let mut failed = Vec::new();
         loop {
             let mut queue = queue.lock().expect("no panic");
             let next = if worker.number == 0 { queue.pop_front() } else { queue.pop_back() };
             drop(queue);
             let Some(next) = next else { return failed };
-            failed += usize::from(!what(worker, next));
+            if !what(worker, next) {
+                failed.push(next);
+            }
         }
     };
     thread::scope(|scope| {
         let threads: Vec<_> = workers.iter().map(|worker| scope.spawn(|| work(worker))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     })
 }
 
@@ -229,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ends_meet_and_failures_are_counted() {
+    fn both_ends_meet_and_failures_are_returned() {
         let root = PathBuf::new();
         let settings = Settings { root: root.clone(), targets: root.clone(), seconds: 1 };
         let worker = |number| Worker {
@@ -240,13 +243,14 @@ mod tests {
             log: root.clone(),
         };
         let done = Mutex::new(Vec::new());
-        let failed = share(&[worker(0), worker(1)], (0..10).collect(), |_, number: i32| {
+        let mut failed = share(&[worker(0), worker(1)], (0..10).collect(), |_, number: i32| {
             done.lock().expect("no panic").push(number);
             number % 5 != 0
         });
         let mut done = done.into_inner().expect("no panic");
         done.sort_unstable();
-        assert_eq!((done, failed), ((0..10).collect(), 2));
+        failed.sort_unstable();
+        assert_eq!((done, failed), ((0..10).collect(), vec![0, 5]));
     }
 
     #[test]
