@@ -103,24 +103,31 @@ fn a_panic_in_weight_goes_to_the_caller_of_get() {
     assert_eq!((pool.idle(), ledger.drop_order()), (0, vec![0, 1]));
 }
 
+/// When a new pool weighs its first item: to recycle it, and when the private slots have no room.
+const AT_RETURN: [usize; 2] = [1, 2];
+
 /// The returned item is lost, the first panic is raised, and the pool goes on.
 #[test]
 fn a_panic_in_weight_loses_the_item_that_returns() {
-    let (pool, ledger) = Scales::new(1);
-    let item = pool.get();
-    assert!(panic_of(|| drop(item)).contains("too heavy"));
-    assert_eq!((pool.idle(), ledger.drop_order(), pool.stats().refused), (0, vec![0], 1));
+    for call in AT_RETURN {
+        let (pool, ledger) = Scales::new(call);
+        let item = pool.get();
+        assert!(panic_of(|| drop(item)).contains("too heavy"));
+        assert_eq!((pool.idle(), ledger.drop_order(), pool.stats().refused), (0, vec![0], 1));
+    }
 }
 
 /// While the thread unwinds, the panic goes no further. The process lives.
 #[test]
 fn a_panic_in_weight_while_unwinding_does_not_abort() {
-    let (pool, ledger) = Scales::new(1);
-    let text = panic_of(|| {
-        let _item = pool.get();
-        panic!("the first");
-    });
-    assert_eq!((text.as_str(), pool.idle(), ledger.drop_order()), ("the first", 0, vec![0]));
+    for call in AT_RETURN {
+        let (pool, ledger) = Scales::new(call);
+        let text = panic_of(|| {
+            let _item = pool.get();
+            panic!("the first");
+        });
+        assert_eq!((text.as_str(), pool.idle(), ledger.drop_order()), ("the first", 0, vec![0]));
+    }
 }
 
 /// A recycler whose `weight` uses the pool that asks. It does so once for each item that returns.
