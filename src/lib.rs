@@ -145,7 +145,7 @@ pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
 pub use engine::cost::Fetch;
 pub use engine::tally::Swept;
-pub use janitor::{advance_all, stop_janitor};
+pub use janitor::{advance_all, set_trimming, stop_janitor};
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};

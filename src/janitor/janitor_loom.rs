@@ -26,6 +26,9 @@ pub(crate) fn attend(_: &Registration) {}
 /// Does nothing, because under loom there is no thread.
 pub fn stop_janitor() {}
 
+/// Does nothing, because under loom there is no thread.
+pub fn set_trimming(_: bool) {}
+
 /// Sweeps no pool, because under loom none is registered.
 pub fn advance_all() -> Swept {
     Swept::default()

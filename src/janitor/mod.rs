@@ -10,6 +10,7 @@ mod entries;
 mod registry;
 mod round;
 mod threads;
+mod trimming;
 
 use crate::engine::item::{discard, keep_first, raise};
 use crate::engine::registration::Registration;
@@ -91,6 +92,24 @@ pub(crate) fn attend(registration: &Registration) {
 /// ```
 pub fn stop_janitor() {
     threads::stop();
+}
+
+/// Sets whether the janitor makes the system allocator return free memory to the system. It does so unless this is
+/// called with `false`.
+///
+/// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped 256 items, of all pools
+/// together, it calls `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap
+/// after the other. Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of
+/// 400 MiB. A trim is followed by a pause of 100 times its own duration.
+///
+/// Turn it off if no thread may wait so long, or if the program trims by itself. It has no effect on other allocators.
+/// [`Pool::advance`](crate::Pool::advance), [`Pool::clear`](crate::Pool::clear) and [`advance_all`] never trim.
+///
+/// ```
+/// ebbtide::set_trimming(false);
+/// ```
+pub fn set_trimming(on: bool) {
+    registry::registry().trimming.on = on && crate::sync::heap::KEEPS;
 }
 
 /// Sweeps every pool in the process that has timed epochs and idle items, all at once, as a garbage collection does in

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::entries::{Entries, next_due};
 use super::round::{Job, Sweepable};
+use super::trimming::Trimming;
 use crate::engine::registration::Registration;
 use crate::sync::thread::{JoinHandle, Mutex, MutexGuard, PoisonError};
 use crate::sync::{Arc, static_per_execution};
@@ -33,6 +34,7 @@ pub(super) struct Registry {
     pub(super) alive: usize,
     /// The threads are to end, because somebody joins all of them.
     pub(super) stopping: bool,
+    pub(super) trimming: Trimming,
 }
 
 impl Registry {
@@ -95,6 +97,7 @@ static_per_execution! {
         threads: LinkedList::new(),
         alive: 0,
         stopping: false,
+        trimming: Trimming::new(),
     });
 }
 

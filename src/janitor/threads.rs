@@ -11,7 +11,7 @@ use super::round::{Job, Sweepable, round};
 use crate::engine::item::discard;
 use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, JoinHandle, PoisonError, is_quiet, spawn_quiet};
-use crate::sync::{Arc, static_per_execution};
+use crate::sync::{Arc, heap, static_per_execution};
 
 static_per_execution! {
     /// Signalled when a pool is due before the janitor would wake.
@@ -133,7 +133,7 @@ fn run(starters: Mask) {
     }
 }
 
-/// A dropper's body: runs tasks, and waits for more unless another dropper does.
+/// A dropper's body: runs tasks, trims the heap when that is due, and waits for more unless another dropper does.
 ///
 /// User code runs with the signal mask of the thread that used a pool first. So does what it starts, to the last
 /// destructor of this thread. While the thread waits, it takes no signals from elsewhere.
@@ -146,13 +146,18 @@ fn drop_items(starters: Mask) {
                 registry.waiting -= 1;
                 return;
             }
-            registry = TASKS.wait(registry).unwrap_or_else(PoisonError::into_inner);
+            registry = match registry.trimming.due_in(now()) {
+                None => TASKS.wait(registry).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => break,
+                Some(time) => TASKS.wait_timeout(registry, time).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         registry.waiting -= 1;
         drop(registry);
 
         starters.set();
         while do_next_task() {}
+        trim_if_due();
         let mut registry = self::registry();
         if registry.waiting > 0 {
             drop(registry);
@@ -188,15 +193,29 @@ fn do_next_task() -> bool {
     let Some(job) = task.take() else { return true };
 
     let (place, pool) = (job.place, job.pool.clone());
-    if let (_, Some(panic)) = job.run() {
+    let (swept, panic) = job.run();
+    if let Some(panic) = panic {
         if let Some(pool) = pool.upgrade() {
             pool.count_panic();
         }
         discard(panic);
     }
-    // Not dropped before the lock is released.
-    let _task = registry().entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
+    let mut registry = registry();
+    registry.trimming.count(swept.dropped);
+    let task = registry.entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
+    // Before the task is dropped.
+    drop(registry);
+    drop(task);
     true
+}
+
+/// Has the system allocator return the memory of dropped items.
+fn trim_if_due() {
+    let began = now();
+    if registry().trimming.begin(began) {
+        heap::trim();
+        registry().trimming.end(began, now());
+    }
 }
 
 /// Sleeps until some pools are due, or forever if there are none, or until the thread is to end. Returns the pools that

@@ -14,6 +14,8 @@ mod clock;
 mod constants;
 mod count;
 pub(crate) mod fence;
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+pub(crate) mod heap;
 mod once;
 mod per_thread;
 mod queue;

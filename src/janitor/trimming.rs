@@ -1,0 +1,94 @@
+//! When the droppers have the system allocator return free memory.
+//!
+//! glibc gives back what lies at the end of a heap, and keeps the rest until `malloc_trim` is called. That holds the
+//! lock of one heap after the other. So it comes only after many drops, and seldom.
+
+use std::time::Duration;
+
+use crate::sync::heap;
+
+/// How many items are dropped before it is worth a trim. Fewer matter only if they are large, and then glibc maps and
+/// unmaps them one by one.
+const ITEMS: usize = 256;
+
+/// How long the next trim waits after one, in multiples of the time that this one took.
+const PAUSE: u64 = 100;
+
+pub(super) struct Trimming {
+    pub(super) on: bool,
+    /// How many items were dropped since the last trim began.
+    dropped: usize,
+    /// The earliest time of the next trim, in nanoseconds. [`u64::MAX`] during one.
+    not_before: u64,
+}
+
+impl Trimming {
+    pub(super) const fn new() -> Self {
+        Self { on: heap::KEEPS, dropped: 0, not_before: 0 }
+    }
+
+    pub(super) fn count(&mut self, dropped: usize) {
+        self.dropped = self.dropped.saturating_add(dropped);
+    }
+
+    /// Returns how long it is until the next trim, or `None` if there is nothing to trim, or somebody does it.
+    pub(super) fn due_in(&self, now: u64) -> Option<Duration> {
+        let waits = self.on && self.dropped >= ITEMS && self.not_before < u64::MAX;
+        waits.then(|| Duration::from_nanos(self.not_before.saturating_sub(now)))
+    }
+
+    /// Returns whether the caller is to trim, and then to call `end`.
+    pub(super) fn begin(&mut self, now: u64) -> bool {
+        let due = self.due_in(now) == Some(Duration::ZERO);
+        if due {
+            (self.dropped, self.not_before) = (0, u64::MAX);
+        }
+        due
+    }
+
+    pub(super) fn end(&mut self, began: u64, now: u64) {
+        self.not_before = now + PAUSE * (now - began);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUE: Option<Duration> = Some(Duration::ZERO);
+
+    fn on() -> Trimming {
+        Trimming { on: true, ..Trimming::new() }
+    }
+
+    #[test]
+    fn a_trim_needs_many_drops() {
+        let mut trimming = on();
+        trimming.count(ITEMS - 1);
+        assert_eq!(trimming.due_in(1), None);
+        trimming.count(1);
+        assert_eq!(trimming.due_in(1), DUE);
+        assert!(Trimming { on: false, ..trimming }.due_in(1).is_none());
+    }
+
+    #[test]
+    fn only_one_thread_trims() {
+        let mut trimming = on();
+        trimming.count(ITEMS);
+        assert!(trimming.begin(1));
+        trimming.count(ITEMS);
+        assert!(!trimming.begin(1));
+    }
+
+    #[test]
+    fn a_long_trim_delays_the_next_one() {
+        let mut trimming = on();
+        trimming.count(ITEMS);
+        assert!(trimming.begin(100));
+        trimming.end(100, 110);
+        assert_eq!(trimming.due_in(110), None);
+        trimming.count(ITEMS);
+        assert_eq!(trimming.due_in(110), Some(Duration::from_nanos(10 * PAUSE)));
+        assert_eq!(trimming.due_in(110 + 10 * PAUSE), DUE);
+    }
+}
