@@ -27,7 +27,8 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::engine::item::{Contained, Item, Payload, raise};
 use crate::janitor::{self, Registrar};
-use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError, shrink};
+use crate::pool::shrink::{self, Recycling};
+use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
 use places::{Places, Snapshot};
 
@@ -226,19 +227,6 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 }
 
 impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
-    #[inline(always)]
-    fn recycle(&self, item: &mut Item<T>) -> bool {
-        let recycler = &*self.recycler;
-        shrink::recycle(
-            item,
-            |item| recycler.weight(item),
-            |item| recycler.used(item),
-            |item| recycler.recycle(item),
-            |item, max| recycler.shrink(item, max),
-            || self.places().epoch(),
-        )
-    }
-
     /// Drops an item that the recycler refused, or in which it panicked.
     #[cold]
     #[inline(never)]
@@ -253,7 +241,7 @@ impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
     /// Recycles an item and makes it idle, or drops it if the recycler refuses it. Then frees its place.
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
-        match panic::catch_unwind(AssertUnwindSafe(|| self.recycle(&mut item))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
@@ -262,6 +250,32 @@ impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
 
     fn part_with_one(&self) {
         self.places().free_place();
+    }
+}
+
+// Nothing is set aside, because that would take another place.
+impl<T, R: TryRecycle<T>> Recycling<T> for BoundedPool<T, R> {
+    #[inline(always)]
+    fn weight(&self, item: &T) -> usize {
+        self.recycler.weight(item)
+    }
+
+    #[inline(always)]
+    fn used(&self, item: &T) -> usize {
+        self.recycler.used(item)
+    }
+
+    #[inline(always)]
+    fn recycle(&self, item: &mut T) -> bool {
+        self.recycler.recycle(item)
+    }
+
+    fn shrink(&self, item: &mut T, max: usize) {
+        self.recycler.shrink(item, max);
+    }
+
+    fn epoch(&self) -> usize {
+        self.places().epoch()
     }
 }
 

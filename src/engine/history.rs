@@ -13,7 +13,13 @@ pub(crate) struct History {
     last: Size,
     /// What the item held after the last return.
     held: Size,
+    /// How many of the last returns in a row cost far more than their users needed.
+    in_vain: u8,
 }
+
+/// Recycling in vain goes through so many bytes before it is too much. That takes about 2 ms. With less, users of whom
+/// one in a few needs all of a huge table would lose it. With more, the others would wait longer.
+const PATIENCE: usize = 24 << 20;
 
 impl History {
     /// Notes a return in this epoch. If the item holds more than twice what was needed in two epochs, returns to how
@@ -28,6 +34,13 @@ impl History {
         let shrink = (held / 2 > most).then_some(most);
         self.held = Size::of(shrink.unwrap_or(held));
         shrink
+    }
+
+    /// Notes how many bytes recycling goes through for a user that needed so many. Returns whether it is too much by
+    /// now.
+    pub(crate) fn note_cost(&mut self, cost: usize, needed: usize) -> bool {
+        self.in_vain = if cost / 16 > needed { self.in_vain.saturating_add(1) } else { 0 };
+        cost.saturating_mul(self.in_vain.into()) >= PATIENCE
     }
 
     fn enter(&mut self, epoch: u32) {

@@ -44,6 +44,8 @@ pub(crate) struct Store<T> {
     next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
+    /// The last epoch in which an item was set aside.
+    set_aside: AtomicUsize,
     pub(crate) fetch: Fetch,
     /// True while a thread holds the fetch token.
     pub(super) fetch_token: AtomicBool,
@@ -68,6 +70,7 @@ impl<T> Store<T> {
             registration: Registration::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
+            set_aside: AtomicUsize::new(FIRST_EPOCH.wrapping_sub(1)),
             fetch,
             fetch_token: AtomicBool::new(false),
             fetches: Fetches::new(),
@@ -237,6 +240,18 @@ impl<T> Store<T> {
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
         let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };
         self.offer(visit, set.home.into(), Batch::many(items, stamp))
+    }
+
+    /// Returns whether an item may be set aside. That is so once in an epoch, because each one makes an item more.
+    pub(crate) fn may_set_aside(&self) -> bool {
+        let epoch = self.epoch();
+        // ORDERING: Relaxed, no partner; the value is all, and one swap of an epoch sees another one.
+        self.set_aside.swap(epoch, Ordering::Relaxed) != epoch
+    }
+
+    /// Puts an item into the shared queues, past the private slots. Returns it if there is no room.
+    pub(crate) fn set_aside(&self, item: Item<T>) -> Option<Batch<T>> {
+        self.put_past(self.slot_set(), item)
     }
 
     /// Puts a single item straight into the shared queues.

@@ -136,6 +136,31 @@ pub trait Clear {
     fn shrink(&mut self, max: usize) {
         let _ = max;
     }
+
+    /// Returns how many bytes [`clear`](Self::clear) goes through, however little of them is used. It may be an
+    /// estimate. The default is 0.
+    ///
+    /// If it is far more than what is [used](Self::used), a pool [replaces](crate::Pool#how-items-shrink) the value. A
+    /// hash table goes through its capacity unless it is empty. For a type with several parts, it is the sum of theirs.
+    ///
+    /// ```
+    /// use ebbtide::Clear;
+    /// use std::collections::HashSet;
+    ///
+    /// let mut words = HashSet::with_capacity(1000);
+    /// assert_eq!(words.clear_cost(), 0);
+    /// words.insert("a");
+    /// assert!(words.clear_cost() >= 1000);
+    /// assert_eq!((words.clone(), String::from("abc")).clear_cost(), words.clear_cost());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`Recycle::recycle`](crate::Recycle::recycle) may.
+    #[inline]
+    fn clear_cost(&self) -> usize {
+        0
+    }
 }
 
 /// Implements `Clear` for collections that have no storage to keep.
@@ -168,9 +193,16 @@ pub(super) const fn entry<E>() -> usize {
     size_of::<E>() + 1
 }
 
-/// Implements `Clear` for collections that have `clear`, `capacity`, `len` and `shrink_to`, with the size of an element.
+/// Clearing a hash table marks each of its places as empty, unless all are.
+#[inline]
+const fn table_cost(len: usize, capacity: usize) -> usize {
+    if len == 0 { 0 } else { capacity }
+}
+
+/// Implements `Clear` for collections that have `clear`, `capacity`, `len` and `shrink_to`, with the size of an element,
+/// and what clearing costs unless that is 0.
 macro_rules! clear_with_storage {
-    ($([$($generics:tt)*] $collection:ty, $element:expr;)*) => {$(
+    ($([$($generics:tt)*] $collection:ty, $element:expr $(, $cost:expr)?;)*) => {$(
         impl<$($generics)*> Clear for $collection {
             #[inline]
             fn clear(&mut self) {
@@ -193,6 +225,11 @@ macro_rules! clear_with_storage {
                     self.shrink_to(elements);
                 }
             }
+
+            $(#[inline]
+            fn clear_cost(&self) -> usize {
+                $cost(self.len(), self.capacity())
+            })?
         }
     )*};
 }
@@ -201,8 +238,8 @@ clear_with_storage! {
     [T] Vec<T>, size_of::<T>();
     [T] VecDeque<T>, size_of::<T>();
     [T] BinaryHeap<T>, size_of::<T>();
-    [K: Eq + Hash, V, S: BuildHasher] HashMap<K, V, S>, entry::<(K, V)>();
-    [T: Eq + Hash, S: BuildHasher] HashSet<T, S>, entry::<T>();
+    [K: Eq + Hash, V, S: BuildHasher] HashMap<K, V, S>, entry::<(K, V)>(), table_cost;
+    [T: Eq + Hash, S: BuildHasher] HashSet<T, S>, entry::<T>(), table_cost;
     [] String, 1;
     [] OsString, 1;
 }
@@ -285,6 +322,11 @@ impl<T: Clear + ?Sized> Clear for Box<T> {
     fn shrink(&mut self, max: usize) {
         (**self).shrink(max);
     }
+
+    #[inline]
+    fn clear_cost(&self) -> usize {
+        (**self).clear_cost()
+    }
 }
 
 impl<T: Clear, const N: usize> Clear for [T; N] {
@@ -306,6 +348,11 @@ impl<T: Clear, const N: usize> Clear for [T; N] {
     #[inline]
     fn shrink(&mut self, max: usize) {
         self.iter_mut().for_each(|part| part.shrink(max));
+    }
+
+    #[inline]
+    fn clear_cost(&self) -> usize {
+        self.iter().map(T::clear_cost).sum()
     }
 }
 
@@ -338,6 +385,12 @@ macro_rules! clear_tuples {
                 let ($first, $($rest,)*) = self;
                 $first.shrink(max);
                 $($rest.shrink(max);)*
+            }
+
+            #[inline]
+            fn clear_cost(&self) -> usize {
+                let ($first, $($rest,)*) = self;
+                $first.clear_cost() $(+ $rest.clear_cost())*
             }
         }
         clear_tuples! { $($rest)* }

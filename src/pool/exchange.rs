@@ -1,8 +1,10 @@
 //! Where an item comes from, and what becomes of it when it returns. This runs user code and contains its panics.
 
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use super::{Home, Pool, Recycle, Settings, shrink};
+use super::shrink::{self, Recycling};
+use super::{Home, Pool, Recycle, Settings};
 use crate::engine::batch::Batch;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::room::{Room, Share};
@@ -68,7 +70,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// recycler refuses it.
     #[inline(always)]
     pub(crate) fn take_back(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
-        match panic::catch_unwind(AssertUnwindSafe(|| self.recycle(&mut item))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => {
                 let left = match self.store.get() {
                     Some(store) => store.put(item),
@@ -81,19 +83,6 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
         }
-    }
-
-    #[inline(always)]
-    fn recycle(&self, item: &mut Item<T>) -> bool {
-        let recycler = &*self.recycler;
-        shrink::recycle(
-            item,
-            |item| recycler.weight(item),
-            |item| recycler.used(item),
-            |item| recycler.recycle(item),
-            |item, max| recycler.shrink(item, max),
-            || self.store().epoch(),
-        )
     }
 
     /// Returns an item for which the private slots have no room. If the shared queues have none, it asks `make_room` once,
@@ -176,4 +165,47 @@ impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
 
     #[inline(always)]
     fn part_with_one(&self) {}
+}
+
+impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
+    #[inline(always)]
+    fn weight(&self, item: &T) -> usize {
+        self.recycler.weight(item)
+    }
+
+    #[inline(always)]
+    fn used(&self, item: &T) -> usize {
+        self.recycler.used(item)
+    }
+
+    #[inline(always)]
+    fn recycle(&self, item: &mut T) -> bool {
+        self.recycler.recycle(item)
+    }
+
+    fn shrink(&self, item: &mut T, max: usize) {
+        self.recycler.shrink(item, max);
+    }
+
+    fn epoch(&self) -> usize {
+        self.store().epoch()
+    }
+
+    fn recycle_cost(&self, item: &T) -> usize {
+        self.recycler.recycle_cost(item)
+    }
+
+    /// Puts the item into the shared queues and a new one in its place, once in an epoch. Freeing a huge table takes
+    /// milliseconds, so that is left to a sweep. Until then, a `get` that finds no other item takes it.
+    #[cold]
+    fn set_aside(&self, item: &mut Item<T>) {
+        if !self.store().may_set_aside() {
+            return;
+        }
+        let aside = mem::replace(item, self.make(|| self.recycler.create()));
+        let rejected = self.store().set_aside(aside);
+        if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
+            raise(panic);
+        }
+    }
 }

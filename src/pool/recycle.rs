@@ -162,6 +162,31 @@ pub trait Recycle<T> {
     fn shrink(&self, item: &mut T, max: usize) {
         let _ = (item, max);
     }
+
+    /// Returns how many bytes [`recycle`](Self::recycle) goes through, however little of them the last user needed. It
+    /// may be an estimate. The default is 0.
+    ///
+    /// Runs before `recycle`, if [`used`](Self::used) tells that less than the weight was used. A
+    /// [`Pool`](crate::Pool#how-items-shrink) replaces an item for which this is far more, again and again. A
+    /// `BoundedPool` does not ask.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, Recycle};
+    /// use std::collections::HashMap;
+    ///
+    /// let mut ages = HashMap::with_capacity(1000);
+    /// ages.insert("Ada", 36);
+    /// assert!(DefaultRecycle.recycle_cost(&ages) >= 1000);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic, as [`recycle`](Self::recycle) may.
+    #[inline]
+    fn recycle_cost(&self, item: &T) -> usize {
+        let _ = item;
+        0
+    }
 }
 
 impl<T, F: Fn() -> T> Recycle<T> for F {
@@ -213,6 +238,11 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
     #[inline]
     fn shrink(&self, item: &mut T, max: usize) {
         item.shrink(max);
+    }
+
+    #[inline]
+    fn recycle_cost(&self, item: &T) -> usize {
+        item.clear_cost()
     }
 }
 
