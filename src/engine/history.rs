@@ -13,13 +13,13 @@ pub(crate) struct History {
     last: Size,
     /// What the item held after the last return.
     held: Size,
-    /// How many of the last returns in a row cost far more than their users needed.
-    in_vain: u8,
+    /// How much recycling went through in vain, in units of [`WASTE`], since a user needed enough to be worth it.
+    wasted: u8,
 }
 
-/// Recycling in vain goes through so many bytes before it is too much. That takes about 2 ms. With less, users of whom
-/// one in a few needs all of a huge table would lose it. With more, the others would wait longer.
-const PATIENCE: usize = 24 << 20;
+/// 255 times as much, 24 MiB, is too much. That takes 1 to 5 ms. With a lower limit, one user in a few who needs all of a
+/// huge table would find it gone. With a higher one, the others would wait longer.
+const WASTE: usize = 96 << 10;
 
 impl History {
     /// Notes a return in this epoch. If the item holds more than twice what was needed in two epochs, returns to how
@@ -36,11 +36,11 @@ impl History {
         shrink
     }
 
-    /// Notes how many bytes recycling goes through for a user that needed so many. Returns whether it is too much by
-    /// now.
+    /// Notes how many bytes recycling goes through for a user that needed so many. Returns whether too many were wasted.
     pub(crate) fn note_cost(&mut self, cost: usize, needed: usize) -> bool {
-        self.in_vain = if cost / 16 > needed { self.in_vain.saturating_add(1) } else { 0 };
-        cost.saturating_mul(self.in_vain.into()) >= PATIENCE
+        let wasted = u8::try_from(cost / WASTE).unwrap_or(u8::MAX);
+        self.wasted = if needed > cost / 16 { 0 } else { self.wasted.saturating_add(wasted) };
+        wasted > 0 && self.wasted == u8::MAX
     }
 
     fn enter(&mut self, epoch: u32) {

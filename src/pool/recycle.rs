@@ -50,7 +50,9 @@ pub trait Recycle<T> {
     ///
     /// # Panics
     ///
-    /// May panic. The panic goes to the caller of `get`, and nothing is lost.
+    /// May panic. The panic goes to the caller of `get`, and nothing is lost. If the new item was to
+    /// [replace](Self::recycle_cost) one that returns, that one is dropped, and the panic goes to the caller who
+    /// returned it.
     fn create(&self) -> T;
 
     /// Prepares an item for its next user. Runs on the thread that returns the item to the pool. With `false`, the item
