@@ -77,10 +77,10 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// This is for items whose [`Clear`] or recycler has [`used`](Recycle::used) and [`shrink`](Recycle::shrink), so not
 /// for [`Pool::with`] and [`WithCapacity`]. Every item that has to be dropped takes 8 bytes more for it.
 ///
-/// Clearing a hash table goes through all of it, even for one entry. When 24 MiB were gone through for users in a row
-/// who needed little, a new item takes its place, and a sweep drops it if no `get` needs it before. A pool does that
-/// once in an epoch, so it may hold two items more than it would otherwise. Other items can
-/// [take part](Recycle::recycle_cost).
+/// Huge hash tables are an exception, because clearing one goes through all of it, even for one entry. Once clearing
+/// has gone through 24 MiB for users in a row who needed little, a new item takes the table's place. The table lies in
+/// the shared queues like any idle item. A pool does this once in an epoch, so it may hold two items more for it. Other
+/// types and recyclers can [take part](Recycle::recycle_cost).
 ///
 /// # Sharing
 ///
