@@ -199,11 +199,13 @@ impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
     /// milliseconds, so that is left to a sweep. Until then, a `get` that finds no other item takes it.
     #[cold]
     fn set_aside(&self, item: &mut Item<T>) {
-        if !self.store().may_set_aside() {
+        let store = self.store();
+        if !store.may_set_aside() {
             return;
         }
         let aside = mem::replace(item, self.make(|| self.recycler.create()));
-        let rejected = self.store().set_aside(aside);
+        let rejected = store.set_aside(aside);
+        janitor::attend(&store.registration);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }
