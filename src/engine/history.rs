@@ -17,8 +17,8 @@ pub(crate) struct History {
     wasted: u8,
 }
 
-/// 255 times as much, 24 MiB, is too much. That takes 1 to 5 ms. With a lower limit, one user in a few who needs all of a
-/// huge table would find it gone. With a higher one, the others would wait longer.
+/// The unit of what is wasted. 255 of them, 24 MiB, are too much: to go through them takes 1 to 5 ms. With a lower limit,
+/// one user in a few who needs all of a huge table would find it gone. With a higher one, the others would wait longer.
 const WASTE: usize = 96 << 10;
 
 impl History {
@@ -36,9 +36,10 @@ impl History {
         shrink
     }
 
-    /// Notes how many bytes recycling goes through for a user that needed so many. Returns whether too many were wasted.
+    /// Notes how many bytes recycling goes through for a user that needed this many. Returns whether too many were wasted.
     pub(crate) fn note_cost(&mut self, cost: usize, needed: usize) -> bool {
         let wasted = u8::try_from(cost / WASTE).unwrap_or(u8::MAX);
+        // A user takes about as long to fill a byte as recycling takes to go through 16.
         self.wasted = if needed > cost / 16 { 0 } else { self.wasted.saturating_add(wasted) };
         wasted > 0 && self.wasted == u8::MAX
     }

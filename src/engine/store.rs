@@ -245,7 +245,8 @@ impl<T> Store<T> {
     /// Returns whether an item may be set aside. That is so once in an epoch, because each one makes an item more.
     pub(crate) fn may_set_aside(&self) -> bool {
         let epoch = self.epoch();
-        // ORDERING: Relaxed, no partner; the value is all, and one swap of an epoch sees another one.
+        // ORDERING: Relaxed, no partner; the value is all, and one swap of an epoch sees another one. A thread that read
+        // the epoch before it ended may allow one more.
         self.set_aside.swap(epoch, Ordering::Relaxed) != epoch
     }
 

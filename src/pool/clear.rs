@@ -140,8 +140,9 @@ pub trait Clear {
     /// Returns how many bytes [`clear`](Self::clear) goes through, however little of them is used. It may be an
     /// estimate. The default is 0.
     ///
-    /// If it is far more than what is [used](Self::used), a pool [replaces](crate::Pool#how-items-shrink) the value. A
-    /// hash table goes through its capacity unless it is empty. For a type with several parts, it is the sum of theirs.
+    /// If it is far more than what is [used](Self::used), use after use, a [`Pool`](crate::Pool#how-items-shrink)
+    /// replaces the value. A hash table goes through its capacity unless it is empty. For a type with several parts, it
+    /// is the sum of theirs.
     ///
     /// ```
     /// use ebbtide::Clear;

@@ -168,9 +168,8 @@ pub trait Recycle<T> {
     /// Returns how many bytes [`recycle`](Self::recycle) goes through, however little of them the last user needed. It
     /// may be an estimate. The default is 0.
     ///
-    /// Runs before `recycle`, if [`used`](Self::used) tells that less than the weight was used. A
-    /// [`Pool`](crate::Pool#how-items-shrink) replaces an item for which this is far more, again and again. A
-    /// `BoundedPool` does not ask.
+    /// Runs before `recycle`, if [`used`](Self::used) tells that less than the weight was used. If it is far more than
+    /// that, use after use, a [`Pool`](crate::Pool#how-items-shrink) replaces the item. A `BoundedPool` does not ask.
     ///
     /// ```
     /// use ebbtide::{DefaultRecycle, Recycle};

@@ -1,4 +1,4 @@
-//! Promise 5: an item that costs far more to recycle than its users need is replaced by a new one, before an epoch ends.
+//! An item that costs far more to recycle than its users need is replaced by a new one, before an epoch ends.
 
 mod common;
 #[path = "common/counting.rs"]
