@@ -122,12 +122,33 @@ fn pools_guards_and_waits_are_send_and_sync() {
     send(&pool.get_async());
     send(&pool.get_owned_async());
     send(&pool.get_many_async(2));
+    send(&pool.get_many_owned_async(2));
     send(&pool.get_async_with(|| async { Ok::<_, ()>(Cell::new(1)) }));
     send(&pool.get_owned_async_with(|| async { Ok::<_, ()>(Cell::new(1)) }));
     let shared: BoundedPool<String> = BoundedPool::new(4);
     sync(&shared.get().unwrap());
     unwind_safe(&shared);
     send(&GetError::<std::io::Error>::Closed);
+}
+
+/// Whether or not the recycler's error implements `Error`, a `?` converts one of the pool to `E`'s usual box. A report of
+/// the whole chain names the cause once.
+#[test]
+fn errors_convert_and_name_their_cause_once() {
+    fn report<E: std::fmt::Debug + std::fmt::Display + 'static>(cause: E) -> String {
+        let convert = || -> Result<(), Box<dyn Error>> { Err(GetError::Create(cause))? };
+        let error = convert().unwrap_err();
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text += &error.to_string();
+            source = error.source();
+        }
+        text
+    }
+    let expected = "no item could be created: refused";
+    assert_eq!(report(std::io::Error::other("refused")), expected);
+    assert_eq!(report(Box::<dyn Error + Send + Sync>::from("refused")), expected);
 }
 
 /// Guards are two words. A `Result` of one is as large as that of any two words with the same error.

@@ -21,6 +21,10 @@ use std::fmt;
 /// # drop(only);
 /// # Ok::<(), GetError>(())
 /// ```
+///
+/// The text of [`Create`](Self::Create) ends with that of its cause. So the cause is not its
+/// [`source`](Error::source) as well, and a report names it once. `E` may be any error, also one that does not implement
+/// [`Error`], such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. A `?` converts a `GetError` to these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GetError<E = Infallible> {
@@ -48,19 +52,13 @@ impl<E: fmt::Display> fmt::Display for GetError<E> {
             Self::OverCapacity { asked, capacity } => {
                 write!(f, "{asked} items were asked for, but the pool's capacity is {capacity}")
             }
-            Self::Create(error) => write!(f, "no item could be created: {error}"),
+            // anyhow's errors then show their causes, too.
+            Self::Create(error) => write!(f, "no item could be created: {error:#}"),
         }
     }
 }
 
-impl<E: Error + 'static> Error for GetError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Create(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl<E: fmt::Debug + fmt::Display> Error for GetError<E> {}
 
 /// Why no places can be taken.
 #[derive(Clone, Copy, Debug)]

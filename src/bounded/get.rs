@@ -135,6 +135,58 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
+    /// Like [`get_owned`](Self::get_owned), with a timeout as in [`get_timeout`](Self::get_timeout).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(1));
+    /// let only = pool.get_owned_timeout(Duration::from_secs(1))?;
+    /// assert_eq!(pool.get_owned_timeout(Duration::ZERO).unwrap_err(), GetError::Timeout);
+    /// # drop(only);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_timeout`](Self::get_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_owned_timeout(self: &Arc<Self>, timeout: Duration) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
+        let item = self.one(|| Instant::now().checked_add(timeout), || self.recycler.try_create())?;
+        Ok(OwnedPooled::new(item, Arc::clone(self)))
+    }
+
+    /// Like [`get_owned`](Self::get_owned), but waits at most until `deadline`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Instant;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(1));
+    /// let only = pool.get_owned()?;
+    /// assert_eq!(pool.get_owned_deadline(Instant::now()).unwrap_err(), GetError::Timeout);
+    /// # drop(only);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_timeout`](Self::get_timeout).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_owned_deadline(self: &Arc<Self>, deadline: Instant) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
+        let item = self.one(|| Some(deadline), || self.recycler.try_create())?;
+        Ok(OwnedPooled::new(item, Arc::clone(self)))
+    }
+
     /// Takes `n` items at once, or waits until it can. It never holds only some of them.
     ///
     /// If creating one of them fails, the others return to the pool.
@@ -158,7 +210,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || None)?)
+        self.fill_all(self.places().take_by(n, || None)?, |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), with a timeout as in [`get_timeout`](Self::get_timeout).
@@ -182,7 +234,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_timeout(&self, n: usize, timeout: Duration) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || Instant::now().checked_add(timeout))?)
+        let held = self.places().take_by(n, || Instant::now().checked_add(timeout))?;
+        self.fill_all(held, |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), but waits at most until `deadline`.
@@ -205,7 +258,32 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_deadline(&self, n: usize, deadline: Instant) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || Some(deadline))?)
+        self.fill_all(self.places().take_by(n, || Some(deadline))?, |item| Pooled::new(item, self))
+    }
+
+    /// Like [`get_many`](Self::get_many), but the guards hold the pool instead of borrowing it. Each costs one more
+    /// reference count.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
+    /// let pages = pool.get_many_owned(2)?;
+    /// std::thread::spawn(move || drop(pages)).join().unwrap();
+    /// assert_eq!(pool.idle(), 2);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many_owned(self: &Arc<Self>, n: usize) -> Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>> {
+        self.fill_all(self.places().take_by(n, || None)?, |item| OwnedPooled::new(item, Arc::clone(self)))
     }
 
     /// Gets one item. If it only gets a place, `create` creates the item.
@@ -236,12 +314,16 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         held.next(create).map_err(|error| GetError::Create(held.fail(error)))
     }
 
-    /// Gets an item for each place.
-    pub(super) fn fill_all(&self, mut held: Held<'_, T>) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+    /// Gets an item for each place, in a guard.
+    pub(super) fn fill_all<G>(
+        &self,
+        mut held: Held<'_, T>,
+        guard: impl Fn(Item<T>) -> G,
+    ) -> Result<Vec<G>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
             match held.next(|| self.recycler.try_create()) {
-                Ok(item) => items.push(Pooled::new(item, self)),
+                Ok(item) => items.push(guard(item)),
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));

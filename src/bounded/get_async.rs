@@ -161,7 +161,42 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().wait(n).await?)
+        self.fill_all(self.places().wait(n).await?, |item| Pooled::new(item, self))
+    }
+
+    /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
+    /// it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
+    /// let getting = pool.get_many_owned_async(4);
+    /// # let task = smol::spawn(async move {
+    /// assert_eq!(getting.await?.len(), 4);
+    /// # Ok::<(), GetError>(())
+    /// # });
+    /// # smol::block_on(task)?;
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many_owned_async(
+        self: &Arc<Self>,
+        n: usize,
+    ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
+        let pool = Arc::clone(self);
+        async move {
+            let held = pool.places().wait(n).await?;
+            pool.fill_all(held, |item| OwnedPooled::new(item, Arc::clone(&pool)))
+        }
     }
 
     /// Like `one`, for a task.
