@@ -58,7 +58,8 @@
 //!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
 //!   `membarrier`.
-//! - **The global allocator**, if an item, an array or a queue's next block must be allocated.
+//! - **The global allocator**, if an item, an array or a queue's next block must be allocated. With glibc's, also while
+//!   the janitor [returns memory to the system](set_trimming).
 //!
 //! # Limits
 //!

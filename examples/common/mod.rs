@@ -1,13 +1,13 @@
-//! Shared by several examples: arguments, errors, progress, medians and memory use.
+//! Shared by several examples: arguments, errors, progress, child processes, medians and memory use.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::{env, error, fs, process};
 
@@ -113,7 +113,7 @@ pub(crate) fn parse(about: &str, flags: &mut [Flag<'_>]) -> Result<(), Failure> 
     Ok(())
 }
 
-// ---- Files, errors and progress -------------------------------------------------------------------------------------
+// ---- Files, errors, progress and children ---------------------------------------------------------------------------
 
 /// Writes a file and creates its folder.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
@@ -158,6 +158,28 @@ pub(crate) fn show_progress(line: &str) {
         // Progress that can't be shown is no error.
         let _ = write!(stderr, "\r{line}");
     }
+}
+
+/// Runs this program in a child process, with `--child NAME` before its own arguments, and shows a progress bar. `read`
+/// gets each line of the child's output, and returns the part of the work that is done.
+pub(crate) fn run_child(name: &str, title: &str, mut read: impl FnMut(&str) -> Option<f64>) -> Result<(), Failure> {
+    let mut child = Command::new(env::current_exe()?)
+        .args(["--child", name])
+        .args(env::args_os().skip(1))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines() {
+        let line = line?;
+        let done = read(&line).ok_or_else(|| io::Error::other(format!("{title} printed: {line}")))?;
+        let filled = "#".repeat((done * 40.0) as usize);
+        let end = if done < 1.0 { "" } else { "\n" };
+        show_progress(&format!("{title:20}  [{filled:.<40}] {:3.0} %{end}", done * 100.0));
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{title}: {status}")).into());
+    }
+    Ok(())
 }
 
 // ---- Numbers --------------------------------------------------------------------------------------------------------

@@ -1,10 +1,6 @@
 //! A run of one way, in a child process.
 
-use std::env;
-use std::io::{self, BufRead, BufReader};
-use std::process::{Command, Stdio};
-
-use crate::common::{Failure, show_progress};
+use crate::common::{Failure, run_child};
 use crate::sample::Sample;
 use crate::ways::Way;
 
@@ -19,23 +15,8 @@ pub(crate) struct Run {
 
 /// Runs this program in a child process, in one of the four ways, and reads its output.
 pub(crate) fn run_in_child(way: &'static Way) -> Result<Run, Failure> {
-    let mut child = Command::new(env::current_exe()?)
-        .args(["--child", way.name])
-        .args(env::args_os().skip(1))
-        .stdout(Stdio::piped())
-        .spawn()?;
     let mut run = Run { way, made: 0, steps_per_second: 0.0, shrunk_at: 0.0, samples: Vec::new() };
-    for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines() {
-        let line = line?;
-        let done = run.read(&line).ok_or_else(|| io::Error::other(format!("{} printed: {line}", way.title)))?;
-        let filled = "#".repeat((done * 40.0) as usize);
-        let end = if done < 1.0 { "" } else { "\n" };
-        show_progress(&format!("{:20}  [{filled:.<40}] {:3.0} %{end}", way.title, done * 100.0));
-    }
-    let status = child.wait()?;
-    if !status.success() {
-        return Err(io::Error::other(format!("{}: {status}", way.title)).into());
-    }
+    run_child(way.name, way.title, |line| run.read(line))?;
     Ok(run)
 }
 

@@ -262,14 +262,7 @@ impl<E: Copy> Settings<E> {
     }
 
     /// Sets when a `get` that finds no item fetches one from another thread's private slots. The default is
-    /// [`Fetch::Auto`]: if items are heavy or costly to create. Most pools need no other.
-    ///
-    /// A fetch takes 1 to 3 µs, or up to 10 while other threads of the process run, because it interrupts them. A search
-    /// that finds nothing takes some nanoseconds for each thread that has used the pool. After such searches, at most 8
-    /// misses in a row do not search. One thread at a time fetches in a pool. The others create items.
-    ///
-    /// `Always` suits items that must be few, or that are costly to drop. `Never` suits programs in which no thread may
-    /// interrupt another, and items whose users want them back on the same thread.
+    /// [`Fetch::Auto`]: if items are heavy or costly to create. [`Fetch`] says what that means, and what a fetch costs.
     ///
     /// ```
     /// use ebbtide::{Fetch, Pool, Settings};
