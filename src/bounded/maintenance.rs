@@ -1,7 +1,7 @@
 //! Operations on the pool as a whole, and its counts.
 
 use super::{BoundedPool, TryRecycle};
-use crate::engine::item::{Item, raise};
+use crate::engine::item::{Contained, Item, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::pool::{SettingsError, Stats};
@@ -57,7 +57,62 @@ impl<T, R> BoundedPool<T, R> {
     /// If the `Drop` of an item panics, the other items are still dropped. If a waker panics, the others are still
     /// woken. Then the first such panic continues here, unless the thread is already unwinding.
     pub fn advance(&self) -> Swept {
-        self.sweep(Purpose::Advance)
+        self.sweep(Purpose::Advance, drop)
+    }
+
+    /// Like [`advance`](Self::advance), but hands the items to `receive` instead of dropping them. For items that must be
+    /// dropped on a certain thread, or closed by a task.
+    ///
+    /// `receive` is called on this thread, without the lock. An item is [in use](Self::in_use) until `receive` returns
+    /// for it. Then its place is free, as after [`detach`](super::Pooled::detach), even if the item lives on. So more
+    /// than `capacity` items may exist. A `get` in `receive` may wait for places that only this call frees.
+    ///
+    /// On a pool with timed epochs, the janitor sweeps too, and drops what it finds. So choose
+    /// [manual](super::Settings::manual) ones.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::Settings;
+    ///
+    /// struct Connection;
+    ///
+    /// impl Connection {
+    ///     async fn close(self) {} // says goodbye to the server
+    /// }
+    ///
+    /// static CONNECTIONS: BoundedPool<Connection, fn() -> Connection> =
+    ///     BoundedPool::with_settings(|| Connection, Settings::new(16).manual());
+    ///
+    /// /// A task that closes connections which nobody has used for one to two epochs.
+    /// async fn close_expired(epoch: Duration) {
+    ///     loop {
+    ///         tokio::time::sleep(epoch).await;
+    ///         let mut expired = Vec::new();
+    ///         CONNECTIONS.advance_with(|connection| expired.push(connection));
+    ///         for connection in expired {
+    ///             connection.close().await;
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # runtime.block_on(async {
+    /// drop(CONNECTIONS.get_async().await);
+    /// tokio::spawn(close_expired(Duration::from_millis(1)));
+    /// while CONNECTIONS.idle() > 0 {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    /// }
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `receive` or a waker panics, `receive` still gets the other items, and the other waiters are still woken. Then
+    /// the first such panic continues here, unless the thread is already unwinding.
+    pub fn advance_with(&self, receive: impl FnMut(T)) -> Swept {
+        let mut receive = Contained::new(receive);
+        self.sweep(Purpose::Advance, |item| receive(item.into_inner()))
     }
 
     /// Drops every idle item, regardless of [`min_idle`](super::Settings::min_idle), and does not end the epoch.
@@ -75,7 +130,7 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// As [`advance`](Self::advance).
     pub fn clear(&self) -> Swept {
-        self.sweep(Purpose::Clear)
+        self.sweep(Purpose::Clear, drop)
     }
 
     /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
@@ -214,12 +269,10 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().stats
     }
 
-    fn sweep(&self, purpose: Purpose) -> Swept {
+    fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> Swept {
         let Some(places) = self.places.get() else { return Swept::default() };
-        let (swept, panic) = places.sweep(purpose);
-        if let Some(panic) = panic {
-            raise(panic);
-        }
+        let (swept, panic) = places.sweep(purpose, drop_item);
+        panic.into_iter().for_each(raise);
         swept
     }
 }

@@ -32,12 +32,16 @@ pub(super) struct Places<T> {
 }
 
 impl<T> After<T> {
-    /// Wakes the served waiters and drops the doomed items. Frees each place as soon as its item is dropped, unless the
-    /// pool is gone and `places` returns `None`. Returns the first panic.
-    fn settle<P: Deref<Target = Places<T>>>(self, places: impl Fn() -> Option<P>) -> Option<Payload> {
+    /// Wakes the served waiters, and calls `drop_item` for the doomed items. Frees each place as soon as that returns for
+    /// its item, unless the pool is gone and `places` returns `None`. Returns the first panic.
+    fn settle<P: Deref<Target = Places<T>>>(
+        self,
+        mut drop_item: impl FnMut(Item<T>),
+        places: impl Fn() -> Option<P>,
+    ) -> Option<Payload> {
         let mut first = wake_each(self.wakers);
         for item in self.doomed {
-            let panics = [drop_each([item]), places().and_then(|places| places.gone())];
+            let panics = [for_each_caught([item], &mut drop_item), places().and_then(|places| places.gone())];
             panics.into_iter().flatten().for_each(|panic| keep_first(&mut first, panic));
         }
         first
@@ -52,12 +56,13 @@ pub(super) struct Condemned<T> {
 }
 
 impl<T> Condemned<T> {
-    /// Drops it as [`After::settle`] does, then reports the sweep. Returns the first panic.
+    /// Does what [`After::settle`] does, then reports the sweep. Returns the first panic.
     pub(super) fn drop_items<P: Deref<Target = Places<T>>>(
         self,
+        drop_item: impl FnMut(Item<T>),
         places: impl Fn() -> Option<P>,
     ) -> (Swept, Option<Payload>) {
-        let mut first = self.after.settle(places);
+        let mut first = self.after.settle(drop_item, places);
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
@@ -261,9 +266,9 @@ impl<T> Places<T> {
         Condemned { after, swept, trace }
     }
 
-    /// Runs a whole sweep. Returns the first panic.
-    pub(super) fn sweep(&self, purpose: Purpose) -> (Swept, Option<Payload>) {
-        self.condemn(purpose).drop_items(|| Some(self))
+    /// Runs a whole sweep, with `drop_item` for each condemned item. Returns the first panic.
+    pub(super) fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> (Swept, Option<Payload>) {
+        self.condemn(purpose).drop_items(drop_item, || Some(self))
     }
 
     pub(super) fn close(&self) {
@@ -305,7 +310,7 @@ impl<T> Places<T> {
     }
 
     fn settle(&self, after: After<T>) -> Option<Payload> {
-        after.settle(|| Some(self))
+        after.settle(drop, || Some(self))
     }
 
     fn settle_or_raise(&self, after: After<T>) {

@@ -46,6 +46,6 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
         let drops = condemned.swept.dropped > 0;
         let weak = Arc::downgrade(&places);
         // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
-        Job::new(places, drops, move || condemned.drop_items(|| weak.upgrade()))
+        Job::new(places, drops, move || condemned.drop_items(drop, || weak.upgrade()))
     }
 }

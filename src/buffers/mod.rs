@@ -52,9 +52,10 @@ pub use settings::Settings;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::item::Item;
+use crate::engine::item::{Contained, Item, keep_first, raise};
 use crate::engine::room::Room;
 use crate::engine::tally::Swept;
+use crate::engine::top::Purpose;
 use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
 use crate::sync::{OnceArc, const_unless_loom};
 use class::Class;
@@ -282,7 +283,30 @@ impl BufferPool {
     /// assert_eq!(pool.advance().dropped, 2);
     /// ```
     pub fn advance(&self) -> Swept {
-        self.sum_up(Pool::advance)
+        self.sweep(Purpose::Advance, drop)
+    }
+
+    /// Like [`advance`](Self::advance), but hands the buffers to `receive` instead of dropping them, as
+    /// [`Pool::advance_with`] does.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// let pool = BufferPool::with_settings(Settings::new().manual());
+    /// drop((pool.get(1000), pool.get(100_000)));
+    /// pool.advance();
+    /// let mut bytes = 0;
+    /// pool.advance_with(|buffer| bytes += buffer.capacity());
+    /// assert_eq!(bytes, 1024 + (128 << 10));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Pool::advance_with`].
+    pub fn advance_with(&self, receive: impl FnMut(Vec<u8>)) -> Swept {
+        let mut receive = Contained::new(receive);
+        self.sweep(Purpose::Advance, |buffer| receive(buffer.into_inner()))
     }
 
     /// Drops every idle buffer in every class, as [`Pool::clear`] does.
@@ -297,7 +321,7 @@ impl BufferPool {
     /// assert_eq!(pool.clear().dropped, 2);
     /// ```
     pub fn clear(&self) -> Swept {
-        self.sum_up(Pool::clear)
+        self.sweep(Purpose::Clear, drop)
     }
 
     /// Returns the total capacity of the idle buffers, in bytes. This is exact while no other call runs, and otherwise
@@ -358,9 +382,14 @@ impl BufferPool {
         class::index(buffer.capacity()).max(self.smallest).min(self.largest)
     }
 
-    fn sum_up(&self, sweep: impl Fn(&Pool<Vec<u8>, Class>) -> Option<Swept>) -> Swept {
-        let mut sum = Swept::default();
-        self.classes[self.smallest..=self.largest].iter().filter_map(sweep).for_each(|swept| sum += swept);
+    fn sweep(&self, purpose: Purpose, mut drop_item: impl FnMut(Item<Vec<u8>>)) -> Swept {
+        let (mut sum, mut first) = (Swept::default(), None);
+        let classes = &self.classes[self.smallest..=self.largest];
+        for (swept, panic) in classes.iter().filter_map(|class| class.sweep(purpose, &mut drop_item)) {
+            sum += swept;
+            panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
+        }
+        first.into_iter().for_each(raise);
         sum
     }
 }

@@ -100,7 +100,7 @@ impl<T> Drop for Item<T> {
 
 /// Hands items, or other values of user code, to `act` one by one. If that panics for one, it goes on with the others.
 /// Returns the first panic.
-pub(crate) fn for_each_caught<V>(values: impl IntoIterator<Item = V>, act: impl Fn(V)) -> Option<Payload> {
+pub(crate) fn for_each_caught<V>(values: impl IntoIterator<Item = V>, mut act: impl FnMut(V)) -> Option<Payload> {
     let mut first = None;
     for value in values {
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| act(value))) {
@@ -148,6 +148,12 @@ impl<V> Deref for Contained<V> {
     #[inline(always)]
     fn deref(&self) -> &V {
         &self.0
+    }
+}
+
+impl<V> DerefMut for Contained<V> {
+    fn deref_mut(&mut self) -> &mut V {
+        &mut self.0
     }
 }
 

@@ -8,7 +8,7 @@
 //!    earlier sweep retired, unless a thread still visits them.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims. Retire the shards if they are empty. Return the token.
-//! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, and free the shards.
+//! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, or hand it to a receiver. Free the shards.
 //!
 //! "A sweep" in `docs/design.md` says how this keeps the promises on retention.
 
@@ -20,7 +20,7 @@ use std::ptr::NonNull;
 use crate::engine::array::{Array, Stack};
 use crate::engine::batch::Batch;
 use crate::engine::claim::Taken;
-use crate::engine::item::{Payload, drop_each, keep_first};
+use crate::engine::item::{Item, Payload, for_each_caught, keep_first};
 use crate::engine::shared::Shared;
 use crate::engine::slots::SlotSet;
 use crate::engine::store::Store;
@@ -59,12 +59,17 @@ pub(crate) struct Condemned<T> {
     trace: Trace,
 }
 
-/// Runs a whole sweep. Returns `None` if another one has the token.
-pub(crate) fn sweep<T>(store: impl Deref<Target = Store<T>>, purpose: Purpose) -> Option<(Swept, Option<Payload>)> {
+/// Runs a whole sweep, which ends with `drop_item` for each condemned item. Returns the first panic with what it did, or
+/// `None` if another sweep has the token.
+pub(crate) fn sweep<T>(
+    store: impl Deref<Target = Store<T>>,
+    purpose: Purpose,
+    drop_item: impl FnMut(Item<T>),
+) -> Option<(Swept, Option<Payload>)> {
     let mut sweep = Sweep::begin(store, purpose)?;
     let passed = !sweep.close() || fence::heavy();
     sweep.collect(passed);
-    Some(sweep.condemn().drop_items())
+    Some(sweep.condemn().drop_items(drop_item))
 }
 
 impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
@@ -192,14 +197,10 @@ fn keep_min_idle<T>(store: &Store<T>, visit: &Visit<'_, T>, condemned: &mut Vec<
 }
 
 impl<T> Condemned<T> {
-    /// Drops every item and emits the event. Returns the first panic, of an item's `Drop` or of the event's subscriber.
-    pub(crate) fn drop_items(self) -> (Swept, Option<Payload>) {
-        let mut first = None;
-        for mut batch in self.batches {
-            if let Some(panic) = drop_each(&mut batch) {
-                keep_first(&mut first, panic);
-            }
-        }
+    /// Calls `drop_item` for every item and emits the event. Returns the first panic, of `drop_item` or of the event's
+    /// subscriber.
+    pub(crate) fn drop_items(self, drop_item: impl FnMut(Item<T>)) -> (Swept, Option<Payload>) {
+        let mut first = for_each_caught(self.batches.into_iter().flatten(), drop_item);
         drop((self.empties, self.stashes, self.retired));
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);

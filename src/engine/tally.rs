@@ -45,7 +45,7 @@ pub(crate) struct Events {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swept {
-    /// Items that it dropped.
+    /// Items that it dropped, or handed to the closure of `advance_with`.
     pub dropped: usize,
     /// Items that were idle afterwards. This is an estimate while other threads go on.
     pub kept: usize,

@@ -4,7 +4,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use super::{Pool, Recycle, Stats};
 use crate::engine::array::Array;
-use crate::engine::item::{Item, drop_each, keep_first, raise};
+use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::store::Store;
 use crate::engine::sweep::sweep;
 use crate::engine::tally::Swept;
@@ -85,7 +85,41 @@ impl<T, R> Pool<T, R> {
     /// If the `Drop` of an item panics, the other items are still dropped. Then the first such panic continues here,
     /// unless the thread is already unwinding.
     pub fn advance(&self) -> Option<Swept> {
-        self.sweep(Purpose::Advance)
+        self.sweep_or_raise(Purpose::Advance, drop)
+    }
+
+    /// Like [`advance`](Self::advance), but hands the items to `receive` instead of dropping them. For items that must be
+    /// dropped on a certain thread, or closed by a task.
+    ///
+    /// `receive` is called on this thread when the sweep is over, and may use the pool. On a pool with timed epochs, the
+    /// janitor sweeps too, and drops what it finds. So choose [manual](crate::Settings::manual) ones.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    /// use ebbtide::{Pool, Settings};
+    ///
+    /// struct Texture;
+    ///
+    /// let textures = Pool::with_settings(|| Texture, Settings::new().manual());
+    /// drop(textures.get());
+    ///
+    /// let (expired, received) = mpsc::channel::<Texture>();
+    /// let graphics = thread::spawn(move || received.into_iter().count()); // drops them here
+    /// for _ in 0..2 {
+    ///     textures.advance_with(|texture| expired.send(texture).expect("the thread runs"));
+    /// }
+    /// drop(expired);
+    /// assert_eq!(graphics.join().unwrap(), 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `receive` panics, it still gets the other items. Then the first panic continues here, unless the thread is
+    /// already unwinding.
+    pub fn advance_with(&self, receive: impl FnMut(T)) -> Option<Swept> {
+        let mut receive = Contained::new(receive);
+        self.sweep_or_raise(Purpose::Advance, |item| receive(item.into_inner()))
     }
 
     /// Drops every idle item, regardless of [`min_idle`](crate::Settings::min_idle), and does not end the epoch. It leaves the
@@ -105,7 +139,7 @@ impl<T, R> Pool<T, R> {
     ///
     /// As [`advance`](Self::advance).
     pub fn clear(&self) -> Option<Swept> {
-        self.sweep(Purpose::Clear)
+        self.sweep_or_raise(Purpose::Clear, drop)
     }
 
     /// Returns how many items are idle. This is exact while no other call runs, and otherwise an estimate.
@@ -138,12 +172,17 @@ impl<T, R> Pool<T, R> {
         self.store.get().map(Stats::of).unwrap_or_default()
     }
 
-    fn sweep(&self, purpose: Purpose) -> Option<Swept> {
-        let Some(store) = self.store.get() else { return Some(Swept::default()) };
-        let (swept, panic) = sweep(store, purpose)?;
-        if let Some(panic) = panic {
-            raise(panic);
-        }
+    fn sweep_or_raise(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> Option<Swept> {
+        let (swept, panic) = self.sweep(purpose, drop_item)?;
+        panic.into_iter().for_each(raise);
         Some(swept)
+    }
+
+    /// Sweeps as [`sweep`](sweep()) does.
+    pub(crate) fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> Option<(Swept, Option<Payload>)> {
+        match self.store.get() {
+            Some(store) => sweep(store, purpose, drop_item),
+            None => Some(<_>::default()),
+        }
     }
 }

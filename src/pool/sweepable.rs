@@ -52,6 +52,6 @@ impl<T: Send + 'static> Pass for StorePass<T> {
         let Self { store, sweep } = *self;
         let condemned = sweep.map(Sweep::condemn);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
-        Job::new(store, drops, || condemned.map(|condemned| condemned.drop_items()).unwrap_or_default())
+        Job::new(store, drops, || condemned.map(|condemned| condemned.drop_items(drop)).unwrap_or_default())
     }
 }

@@ -19,7 +19,7 @@ pub fn sweeper<T: Send, R>(pool: &Pool<T, R>) -> Option<Sweeper<T>> {
 impl<T: Send> Sweeper<T> {
     /// Sweeps once, as the janitor does: releases the reference before it drops any item.
     pub fn sweep(self) {
-        sweep(self.0, Purpose::Advance);
+        sweep(self.0, Purpose::Advance, drop);
     }
 }
 
