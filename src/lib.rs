@@ -108,6 +108,7 @@
 //! - `bytes`: converts guards of a `Vec<u8>`, such as those of a [`BufferPool`], to `bytes::Bytes` without a copy.
 //! - `loom`: see [Under loom](#under-loom).
 //! - `metrics`: `Stats::publish` sends a pool's counts to the recorder of the `metrics` crate.
+//! - `pressure`: the module `pressure` lets the janitor sweep early while memory is short, on Linux.
 //! - `tokio`: `buffers::tokio`, which has tokio's copy functions with pooled buffers.
 //! - `tracing`: each sweep emits an event, at debug level.
 //!
@@ -146,6 +147,8 @@ pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
 pub use engine::cost::Fetch;
 pub use engine::tally::Swept;
+#[cfg(feature = "pressure")]
+pub use janitor::pressure;
 pub use janitor::{advance_all, set_trimming, stop_janitor};
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]

@@ -141,6 +141,19 @@ impl Entries {
         self.lists.iter().map(|list| list.due).min().unwrap_or(NEVER)
     }
 
+    /// Makes all pools due that are not parked.
+    #[cfg(feature = "pressure")]
+    pub(super) fn hurry(&mut self) {
+        for list in self.lists[..List::EPOCHS].iter_mut().filter(|list| list.len > 0) {
+            list.due = 0;
+            let mut at = list.first;
+            while let Some(place) = at {
+                let entry = &mut self.table[place];
+                (entry.due, at) = (0, entry.next);
+            }
+        }
+    }
+
     /// At most how many pools `collect` returns.
     pub(super) fn count(&self, all: bool, now: u64) -> usize {
         self.lists[..List::EPOCHS].iter().filter(|list| all || list.due <= now).map(|list| list.len).sum()

@@ -26,6 +26,23 @@ pub(crate) fn attend(_: &Registration) {}
 /// Does nothing, because under loom there is no thread.
 pub fn stop_janitor() {}
 
+/// Early sweeps: none, because under loom there is no thread.
+#[cfg(feature = "pressure")]
+pub mod pressure {
+    use std::io;
+    use std::path::Path;
+
+    /// Does nothing.
+    pub fn watch_system() -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Does nothing.
+    pub fn watch_file(_: impl AsRef<Path>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Does nothing, because under loom there is no thread.
 pub fn set_trimming(_: bool) {}
 

@@ -7,6 +7,8 @@
 #![cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only bounded pools are parked"))]
 
 mod entries;
+#[cfg(feature = "pressure")]
+pub mod pressure;
 mod registry;
 mod round;
 mod threads;

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::entries::{Entries, next_due};
+#[cfg(feature = "pressure")]
+use super::pressure::Watch;
 use super::round::{Job, Sweepable};
 use super::trimming::Trimming;
 use crate::engine::registration::Registration;
@@ -35,6 +37,8 @@ pub(super) struct Registry {
     /// The threads are to end, because somebody joins all of them.
     pub(super) stopping: bool,
     pub(super) trimming: Trimming,
+    #[cfg(feature = "pressure")]
+    pub(super) watch: Watch,
 }
 
 impl Registry {
@@ -63,8 +67,8 @@ impl Registry {
         self.waiting += 1;
     }
 
-    /// Returns whether the janitor must be woken for a pool that is due at this time, because it sleeps longer.
-    fn oversleeps(&mut self, due: u64) -> bool {
+    /// Returns whether the janitor must be woken for what is due at this time, because it sleeps longer.
+    pub(super) fn oversleeps(&mut self, due: u64) -> bool {
         let oversleeps = due < self.sleeps_until;
         if oversleeps {
             self.sleeps_until = due;
@@ -98,6 +102,8 @@ static_per_execution! {
         alive: 0,
         stopping: false,
         trimming: Trimming::new(),
+        #[cfg(feature = "pressure")]
+        watch: Watch::new(),
     });
 }
 

@@ -69,6 +69,20 @@ impl Job {
         Self { pool: weak, place, runs_user_code, work: Box::new(work) }
     }
 
+    /// Both jobs of a pool that was swept twice, as one.
+    #[cfg(feature = "pressure")]
+    pub(super) fn then(self, second: Self) -> Self {
+        let runs_user_code = self.runs_user_code || second.runs_user_code;
+        let work = move || {
+            let (mut swept, mut first) = (self.work)();
+            let (more, panic) = (second.work)();
+            swept += more;
+            panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
+            (swept, first)
+        };
+        Self { runs_user_code, work: Box::new(work), ..second }
+    }
+
     /// Runs the job, which is user code. Returns what the sweep did, and the first panic.
     pub(super) fn run(self) -> (Swept, Option<Payload>) {
         (self.work)()

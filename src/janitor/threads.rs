@@ -6,8 +6,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use super::entries::NEVER;
+#[cfg(feature = "pressure")]
+use super::pressure;
 use super::registry::{Call, Task, collect, now, registry};
-use super::round::{Job, Sweepable, round};
+use super::round::{Job, round};
 use crate::engine::item::discard;
 use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, JoinHandle, PoisonError, is_quiet, spawn_quiet};
@@ -127,7 +129,7 @@ fn run(starters: Mask) {
     while !registry().stopping {
         // Jobs catch the panics of user code, and nothing else runs any. If this panics all the same, the janitor goes
         // on.
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(round(wait_for_due(starters))))) {
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| enlist(sweep_due(starters)))) {
             discard(panic);
         }
     }
@@ -218,12 +220,16 @@ fn trim_if_due() {
     }
 }
 
-/// Sleeps until some pools are due, or forever if there are none, or until the thread is to end. Returns the pools that
-/// can be swept. Meanwhile, if tasks wait behind a slow one, it starts another dropper.
-fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
+/// Sleeps until some pools are due, or forever if there are none, or until the thread is to end. Sweeps those that can be
+/// swept, and returns what is left to do. Meanwhile, if tasks wait behind a slow one, it starts another dropper.
+fn sweep_due(starters: Mask) -> Vec<Job> {
     loop {
         if let Some(due) = collect(false) {
-            return due;
+            return round(due);
+        }
+        #[cfg(feature = "pressure")]
+        if let Some(jobs) = pressure::sweep_if_short() {
+            return jobs;
         }
         let mut registry = registry();
         if registry.stopping {
@@ -231,6 +237,8 @@ fn wait_for_due(starters: Mask) -> Vec<Arc<dyn Sweepable>> {
         }
         // A pool may have been added since then. So the due times are read again, under the lock of the wait.
         let due = registry.entries.soonest();
+        #[cfg(feature = "pressure")]
+        let due = due.min(registry.watch.due(due));
         // A dropper that waits has been called, and takes one of them.
         let behind = registry.tasks.len() > registry.waiting;
         let begun = registry.begun;

@@ -200,7 +200,7 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
     command.args(["test", "-q", "-p", &package, "--test", &test.file]);
     match test.file.as_str() {
         "limits" | "compile_fail" => command.args(["--features", "bounded"]),
-        "observing" | "shrinking" => command.arg("--all-features"),
+        "observing" | "pressure" | "shrinking" => command.arg("--all-features"),
         file if file.starts_with("bounded_") => command.args(["--features", "bounded"]),
         file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),
         _ => &mut command,
