@@ -41,7 +41,7 @@
 //! - **Epochs.** A *sweep* ends each epoch. It drops the items that nobody has used since the sweep before. All others
 //!   become *victims*, which the next sweep drops unless they are used. This includes items in the private slots of
 //!   idle and exited threads. So an idle item lives for one to two epochs: 30 to 60 seconds, unless [`Settings::every`]
-//!   says otherwise.
+//!   says otherwise. While nothing is idle in any pool, the process is not woken up.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
 //!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on the thread that calls them.
@@ -58,6 +58,8 @@
 //!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
 //!   `membarrier`.
+//! - **First use after a rest.** The janitor leaves a timed pool alone when nothing was idle in it for some epochs. The
+//!   call that then leaves an item idle holds the janitor's lock, as at first use.
 //! - **The global allocator**, if an item, an array or a queue's next block must be allocated. With glibc's, also while
 //!   the janitor [returns memory to the system](set_trimming).
 //!
@@ -67,8 +69,8 @@
 //! - After `fork`, the child has no janitor. Whatever other threads of the parent, the janitor included, held at that
 //!   moment stays held. That may be a lock, or the sweep of a pool: its `advance` then does nothing. If only the
 //!   forking thread used pools, the child may continue to use them. It then sweeps timed pools by [`Pool::advance`].
-//!   [`advance_all`], the first use of a timed pool and returns to a `BoundedPool` work too, unless the janitor held its
-//!   lock. If other threads used pools, only `exec` is supported in the child.
+//!   [`advance_all`], the first use of a timed pool, returns to one in which nothing was idle, and returns to a
+//!   `BoundedPool` work too, unless the janitor held its lock. If other threads used pools, only `exec` is supported in the child.
 //! - Forgetting a guard with [`std::mem::forget`] leaks its item. Items in a `static` pool are not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 this needs Linux with glibc. Elsewhere std calls
 //!   the allocator while it sets up a thread-local.

@@ -86,6 +86,23 @@ fn items_hold_items_of_other_pools() {
     });
 }
 
+/// An item was in use when a round found nothing. It returns while the next round parks the pool. None is left behind in
+/// a pool that rounds leave out.
+#[test]
+fn rounds_miss_no_item_of_a_parked_pool() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().private_slots(2));
+        pool.burst(1);
+        let item = pool.get();
+        join([janitor(1, [&pool])]);
+        let rounds = janitor(2, [&pool]);
+        drop(item);
+        join([rounds]);
+        age_out(2, [&pool]);
+        pool.close();
+    });
+}
+
 /// All other threads have ended. Two rounds leave nothing in these pools, or more if an item's `Drop` puts another one.
 fn age_out<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Watched, IntoIter: Clone>) {
     let pools = pools.into_iter();

@@ -41,6 +41,7 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
         if condemned.swept.kept == 0 {
+            places.registration.leave();
             janitor::park(&places.registration, || places.snapshot().stats.idle == 0);
         }
         let drops = condemned.swept.dropped > 0;

@@ -2,21 +2,24 @@
 
 #![cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), expect(dead_code, reason = "no pool is registered"))]
 
-use crate::sync::{AtomicBool, Counter, Ordering, fence};
+use crate::sync::{AtomicBool, Counter, Ordering};
 
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
-/// The janitor *parks* a `BoundedPool` in which nothing is idle, and sweeps it no more until an item returns. Two sides
+/// The janitor *parks* a pool in which nothing is idle, and sweeps it no more until an item returns. Two sides
 /// meet here:
 ///
-/// - The janitor sets `unattended`, passes a full fence, and looks whether anything is idle after all.
-/// - Who makes an item idle passes a full fence, and looks whether the pool is unattended.
+/// - The janitor sets `unattended`, passes a barrier, and looks whether anything is idle after all. If not, it takes the
+///   pool out of rounds, unless the pool is attended by then.
+/// - Who makes an item idle passes a barrier, and looks whether the pool is unattended. If so, it clears that and brings
+///   the pool back into rounds.
 ///
-/// One of the two sees what the other did, and then ends the parking. A lock that the janitor's look and the other
-/// side's change both take replaces both fences.
+/// One of the two sees what the other did. What they do to rounds is under the registry's lock, and what comes last
+/// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides
+/// take the pool's lock instead.
 ///
-/// `stop_janitor` leaves all pools unattended and looks at none. So a `Pool` passes no fence before its look. If that
-/// comes too early, a later one starts the threads.
+/// `stop_janitor` leaves all pools unattended too, but looks at none. If another thread's look comes too early for that, a
+/// later one starts the threads.
 pub(crate) struct Registration {
     /// Written under the registry's lock. Without it, what is read is a hint.
     place: Counter,
@@ -38,19 +41,17 @@ impl Registration {
         self.place.set(place.unwrap_or(Self::NOWHERE));
     }
 
-    /// The janitor's side: from now on, whoever makes an item idle sees that no sweep will come.
+    /// The janitor's side: once the barrier has passed, whoever makes an item idle sees that no sweep will come.
     pub(crate) fn leave(&self) {
-        // ORDERING: Relaxed, then a full fence; partner: the load in `is_unattended`, after the other side's fence or
-        // lock.
+        // ORDERING: Relaxed; partner: the load in `is_unattended`. The barrier or lock that comes next orders it.
         self.unattended.store(true, Ordering::Relaxed);
-        fence::full();
     }
 
     /// The other side's look.
     #[inline]
     pub(crate) fn is_unattended(&self) -> bool {
-        // ORDERING: Relaxed; partner: the store in `leave`. If the pool may be parked, the caller has passed a full fence
-        // or taken the lock.
+        // ORDERING: Relaxed; partner: the store in `leave`. If the pool may be parked, the caller has passed a barrier or
+        // taken the lock.
         self.unattended.load(Ordering::Relaxed)
     }
 

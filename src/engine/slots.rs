@@ -26,7 +26,7 @@
 //! - If the owner comes first, the sweep sees the new `bottom` and takes only what lies below.
 //!
 //! **A push needs no barrier.** If the sweep sees the new `bottom`, it sees the item too, and takes it. If not, the
-//! item lies at or above the new `top` and stays the owner's.
+//! item lies at or above the new `top` and stays the owner's. `parking` says why it looks at `alert`.
 //!
 //! **All else changes only in a claim**: which array is loaded, the spare array and the stash. Either side claims the
 //! slots by a compare-exchange that sets CLAIMED in `top`. So one side has them to itself, and neither waits for the
@@ -59,8 +59,6 @@ pub(crate) struct SlotSet<T> {
     pub(super) top: AtomicIsize,
     /// Written in the owner's claims. Read by the owner at any time, and by a sweep in its claim.
     pub(super) loaded: UnsafeCell<Loaded<T>>,
-    /// Touched only in claims.
-    pub(super) rest: UnsafeCell<Rest<T>>,
     /// The shard that this thread spills to, and refills from first.
     pub(crate) home: u16,
     /// Every push takes the slow path, where `chaos` is.
@@ -69,6 +67,11 @@ pub(crate) struct SlotSet<T> {
     pub(super) fenced: bool,
     /// The owner visits the shards, which a sweep must not free then. Only the owner writes it.
     pub(super) visiting: AtomicBool,
+    /// A round found the pool empty, so a push must look whether the janitor has left it. Written by rounds and the
+    /// owner.
+    pub(super) alert: AtomicBool,
+    /// Touched only in claims.
+    pub(super) rest: UnsafeCell<Rest<T>>,
     /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
     /// under way. Only the owner writes and reads it, so loom need not see it.
     pub(crate) ahead: Counter,
@@ -94,11 +97,12 @@ impl<T> SlotSet<T> {
             extent: Extent::new(),
             top: AtomicIsize::new(Top::open(0, fenced).bits()),
             loaded: UnsafeCell::new(Loaded::new()),
-            rest: UnsafeCell::new(Rest::new()),
             home,
             detour,
             fenced,
             visiting: AtomicBool::new(false),
+            alert: AtomicBool::new(false),
+            rest: UnsafeCell::new(Rest::new()),
             ahead: Counter::at(FIRST_EPOCH),
             tally: Tally::default(),
         }
@@ -145,26 +149,26 @@ impl<T> SlotSet<T> {
         self.loaded.with(|loaded| unsafe { Some((*loaded).array.as_ref().unwrap_unchecked().take_at(last as usize)) })
     }
 
-    /// The fast path of `put`: pushes to the loaded array. Returns the item if there is no room.
+    /// The fast path of `put`: pushes to the loaded array. Returns the item if there is no room. Otherwise returns
+    /// `alert`: the caller then calls `Store::heed`.
     #[inline(always)]
-    pub(crate) fn push(&self, item: Item<T>) -> Result<(), Item<T>> {
+    pub(crate) fn push(&self, item: Item<T>) -> Result<bool, Item<T>> {
         // ORDERING: Relaxed, no partner; only this thread writes it.
         let bottom = self.extent.bottom.load(Ordering::Relaxed);
         // SAFETY: the array changes only in this thread's claims. If `bottom` is below `end`, there is one. Its places
         // from `bottom` up hold no items, and no sweep looks at them.
-        let pushed = self.loaded.with(|loaded| unsafe {
+        self.loaded.with(|loaded| unsafe {
             if bottom >= (*loaded).end {
                 return Err(item);
             }
             (*loaded).array.as_ref().unwrap_unchecked().fill_at(bottom as usize, item);
             Ok(())
-        });
-        if pushed.is_ok() {
-            // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`, which then see the
-            // item.
-            self.extent.bottom.store(bottom + 1, Ordering::Release);
-        }
-        pushed
+        })?;
+        // ORDERING: Release; partners: the loads of `bottom` in `take_all` and `take_wanted`, which then see the item.
+        self.extent.bottom.store(bottom + 1, Ordering::Release);
+        fence::light();
+        // ORDERING: Relaxed; partner: the store in `Store::leave`. The barriers make that visible here, or `bottom` there.
+        Ok(self.alert.load(Ordering::Relaxed))
     }
 
     /// Pops a young item from either array.

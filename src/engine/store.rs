@@ -80,22 +80,13 @@ impl<T> Store<T> {
         }
     }
 
-    /// Returns an idle item, if it finds one.
+    /// Pops an item from the calling thread's loaded array, or else calls `slow`, which calls `get_slow`.
     #[inline(always)]
-    pub(crate) fn get(&self) -> Option<Item<T>> {
+    pub(crate) fn get(&self, slow: impl FnOnce(&Self) -> Option<Item<T>>) -> Option<Item<T>> {
         // The same as `pop`, but calling that here leaves an instruction more in callers.
         match self.sets.get().and_then(|set| set.pop()) {
             Some(item) => Some(item),
-            None => self.get_slow(false),
-        }
-    }
-
-    /// Does the same, but takes no victims from private slots or victim queues.
-    #[inline]
-    pub(crate) fn get_young(&self) -> Option<Item<T>> {
-        match self.pop() {
-            Some(item) => Some(item),
-            None => self.get_slow(true),
+            None => slow(self),
         }
     }
 
@@ -106,9 +97,8 @@ impl<T> Store<T> {
     }
 
     /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
-    #[cold]
-    #[inline(never)]
-    fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
+    #[inline]
+    pub(crate) fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
         let set = self.slot_set();
         self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
@@ -176,9 +166,9 @@ impl<T> Store<T> {
     }
 
     /// Pushes an item to the calling thread's loaded array. Returns it if there is no room. Then the caller calls
-    /// `put_slow`.
+    /// `put_slow`. Otherwise returns whether the caller must look if the pool is unattended.
     #[inline(always)]
-    pub(crate) fn put(&self, item: Item<T>) -> Result<(), Item<T>> {
+    pub(crate) fn put(&self, item: Item<T>) -> Result<bool, Item<T>> {
         match self.sets.get() {
             Some(set) => set.push(item),
             None => Err(item),

@@ -98,6 +98,12 @@ impl<T> Shards<T> {
         }
     }
 
+    /// Returns whether there are no shards. This is a hint.
+    pub(crate) fn is_none(&self) -> bool {
+        // ORDERING: Relaxed; partner: the compare-exchange in `make`, through the barriers that `parking` names.
+        self.current.load(Ordering::Relaxed).is_null() && !self.has_retired()
+    }
+
     /// Returns whether there are shards for `reclaim`, so that a heavy barrier is needed.
     pub(crate) fn has_retired(&self) -> bool {
         // ORDERING: Relaxed, no partner; the token orders it.

@@ -21,7 +21,18 @@ impl<T> Registrar<T> {
 
 pub(crate) fn forget(_: &Registration) {}
 
-pub(crate) fn attend(_: &Registration) {}
+/// Without a registry, a pool that is unattended counts as parked.
+pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> bool) {
+    if !nothing_idle() {
+        attend(registration);
+    }
+}
+
+pub(crate) fn attend(registration: &Registration) {
+    if registration.is_unattended() {
+        registration.attend();
+    }
+}
 
 /// Does nothing, because under loom there is no thread.
 pub fn stop_janitor() {}

@@ -4,8 +4,6 @@
 //! what there is to drop to a second thread, the dropper. If that is inside a `Drop` while jobs wait, the janitor
 //! starts another. The first two start together, so that a program that enters a sandbox later has both.
 
-#![cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only bounded pools are parked"))]
-
 mod entries;
 #[cfg(feature = "pressure")]
 pub mod pressure;
@@ -49,19 +47,18 @@ pub(crate) fn forget(registration: &Registration) {
     }
 }
 
-/// Parks a pool, if nothing is idle in it: rounds leave it out until [`attend`] is called. A thread that makes an item
-/// idle meanwhile either sees that the pool is unattended, or `nothing_idle` sees the item.
+/// Parks a pool that the caller has left, if nothing is idle in it: rounds leave it out until [`attend`] is called. A
+/// thread that makes an item idle meanwhile either sees that the pool is unattended, or `nothing_idle` sees the item.
 pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> bool) {
-    if registry::park(registration) {
-        registration.leave();
-        if !nothing_idle() {
-            attend(registration);
-        }
+    if nothing_idle() {
+        registry::park(registration);
+    } else {
+        attend(registration);
     }
 }
 
 /// Lets sweeps come again to a pool that was parked, or left by `stop_janitor`. Then it takes the registry's lock. A pool
-/// that may be parked calls this when an item became idle, after a full fence or a lock that `nothing_idle` also takes.
+/// that may be parked calls this when an item became idle, after the barrier or the lock that [`Registration`] names.
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {

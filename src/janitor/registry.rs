@@ -148,12 +148,12 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
     task.and_then(|task| task.take())
 }
 
-/// Leaves a pool out of rounds, if it is registered. Returns whether it is.
-pub(super) fn park(registration: &Registration) -> bool {
+/// Leaves a pool out of rounds, if it is registered and still unattended.
+pub(super) fn park(registration: &Registration) {
     let mut registry = registry();
-    let place = registration.place();
-    place.into_iter().for_each(|place| registry.entries.park(place));
-    place.is_some()
+    if let Some(place) = registration.place().filter(|_| registration.is_unattended()) {
+        registry.entries.park(place);
+    }
 }
 
 /// Lets rounds sweep a parked pool again.

@@ -12,10 +12,34 @@ use crate::engine::store::Store;
 use crate::janitor;
 use crate::sync::{self, clock};
 
+/// Sees to it that the janitor sweeps a pool in which the caller may have left items.
+#[inline]
+pub(super) fn attend<T>(store: &Store<T>) {
+    if store.is_unattended() {
+        janitor::attend(&store.registration);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn search<T>(store: &Store<T>) -> Option<Item<T>> {
+    let item = store.get_slow(false);
+    attend(store);
+    item
+}
+
+#[cold]
+#[inline(never)]
+fn search_young<T>(store: &Store<T>) -> Option<Item<T>> {
+    let item = store.get_slow(true);
+    attend(store);
+    item
+}
+
 impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(always)]
     pub(super) fn take(&self) -> Option<Item<T>> {
-        self.store.get().and_then(Store::get)
+        self.store.get().and_then(|store| store.get(search))
     }
 
     #[inline(always)]
@@ -34,7 +58,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 
     /// Takes an idle item that the next sweep would not drop.
     pub(crate) fn take_young(&self) -> Option<Item<T>> {
-        self.store.get().and_then(Store::get_young)
+        let store = self.store.get()?;
+        store.pop().or_else(|| search_young(store))
     }
 
     /// Takes an idle item from the shared queues. With `victims_only`, only one that the next sweep would drop.
@@ -72,16 +97,31 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     pub(crate) fn take_back(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => {
-                let left = match self.store.get() {
+                let put = match self.store.get() {
                     Some(store) => store.put(item),
                     None => Err(item),
                 };
-                if let Err(item) = left {
-                    full(item);
+                match put {
+                    Ok(alert) => {
+                        if alert {
+                            self.heed();
+                        }
+                    }
+                    Err(item) => full(item),
                 }
             }
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
+        }
+    }
+
+    /// Sees to it that the janitor sweeps the pool, after a push that was told to look.
+    #[cold]
+    #[inline(never)]
+    fn heed(&self) {
+        if let Some(store) = self.store.get() {
+            store.heed();
+            attend(store);
         }
     }
 
@@ -96,13 +136,15 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             Err(panic) => return self.refuse(item, Some(panic)),
         }
         let rejected = store.put_slow(item).and_then(make_room);
-        janitor::attend(&store.registration);
+        attend(store);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }
     }
 
     /// Puts in what there was no room for. Returns what there is still no room for.
+    ///
+    /// The caller is `make_room`, after which `give_back_slow` attends the pool.
     pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
         self.store().put_again(rejected)
     }

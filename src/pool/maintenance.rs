@@ -2,6 +2,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
+use super::exchange::attend;
 use super::{Pool, Recycle, Stats};
 use crate::engine::array::Array;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
@@ -9,7 +10,6 @@ use crate::engine::store::Store;
 use crate::engine::sweep::sweep;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
-use crate::janitor;
 
 impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Creates `n` items and puts them where every thread finds them. Returns how many the pool kept: fewer than `n` if
@@ -40,7 +40,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             }));
             kept += items.len();
             let rejected = store.put_batch(items);
-            janitor::attend(&store.registration);
+            attend(store);
             let full = rejected.is_some();
             let mut first = made.err();
             if let Some(mut rejected) = rejected {

@@ -4,7 +4,7 @@ use crate::engine::registration::Registration;
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
-use crate::janitor::{Job, Pass, PoolHeap, Sweepable};
+use crate::janitor::{self, Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
 
 impl<T> PoolHeap<T> for Store<T> {
@@ -19,7 +19,7 @@ impl<T> PoolHeap<T> for Store<T> {
 impl<T: Send + 'static> Sweepable for Store<T> {
     fn begin(self: Arc<Self>) -> Box<dyn Pass> {
         let sweep = Sweep::begin(Arc::clone(&self), Purpose::Advance);
-        Box::new(StorePass { store: self, sweep })
+        Box::new(StorePass { store: self, sweep, left: false, passed: false })
     }
 
     fn count_panic(&self) {
@@ -35,21 +35,32 @@ struct StorePass<T: Send> {
     store: Arc<Store<T>>,
     /// `None` if another sweep has the token.
     sweep: Option<Sweep<T, Arc<Store<T>>>>,
+    /// The pool is left unattended, if the second look finds nothing.
+    left: bool,
+    /// The heavy barrier succeeded.
+    passed: bool,
 }
 
 impl<T: Send + 'static> Pass for StorePass<T> {
     fn close(&mut self) -> bool {
-        self.sweep.as_mut().is_some_and(Sweep::close)
+        let Some(sweep) = &mut self.sweep else { return false };
+        let closed = sweep.close();
+        self.left = self.store.leave();
+        closed || self.left
     }
 
     fn collect(&mut self, passed: bool) {
+        self.passed = passed;
         if let Some(sweep) = &mut self.sweep {
             sweep.collect(passed);
         }
     }
 
     fn finish(self: Box<Self>) -> Job {
-        let Self { store, sweep } = *self;
+        let Self { store, sweep, left, passed } = *self;
+        if left {
+            janitor::park(&store.registration, || passed && store.may_be_parked());
+        }
         let condemned = sweep.map(Sweep::condemn);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);
         Job::new(store, drops, || condemned.map(|condemned| condemned.drop_items(drop)).unwrap_or_default())

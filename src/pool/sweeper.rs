@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::Pool;
 use crate::engine::store::Store;
-use crate::engine::sweep::sweep;
+use crate::engine::sweep::{Sweep, sweep};
 use crate::engine::top::Purpose;
-use crate::sync::Arc;
+use crate::janitor;
+use crate::sync::{Arc, fence};
 
 /// A reference to a pool's heap part, as the janitor holds it during a sweep. It may outlive the pool.
 pub struct Sweeper<T>(Arc<Store<T>>);
@@ -20,6 +21,25 @@ impl<T: Send> Sweeper<T> {
     /// Sweeps once, as the janitor does: releases the reference before it drops any item.
     pub fn sweep(self) {
         sweep(self.0, Purpose::Advance, drop);
+    }
+
+    /// Sweeps once and may leave the pool unattended, as a round of the janitor does.
+    pub fn round(&self) {
+        let store = &*self.0;
+        let Some(mut sweep) = Sweep::begin(store, Purpose::Advance) else { return };
+        let closed = sweep.close();
+        let left = store.leave();
+        let passed = !(closed || left) || fence::heavy();
+        sweep.collect(passed);
+        if left {
+            janitor::park(&store.registration, || passed && store.may_be_parked());
+        }
+        sweep.condemn().drop_items();
+    }
+
+    /// Returns whether rounds leave the pool out.
+    pub fn is_unattended(&self) -> bool {
+        self.0.registration.is_unattended()
     }
 }
 

@@ -49,6 +49,15 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
+/// The owner's barrier outside the fast paths: the light one, or the full one where that is not enough.
+#[inline]
+pub(crate) fn owner() {
+    match pair() {
+        Pair::Asymmetric => light(),
+        Pair::Symmetric => full(),
+    }
+}
+
 /// The sweep's barrier. Returns `false` if the system refused. Then nothing may be concluded from it.
 #[must_use]
 pub(crate) fn heavy() -> bool {

@@ -1,0 +1,77 @@
+//! Parking: how the janitor comes to leave a pool alone in which nothing is idle, and how a call that leaves an item
+//! there ends that. [`Registration`](crate::engine::registration::Registration) has the last step of both sides.
+//!
+//! ```text
+//! owner, push                      a round                       a later round
+//!   places[bottom] = item            empty?                        empty, and every `alert` set?
+//!   bottom = bottom + 1                yes: set `alert` on           yes: set `unattended`
+//!   light barrier                           every slot set           heavy barrier
+//!   alert?                                                           still empty, and every `alert` set?
+//!     yes: clear it                                                    yes: park the pool
+//!          light barrier
+//!          unattended?
+//!            yes: attend
+//! ```
+//!
+//! `alert` spares pushes the look at another cache line. Every other call that may leave an item in private slots or in
+//! new shards ends with a light barrier and a look at `unattended`.
+//!
+//! **A call against the later round.** The barriers make the call see that the pool is unattended, or the round see what
+//! the call did.
+//!
+//! - If the round comes first, the call attends the pool. A push comes to look, because `alert` is set.
+//! - If the call comes first, the round finds the item, or what a later call made of it. And it finds `alert` cleared if
+//!   the call did that, so that no later push goes without a look.
+//!
+//! Where the light barrier is not enough, a push passes no other, as that would cost more than everything else in it.
+//! There it counts that the two rounds lie an epoch apart. No CPU keeps a store to itself for so long.
+
+use crate::engine::store::Store;
+use crate::sync::{Ordering, fence};
+
+/// A round's side. The caller holds the sweep token.
+impl<T> Store<T> {
+    /// The first look. Returns whether the pool may be parked. From then on it is unattended. Next come a heavy barrier
+    /// and the second look, `may_be_parked`.
+    pub(crate) fn leave(&self) -> bool {
+        let leave = self.may_be_parked();
+        if leave {
+            self.registration.leave();
+        } else if self.is_empty() {
+            for set in self.sets.iter() {
+                // ORDERING: Relaxed; partner: the load in `push`, through the barriers of a later round.
+                set.alert.store(true, Ordering::Relaxed);
+            }
+        }
+        leave
+    }
+
+    /// Returns whether the pool is empty, and every push looks whether it is unattended.
+    pub(crate) fn may_be_parked(&self) -> bool {
+        // ORDERING: Relaxed; partner: the store in `heed`, through the barriers.
+        self.is_empty() && self.sets.iter().all(|set| set.alert.load(Ordering::Relaxed))
+    }
+
+    /// Returns whether nothing is idle, and no memory is left for a sweep to free.
+    fn is_empty(&self) -> bool {
+        self.shards.is_none() && self.sets.iter().all(|set| set.looks_empty())
+    }
+}
+
+/// The side of the calls.
+impl<T> Store<T> {
+    /// After a push that saw `alert`: clears it. Next comes `is_unattended`.
+    pub(crate) fn heed(&self) {
+        if let Some(set) = self.sets.get() {
+            // ORDERING: Relaxed; partner: the load in `may_be_parked`, through the barriers.
+            set.alert.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether the caller must attend the pool, after what it did there.
+    #[inline]
+    pub(crate) fn is_unattended(&self) -> bool {
+        fence::owner();
+        self.registration.is_unattended()
+    }
+}
