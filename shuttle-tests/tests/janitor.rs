@@ -103,6 +103,23 @@ fn rounds_miss_no_item_of_a_parked_pool() {
     });
 }
 
+/// The same, while a thread stops the janitor.
+#[test]
+fn stopping_hides_no_item_of_a_parked_pool() {
+    explore(|| {
+        let pool = Watched::new(Settings::new().private_slots(2));
+        pool.burst(1);
+        let item = pool.get();
+        join([janitor(1, [&pool])]);
+        let rounds = janitor(1, [&pool]);
+        let stop = shuttle::thread::spawn(ebbtide::stop_janitor);
+        drop(item);
+        join([rounds, stop]);
+        age_out(2, [&pool]);
+        pool.close();
+    });
+}
+
 /// All other threads have ended. Two rounds leave nothing in these pools, or more if an item's `Drop` puts another one.
 fn age_out<'a>(rounds: usize, pools: impl IntoIterator<Item = &'a Watched, IntoIter: Clone>) {
     let pools = pools.into_iter();

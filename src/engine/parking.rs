@@ -4,27 +4,28 @@
 //! ```text
 //! owner, push                      a round                       a later round
 //!   places[bottom] = item            empty?                        empty, and every `alert` set?
-//!   bottom = bottom + 1                yes: set `alert` on           yes: set `unattended`
+//!   bottom = bottom + 1                yes: set `alert` on           yes: leave the pool
 //!   light barrier                           every slot set           heavy barrier
 //!   alert?                                                           still empty, and every `alert` set?
 //!     yes: clear it                                                    yes: park the pool
 //!          light barrier
-//!          unattended?
+//!          left?
 //!            yes: attend
 //! ```
 //!
 //! `alert` spares pushes the look at another cache line. Every other call that may leave an item in private slots or in
-//! new shards ends with a light barrier and a look at `unattended`.
+//! new shards ends with a light barrier and a look whether the pool was left.
 //!
-//! **A call against the later round.** The barriers make the call see that the pool is unattended, or the round see what
-//! the call did.
+//! **A call against the later round.** The barriers make the call see that the pool was left, or the round see what the
+//! call did.
 //!
 //! - If the round comes first, the call attends the pool. A push comes to look, because `alert` is set.
 //! - If the call comes first, the round finds the item, or what a later call made of it. And it finds `alert` cleared if
 //!   the call did that, so that no later push goes without a look.
 //!
 //! Where the light barrier is not enough, a push passes no other, as that would cost more than everything else in it.
-//! There it counts that the two rounds lie an epoch apart. No CPU keeps a store to itself for so long.
+//! There it counts on the time between the two rounds: an epoch, or what a call of `advance_all` takes. No CPU keeps a
+//! store to itself for so long.
 
 use crate::engine::store::Store;
 use crate::sync::{Ordering, fence};

@@ -2,14 +2,14 @@
 
 #![cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), expect(dead_code, reason = "no pool is registered"))]
 
-use crate::sync::{AtomicBool, Counter, Ordering};
+use crate::sync::{AtomicUsize, Counter, Ordering};
 
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
 /// The janitor *parks* a pool in which nothing is idle, and sweeps it no more until an item returns. Two sides
 /// meet here:
 ///
-/// - The janitor sets `unattended`, passes a barrier, and looks whether anything is idle after all. If not, it takes the
+/// - The janitor leaves the pool, passes a barrier, and looks whether anything is idle after all. If not, it takes the
 ///   pool out of rounds, unless the pool is attended by then.
 /// - Who makes an item idle passes a barrier, and looks whether the pool is unattended. If so, it clears that and brings
 ///   the pool back into rounds.
@@ -18,19 +18,27 @@ use crate::sync::{AtomicBool, Counter, Ordering};
 /// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides
 /// take the pool's lock instead.
 ///
-/// `stop_janitor` leaves all pools unattended too, but looks at none. If another thread's look comes too early for that, a
-/// later one starts the threads.
+/// `stop_janitor` also makes pools unattended, but looks at none, and parks none. If another thread's look comes too early
+/// for that, a later one starts the threads.
 pub(crate) struct Registration {
     /// Written under the registry's lock. Without it, what is read is a hint.
     place: Counter,
-    unattended: AtomicBool,
+    /// One of the three values below.
+    state: AtomicUsize,
 }
 
 impl Registration {
     const NOWHERE: usize = usize::MAX;
 
+    /// Sweeps come, or the pool is not registered.
+    const ATTENDED: usize = 0;
+    /// The janitor parks the pool, or is about to look whether it can.
+    const LEFT: usize = 1;
+    /// The janitor was stopped.
+    const STOPPED: usize = 2;
+
     pub(crate) fn new() -> Self {
-        Self { place: Counter::at(Self::NOWHERE), unattended: AtomicBool::new(false) }
+        Self { place: Counter::at(Self::NOWHERE), state: AtomicUsize::new(Self::ATTENDED) }
     }
 
     pub(crate) fn place(&self) -> Option<usize> {
@@ -44,7 +52,19 @@ impl Registration {
     /// The janitor's side: once the barrier has passed, whoever makes an item idle sees that no sweep will come.
     pub(crate) fn leave(&self) {
         // ORDERING: Relaxed; partner: the load in `is_unattended`. The barrier or lock that comes next orders it.
-        self.unattended.store(true, Ordering::Relaxed);
+        self.state.store(Self::LEFT, Ordering::Relaxed);
+    }
+
+    /// Returns whether the pool may still be parked, under the registry's lock.
+    pub(crate) fn is_left(&self) -> bool {
+        // ORDERING: Relaxed; partner: the store in `attend`. The lock orders it.
+        self.state.load(Ordering::Relaxed) == Self::LEFT
+    }
+
+    /// The janitor was stopped, so no sweep will come.
+    pub(crate) fn stop(&self) {
+        // ORDERING: Relaxed; partner: the load in `is_unattended`, some time later.
+        self.state.store(Self::STOPPED, Ordering::Relaxed);
     }
 
     /// The other side's look.
@@ -52,12 +72,13 @@ impl Registration {
     pub(crate) fn is_unattended(&self) -> bool {
         // ORDERING: Relaxed; partner: the store in `leave`. If the pool may be parked, the caller has passed a barrier or
         // taken the lock.
-        self.unattended.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) != Self::ATTENDED
     }
 
     /// Sweeps will come again.
     pub(crate) fn attend(&self) {
-        // ORDERING: Relaxed, no partner; if another thread does not see it, it only asks the registry in vain.
-        self.unattended.store(false, Ordering::Relaxed);
+        // ORDERING: Relaxed; partner: the load in `is_left`. If another thread does not see it, that only asks the registry
+        // in vain.
+        self.state.store(Self::ATTENDED, Ordering::Relaxed);
     }
 }

@@ -75,7 +75,8 @@ pub(crate) fn attend(registration: &Registration) {
 ///
 /// Until the threads start again, only `advance` and [`advance_all`] sweep. They start at the first use of another pool
 /// with timed epochs. So that every pool in use is swept, they also start when a `get` or `prefill` creates an item,
-/// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool`.
+/// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool` or to a pool in which
+/// nothing was idle.
 ///
 /// In an item's `Drop` on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
 /// the threads are the parent's.

@@ -148,10 +148,10 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
     task.and_then(|task| task.take())
 }
 
-/// Leaves a pool out of rounds, if it is registered and still unattended.
+/// Leaves a pool out of rounds, if it is registered and nobody has attended it meanwhile.
 pub(super) fn park(registration: &Registration) {
     let mut registry = registry();
-    if let Some(place) = registration.place().filter(|_| registration.is_unattended()) {
+    if let Some(place) = registration.place().filter(|_| registration.is_left()) {
         registry.entries.park(place);
     }
 }

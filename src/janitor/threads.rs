@@ -119,7 +119,7 @@ pub(super) fn stop() {
     drop(registry);
     CHANGED.notify_all();
     // From now on, using one of these pools starts the threads again.
-    collect(true).into_iter().flatten().for_each(|pool| pool.registration().leave());
+    collect(true).into_iter().flatten().for_each(|pool| pool.registration().stop());
     while do_next_task() {}
 }
 

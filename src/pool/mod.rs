@@ -56,7 +56,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// An unused pool has no heap and takes one cache line of 64 bytes, or two if the recycler has more than 8 bytes. While
 /// the private slots serve them, a `get` and the guard's drop together take a few nanoseconds. They then use neither a
-/// lock nor an atomic read-modify-write. The first put after the janitor has [left the pool
+/// lock nor an atomic read-modify-write. The first use after the janitor has [left the pool
 /// alone](crate#what-may-wait) takes its lock. Items are always boxed, so moving a guard or a batch does not move them.
 ///
 /// # How many items it keeps
