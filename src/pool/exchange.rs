@@ -12,7 +12,7 @@ use crate::engine::store::Store;
 use crate::janitor;
 use crate::sync::{self, clock};
 
-/// Sees to it that the janitor sweeps a pool in which the caller may have left items.
+/// Sees to it that the janitor sweeps a pool in which the caller may have left items, or is about to create one.
 #[inline]
 pub(super) fn attend<T>(store: &Store<T>) {
     if store.is_unattended() {
@@ -79,7 +79,6 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         if let Some(took) = took {
             store.cost.timed(took);
         }
-        janitor::attend(&store.registration);
         store.count_created();
         self.weigh_new(store, item)
     }
