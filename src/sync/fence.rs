@@ -17,6 +17,9 @@
 //!
 //! The idea is the "asymmetric Dekker" technique, as in folly's `AsymmetricThreadFence` and Linux's `membarrier(2)`.
 
+// Not loom's, because it outlives a model's executions.
+use std::sync::atomic::{AtomicU8, Ordering};
+
 /// Which pair of barriers this process uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pair {
@@ -25,6 +28,9 @@ pub(crate) enum Pair {
     /// Both are `fence(SeqCst)`.
     Symmetric = 2,
 }
+
+/// The pair in use, or 0.
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// The owner's barrier of the asymmetric pair. It costs no instruction.
 #[inline(always)]
@@ -49,13 +55,12 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// The owner's barrier outside the fast paths: the light one, or the full one where that is not enough.
+/// The owner's barrier outside the fast paths: the light one, or the full one where that is not enough. The caller has a
+/// pool's heap part, before which the pair was chosen.
 #[inline]
 pub(crate) fn owner() {
-    match pair() {
-        Pair::Asymmetric => light(),
-        Pair::Symmetric => full(),
-    }
+    // ORDERING: Relaxed, no partner; as in `pair`.
+    if CHOSEN.load(Ordering::Relaxed) == Pair::Symmetric as u8 { full() } else { light() }
 }
 
 /// The sweep's barrier. Returns `false` if the system refused. Then nothing may be concluded from it.
@@ -72,9 +77,6 @@ pub(crate) fn heavy() -> bool {
 
 /// Returns the pair in use. The first call chooses it.
 pub(crate) fn pair() -> Pair {
-    use std::sync::atomic::{AtomicU8, Ordering};
-    static CHOSEN: AtomicU8 = AtomicU8::new(0);
-
     // ORDERING: Relaxed, no partner; the value is all there is. Registering for the system call concerns only this
     // thread and the kernel. It takes effect for the whole process before that call returns.
     let mut chosen = CHOSEN.load(Ordering::Relaxed);
