@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[expect(dead_code, reason = "only the barriers that meet in a test are used")]
 #[path = "../../src/sync/fence.rs"]
 mod fence;
 
