@@ -23,8 +23,8 @@
 //! - If the call comes first, the round finds the item, or what a later call made of it. And it finds `alert` cleared if
 //!   the call did that, so that no later push goes without a look.
 //!
-//! Where the light barrier is not enough, a push passes no other, as that would cost more than everything else in it.
-//! There it counts on the time between the two rounds: an epoch, or what a call of `advance_all` takes. No CPU keeps a
+//! Where the light barrier is not enough, a thread without an `alert` passes no other, as that would cost more than
+//! everything else in a push. There it counts on the time between the two rounds: an epoch, or what a call of `advance_all` takes. No CPU keeps a
 //! store to itself for so long.
 
 use crate::engine::store::Store;
@@ -67,12 +67,18 @@ impl<T> Store<T> {
             // ORDERING: Relaxed; partner: the load in `may_be_parked`, through the barriers.
             set.alert.store(false, Ordering::Relaxed);
         }
+        fence::full();
     }
 
     /// Returns whether the caller must attend the pool, after what it did there.
     #[inline]
     pub(crate) fn is_unattended(&self) -> bool {
-        fence::owner();
+        fence::light();
+        // Otherwise no round parks the pool before it has alerted this thread, an epoch earlier.
+        // ORDERING: Relaxed; partner: the store in `leave`, as in `push`.
+        if fence::is_symmetric() && self.sets.get().is_none_or(|set| set.alert.load(Ordering::Relaxed)) {
+            fence::full();
+        }
         self.registration.is_unattended()
     }
 }

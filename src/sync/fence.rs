@@ -55,12 +55,11 @@ pub(crate) fn full() {
     loom::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
-/// The owner's barrier outside the fast paths: the light one, or the full one where that is not enough. The caller has a
-/// pool's heap part, before which the pair was chosen.
+/// Returns whether the light barrier is not enough. The caller has a pool's heap part, before which the pair was chosen.
 #[inline]
-pub(crate) fn owner() {
+pub(crate) fn is_symmetric() -> bool {
     // ORDERING: Relaxed, no partner; as in `pair`.
-    if CHOSEN.load(Ordering::Relaxed) == Pair::Symmetric as u8 { full() } else { light() }
+    CHOSEN.load(Ordering::Relaxed) == Pair::Symmetric as u8
 }
 
 /// The sweep's barrier. Returns `false` if the system refused. Then nothing may be concluded from it.
