@@ -246,7 +246,7 @@ impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
         }
         let aside = mem::replace(item, self.make(|| self.recycler.create()));
         let rejected = store.set_aside(aside);
-        janitor::attend(&store.registration);
+        attend(store);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {
             raise(panic);
         }
