@@ -8,8 +8,8 @@
 //! | an `Rc` in the factory | `compile_fail/pool_is_not_sync_with_an_rc_in_its_factory`, `pool_is_not_send_…`, `guard_is_not_send_…` | `pool-shared-with-any-recycler`, `guard-sent-with-any-recycler` |
 //! | a pointer loaded `Relaxed` and then dereferenced | the models in `loom-tests` | `…-relaxed` |
 //! | a release without an acquire before reuse | the models in `loom-tests` | `…-relaxed` |
-//! | thread-locals used in destructors after their end | `promise_7_thread_ends`, `threads` | `state-used-after-its-end`, `main-thread-…` |
-//! | user code under a borrow or a lock | `promise_7_items::items_can_use_their_own_pool`, `promise_2_never_locks` | `create-under-a-borrow`, `clear-drops-with-the-token`, `token-kept-over-drops` |
+//! | thread-locals used in destructors after their end | `promise_9_thread_ends`, `threads` | `state-used-after-its-end`, `main-thread-…` |
+//! | user code under a borrow or a lock | `promise_9_items::items_can_use_their_own_pool`, `promise_2_never_locks` | `create-under-a-borrow`, `clear-drops-with-the-token`, `token-kept-over-drops` |
 //! | numbers of items around the bits of a word | `promise_3_retention::every_number_of_slots_keeps_finds_and_drops` | `lengths-of-six-bits` |
 //! | all others | the tests below | those that name these tests |
 

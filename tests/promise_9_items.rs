@@ -1,4 +1,4 @@
-//! Promise 7, for items: of any size and alignment, pools and guards, those that borrow, and those that use their pool.
+//! Promise 9, for items: of any size and alignment, pools and guards, those that borrow, and those that use their pool.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Promise 7, where a thread ends: in the destructors of its thread-locals.
+//! Promise 9, where a thread ends: in the destructors of its thread-locals.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Promise 8: a user never sees the contents of the one before, unless that was asked for.
+//! Promise 10: a user never sees the contents of the one before, unless that was asked for.
 
 mod common;
 

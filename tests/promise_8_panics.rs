@@ -1,4 +1,4 @@
-//! Promise 6: a panic in create or in recycle loses at most that item.
+//! Promise 8: a panic in create or in recycle loses at most that item.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Promise 4: what a pool has on the heap besides items. A sweep that leaves the shards empty retires them, and a later
+//! Promise 6: what a pool has on the heap besides items. A sweep that leaves the shards empty retires them, and a later
 //! one frees them.
 
 mod common;

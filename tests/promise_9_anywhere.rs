@@ -1,4 +1,4 @@
-//! Promise 7: pools work wherever a program can have them, and guards wherever it can take them.
+//! Promise 9: pools work wherever a program can have them, and guards wherever it can take them.
 
 mod common;
 

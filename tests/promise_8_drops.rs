@@ -1,4 +1,4 @@
-//! Promise 6: an item whose `Drop` panics costs no other item anything.
+//! Promise 8: an item whose `Drop` panics costs no other item anything.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Promise 5: an item has at most one owner and is dropped at most once. Once the pool and all guards are dropped, it
+//! Promise 7: an item has at most one owner and is dropped at most once. Once the pool and all guards are dropped, it
 //! was dropped exactly once. See `stress.rs` too.
 
 mod common;
