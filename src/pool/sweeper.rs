@@ -34,7 +34,7 @@ impl<T: Send> Sweeper<T> {
         if left {
             janitor::park(&store.registration, || passed && store.may_be_parked());
         }
-        sweep.condemn().drop_items();
+        sweep.condemn().drop_items(drop);
     }
 
     /// Returns whether rounds leave the pool out.
