@@ -210,6 +210,8 @@ mod tests {
                         Slab::<Buffer>::NAME => assert!(made < pairs + 1024.0, "{what}"),
                         // An item that one thread returns is hardly ever found by another.
                         Regex::<Buffer>::NAME if workload.hands_over() => {}
+                        // Two sweeps may come between a thread's few bursts.
+                        _ if workload.sweeps() => {}
                         _ => assert!(made < pairs / 2.0, "{what}"),
                     }
                 }
