@@ -75,6 +75,7 @@ impl Cost {
     }
 
     /// Returns whether to take an item from another thread rather than create one.
+    #[inline]
     pub(crate) fn exceeds_fetch(&self, fetch: Fetch) -> bool {
         match fetch {
             Fetch::Auto => self.weight.get() >= HEAVY || self.trusted.get() > 0,

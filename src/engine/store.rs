@@ -351,13 +351,21 @@ impl<T> Store<T> {
         }
     }
 
-    pub(crate) fn count_created(&self) {
-        self.count(self.sets.get().map(|set| &**set), 1, |tally| &tally.created);
+    /// Returns the calling thread's slot set, if it has one.
+    #[inline]
+    pub(crate) fn own_set(&self) -> Option<&SlotSet<T>> {
+        self.sets.get().map(|set| &**set)
     }
 
-    /// Returns how many items the calling thread has created.
-    pub(crate) fn created(&self) -> usize {
-        self.sets.get().map_or(&*self.outside, |set| &set.tally).created.get()
+    #[inline]
+    pub(crate) fn count_created(&self, set: Option<&SlotSet<T>>) {
+        self.count(set, 1, |tally| &tally.created);
+    }
+
+    /// Returns how many items the thread with this slot set has created.
+    #[inline]
+    pub(crate) fn created(&self, set: Option<&SlotSet<T>>) -> usize {
+        set.map_or(&*self.outside, |set| &set.tally).created.get()
     }
 
     /// Returns the counts of every slot set, and those of threads without one.

@@ -71,7 +71,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(never)]
     pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
         // A panic in `create` leaves an unused pool without a heap part.
-        let begun = self.store.get().map_or_else(clock, |store| store.cost.begin(store.fetch, store.created()));
+        let store = self.store.get();
+        let set = store.and_then(Store::own_set);
+        let begun = store.map_or_else(clock, |store| store.cost.begin(store.fetch, store.created(set)));
         let item = Item::new(create());
         // Creating the heap part does not count.
         let took = begun.map(|begun| begun.elapsed());
@@ -79,7 +81,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         if let Some(took) = took {
             store.cost.timed(took);
         }
-        store.count_created();
+        store.count_created(set);
         self.weigh_new(store, item)
     }
 
