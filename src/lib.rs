@@ -86,9 +86,9 @@
 //! first use of any [`Pool`] or [`BufferPool`] tests whether the call works. A `BoundedPool` never needs it. The result
 //! depends on how the system call filter answers:
 //!
-//! | the filter's answer | at the first use | at a later sweep or `clear` that finds items in private slots |
+//! | the filter's answer | at the first use | at a later sweep or `clear` that finds items in private slots, or nothing idle |
 //! | --- | --- | --- |
-//! | an error | each `get` costs an atomic read-modify-write | private slots are left alone, which [`Stats::failed_barriers`] counts |
+//! | an error | each `get` costs an atomic read-modify-write | private slots are left alone, and the janitor goes on sweeping, which [`Stats::failed_barriers`] counts |
 //! | SIGSYS | the same | the process ends, unless the program has a handler |
 //! | the process ends | the process ends | the process ends |
 //!

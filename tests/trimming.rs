@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Count, alone, until};
-use ebbtide::{Pool, Recycle, Settings, set_trimming};
+use ebbtide::{DefaultRecycle, Pool, Recycle, Settings, set_trimming};
 
 const MIB: usize = 1 << 20;
+const SHORT: Duration = Duration::from_millis(50);
 const BURST: usize = 200 * MIB;
 
 /// Resident memory in bytes.
@@ -48,7 +49,7 @@ fn burst<R: Recycle<Vec<u8>> + Sync>(
 }
 
 fn of_size(size: usize) -> Pool<Vec<u8>, impl Fn() -> Vec<u8>> {
-    Pool::with_settings(move || vec![1; size], Settings::new().every(Duration::from_millis(50)))
+    Pool::with_settings(move || vec![1; size], Settings::new().every(SHORT))
 }
 
 fn goes_back(bytes: usize, size: usize, threads: usize) {
@@ -70,6 +71,29 @@ fn memory_of_small_items_goes_back() {
 fn memory_of_large_items_goes_back() {
     if alone("memory_of_large_items_goes_back") {
         goes_back(BURST, 60_000, 1);
+    }
+}
+
+/// From the second burst on, glibc maps none of them one by one. The small blocks between them stay in use.
+#[test]
+fn memory_of_few_heavy_items_goes_back() {
+    if !alone("memory_of_few_heavy_items_goes_back") {
+        return;
+    }
+    let pool: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, Settings::new().every(SHORT));
+    let mut between = Vec::new();
+    for _ in 0..3 {
+        let start = resident();
+        let mut take = |_| {
+            let mut item = pool.get();
+            item.resize(MIB, 1);
+            between.push(Box::new([1_u8; 300]));
+            item
+        };
+        let held: Vec<_> = (0..100).map(&mut take).collect();
+        let rise = resident() - start;
+        drop(held);
+        until("a quarter of it is left at most", || resident() < start + rise / 4);
     }
 }
 

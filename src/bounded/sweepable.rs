@@ -28,6 +28,10 @@ impl<T: Send + 'static> Sweepable for Places<T> {
     fn registration(&self) -> &Registration {
         &self.registration
     }
+
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 impl<T: Send + 'static> Pass for Arc<Places<T>> {

@@ -84,6 +84,11 @@ impl Cost {
         }
     }
 
+    /// Returns what items held lately, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight.get()
+    }
+
     /// Notes that an item was fetched.
     pub(crate) fn fetched(&self) {
         self.trusted.set(self.trusted.get().saturating_sub(1));

@@ -62,7 +62,6 @@ pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> b
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {
-        registration.attend();
         threads::call(registry::unpark(registration));
     }
 }
@@ -75,8 +74,8 @@ pub(crate) fn attend(registration: &Registration) {
 ///
 /// Until the threads start again, only `advance` and [`advance_all`] sweep. They start at the first use of another pool
 /// with timed epochs. So that every pool in use is swept, they also start when a `get` or `prefill` creates an item,
-/// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool` or to a pool in which
-/// nothing was idle.
+/// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool`, or to a pool that the
+/// janitor left alone because nothing was idle.
 ///
 /// In an item's `Drop` on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
 /// the threads are the parent's.
@@ -97,8 +96,8 @@ pub fn stop_janitor() {
 /// Sets whether the janitor makes the system allocator return free memory to the system. It does so unless this is
 /// called with `false`.
 ///
-/// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped 256 items, of all pools
-/// together, it calls `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap
+/// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped 256 items of all pools
+/// together, or items that [weighed](crate::Recycle::weight) 16 MiB, it calls `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap
 /// after the other. Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of
 /// 400 MiB. A trim is followed by a pause of 100 times its own duration.
 ///
@@ -110,6 +109,7 @@ pub fn stop_janitor() {
 /// ```
 pub fn set_trimming(on: bool) {
     registry::registry().trimming.on = on && crate::sync::heap::KEEPS;
+    threads::call_dropper();
 }
 
 /// Sweeps every pool in the process that has timed epochs and idle items, all at once, as a garbage collection does in

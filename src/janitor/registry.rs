@@ -156,9 +156,11 @@ pub(super) fn park(registration: &Registration) {
     }
 }
 
-/// Lets rounds sweep a parked pool again.
+/// Lets rounds sweep a parked pool again. Under the same lock the pool counts as attended, so that nobody who sees that
+/// finds it still parked.
 pub(super) fn unpark(registration: &Registration) -> Call {
     let mut registry = registry();
+    registration.attend();
     let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
     Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: registry.claim() }
 }

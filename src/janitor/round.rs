@@ -25,6 +25,8 @@ pub(crate) trait Sweepable: Send + Sync {
     /// Counts a panic that nobody else sees.
     fn count_panic(&self);
     fn registration(&self) -> &Registration;
+    /// About how many bytes an item holds; 0 if that is unknown.
+    fn weight(&self) -> usize;
 }
 
 /// A pool's part in a round.
@@ -43,6 +45,8 @@ pub(crate) struct Job {
     pub(super) pool: Weak<dyn Sweepable>,
     /// Where the registry has the pool, unless it was dropped.
     pub(super) place: Place,
+    /// About how many bytes an item holds.
+    pub(super) weight: usize,
     /// If not, nobody need run the job.
     pub(super) runs_user_code: bool,
     work: Box<dyn FnOnce() -> (Swept, Option<Payload>) + Send>,
@@ -58,6 +62,7 @@ impl Job {
     ) -> Self {
         let weak = Arc::downgrade(&pool);
         let place = pool.registration().place().unwrap_or(Place::MAX);
+        let weight = pool.weight();
         // If this is the last reference, the pool was dropped meanwhile and its items are left to this job.
         let left = Arc::into_inner(pool).map(Box::new);
         let runs_user_code = cfg!(feature = "tracing") || left.is_some() || drops;
@@ -66,7 +71,7 @@ impl Job {
             drop_each(left).into_iter().for_each(|panic| keep_first(&mut first, panic));
             (swept, first)
         };
-        Self { pool: weak, place, runs_user_code, work: Box::new(work) }
+        Self { pool: weak, place, weight, runs_user_code, work: Box::new(work) }
     }
 
     /// Both jobs of a pool that was swept twice, as one.

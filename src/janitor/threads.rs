@@ -163,6 +163,8 @@ fn drop_items(starters: Mask) {
         let mut registry = self::registry();
         if registry.waiting > 0 {
             drop(registry);
+            // What this thread dropped may be due for a trim later.
+            TASKS.notify_one();
             return join_ended();
         }
         registry.waiting += 1;
@@ -194,7 +196,7 @@ fn do_next_task() -> bool {
     let Some(task) = first.pop_front() else { return false };
     let Some(job) = task.take() else { return true };
 
-    let (place, pool) = (job.place, job.pool.clone());
+    let (place, pool, weight) = (job.place, job.pool.clone(), job.weight);
     let (swept, panic) = job.run();
     if let Some(panic) = panic {
         if let Some(pool) = pool.upgrade() {
@@ -203,12 +205,17 @@ fn do_next_task() -> bool {
         discard(panic);
     }
     let mut registry = registry();
-    registry.trimming.count(swept.dropped);
+    registry.trimming.count(swept.dropped, weight);
     let task = registry.entries.entry_of(place, &pool).and_then(|entry| entry.task.take());
     // Before the task is dropped.
     drop(registry);
     drop(task);
     true
+}
+
+/// Has a dropper look whether a trim is due.
+pub(super) fn call_dropper() {
+    TASKS.notify_one();
 }
 
 /// Has the system allocator return the memory of dropped items.

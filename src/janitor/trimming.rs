@@ -7,33 +7,38 @@ use std::time::Duration;
 
 use crate::sync::heap;
 
-/// How many items are dropped before it is worth a trim. Fewer matter only if they are large, and then glibc maps and
-/// unmaps them one by one.
+/// How many items are dropped before it is worth a trim. For items of unknown weight, such as those of a closure.
 const ITEMS: usize = 256;
+
+/// Or how many bytes they held.
+const BYTES: usize = 16 << 20;
 
 /// How long the next trim waits after one, in multiples of the time that this one took.
 const PAUSE: u64 = 100;
 
 pub(super) struct Trimming {
     pub(super) on: bool,
-    /// How many items were dropped since the last trim began.
-    dropped: usize,
+    /// What was dropped since the last trim began.
+    items: usize,
+    bytes: usize,
     /// The earliest time of the next trim, in nanoseconds. [`u64::MAX`] during one.
     not_before: u64,
 }
 
 impl Trimming {
     pub(super) const fn new() -> Self {
-        Self { on: heap::KEEPS, dropped: 0, not_before: 0 }
+        Self { on: heap::KEEPS, items: 0, bytes: 0, not_before: 0 }
     }
 
-    pub(super) fn count(&mut self, dropped: usize) {
-        self.dropped = self.dropped.saturating_add(dropped);
+    /// Notes that items of this weight each were dropped.
+    pub(super) fn count(&mut self, items: usize, weight: usize) {
+        self.items = self.items.saturating_add(items);
+        self.bytes = self.bytes.saturating_add(items.saturating_mul(weight));
     }
 
     /// Returns how long it is until the next trim, or `None` if there is nothing to trim, or somebody does it.
     pub(super) fn due_in(&self, now: u64) -> Option<Duration> {
-        let waits = self.on && self.dropped >= ITEMS && self.not_before < u64::MAX;
+        let waits = self.on && (self.items >= ITEMS || self.bytes >= BYTES) && self.not_before < u64::MAX;
         waits.then(|| Duration::from_nanos(self.not_before.saturating_sub(now)))
     }
 
@@ -41,7 +46,7 @@ impl Trimming {
     pub(super) fn begin(&mut self, now: u64) -> bool {
         let due = self.due_in(now) == Some(Duration::ZERO);
         if due {
-            (self.dropped, self.not_before) = (0, u64::MAX);
+            (self.items, self.bytes, self.not_before) = (0, 0, u64::MAX);
         }
         due
     }
@@ -64,30 +69,39 @@ mod tests {
     #[test]
     fn a_trim_needs_many_drops() {
         let mut trimming = on();
-        trimming.count(ITEMS - 1);
+        trimming.count(ITEMS - 1, 1);
         assert_eq!(trimming.due_in(1), None);
-        trimming.count(1);
+        trimming.count(1, 1);
         assert_eq!(trimming.due_in(1), DUE);
         assert!(Trimming { on: false, ..trimming }.due_in(1).is_none());
     }
 
     #[test]
+    fn a_few_heavy_items_are_enough() {
+        let mut trimming = on();
+        trimming.count(15, 1 << 20);
+        assert_eq!(trimming.due_in(1), None);
+        trimming.count(1, 1 << 20);
+        assert_eq!(trimming.due_in(1), DUE);
+    }
+
+    #[test]
     fn only_one_thread_trims() {
         let mut trimming = on();
-        trimming.count(ITEMS);
+        trimming.count(ITEMS, 1);
         assert!(trimming.begin(1));
-        trimming.count(ITEMS);
+        trimming.count(ITEMS, 1);
         assert!(!trimming.begin(1));
     }
 
     #[test]
     fn a_long_trim_delays_the_next_one() {
         let mut trimming = on();
-        trimming.count(ITEMS);
+        trimming.count(ITEMS, 1);
         assert!(trimming.begin(100));
         trimming.end(100, 110);
         assert_eq!(trimming.due_in(110), None);
-        trimming.count(ITEMS);
+        trimming.count(ITEMS, 1);
         assert_eq!(trimming.due_in(110), Some(Duration::from_nanos(10 * PAUSE)));
         assert_eq!(trimming.due_in(110 + 10 * PAUSE), DUE);
     }

@@ -29,6 +29,10 @@ impl<T: Send + 'static> Sweepable for Store<T> {
     fn registration(&self) -> &Registration {
         &self.registration
     }
+
+    fn weight(&self) -> usize {
+        self.cost.weight()
+    }
 }
 
 struct StorePass<T: Send> {
