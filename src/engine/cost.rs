@@ -85,6 +85,7 @@ impl Cost {
     }
 
     /// Returns what items held lately, in bytes.
+    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
     pub(crate) fn weight(&self) -> usize {
         self.weight.get()
     }
