@@ -44,7 +44,8 @@
 //!   says otherwise. While nothing is idle in any pool, and none is used, the process is not woken up.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
-//!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on the thread that calls them.
+//!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on
+//!   the thread that calls them.
 //!
 //! # What may wait
 //!
@@ -70,7 +71,8 @@
 //!   moment stays held. That may be a lock, or the sweep of a pool: its `advance` then does nothing. If only the
 //!   forking thread used pools, the child may continue to use them. It then sweeps timed pools by [`Pool::advance`].
 //!   [`advance_all`], the first use of a timed pool, returns to one in which nothing was idle, and returns to a
-//!   `BoundedPool` work too, unless the janitor held its lock. If other threads used pools, only `exec` is supported in the child.
+//!   `BoundedPool` work too, unless the janitor held its lock. If other threads used pools, only `exec` is supported in
+//!   the child.
 //! - Forgetting a guard with [`std::mem::forget`] leaks its item. Items in a `static` pool are not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 this needs Linux with glibc. Elsewhere std calls
 //!   the allocator while it sets up a thread-local.

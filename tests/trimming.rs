@@ -20,7 +20,8 @@ const BURST: usize = 200 * MIB;
 fn resident() -> usize {
     let text = fs::read_to_string("/proc/self/statm").expect("procfs");
     let pages: usize = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
-    pages * 4096
+    // SAFETY: the query has no preconditions.
+    pages * usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a size")
 }
 
 /// Has several threads use items of this size at once. Returns how much memory that took, beyond `start`.

@@ -86,38 +86,31 @@ fn items_hold_items_of_other_pools() {
     });
 }
 
-/// An item was in use when a round found nothing. It returns while the next round parks the pool. None is left behind in
-/// a pool that rounds leave out.
-#[test]
-fn rounds_miss_no_item_of_a_parked_pool() {
-    explore(|| {
+/// An item was in use when a round found nothing. It returns while further rounds park the pool. None is left behind in a
+/// pool that rounds leave out, whatever the thread does next.
+fn return_while_parked(rounds: usize, next: fn()) {
+    explore(move || {
         let pool = Watched::new(Settings::new().private_slots(2));
         pool.burst(1);
         let item = pool.get();
         join([janitor(1, [&pool])]);
-        let rounds = janitor(2, [&pool]);
+        let rounds = janitor(rounds, [&pool]);
         drop(item);
+        next();
         join([rounds]);
         age_out(2, [&pool]);
         pool.close();
     });
 }
 
-/// The same, and then the thread stops the janitor.
+#[test]
+fn rounds_miss_no_item_of_a_parked_pool() {
+    return_while_parked(2, || {});
+}
+
 #[test]
 fn stopping_hides_no_item_of_a_parked_pool() {
-    explore(|| {
-        let pool = Watched::new(Settings::new().private_slots(2));
-        pool.burst(1);
-        let item = pool.get();
-        join([janitor(1, [&pool])]);
-        let rounds = janitor(1, [&pool]);
-        drop(item);
-        ebbtide::stop_janitor();
-        join([rounds]);
-        age_out(2, [&pool]);
-        pool.close();
-    });
+    return_while_parked(1, ebbtide::stop_janitor);
 }
 
 /// All other threads have ended. Two rounds leave nothing in these pools, or more if an item's `Drop` puts another one.

@@ -24,8 +24,8 @@
 //!   the call did that, so that no later push goes without a look.
 //!
 //! Where the light barrier is not enough, a thread without an `alert` passes no other, as that would cost more than
-//! everything else in a push. There it counts on the time between the two rounds: an epoch, or what a call of `advance_all` takes. No CPU keeps a
-//! store to itself for so long.
+//! everything else in a push. There it counts on the time between the two rounds: an epoch, or what a call of
+//! `advance_all` takes. No CPU keeps a store to itself for so long.
 
 use crate::engine::store::Store;
 use crate::sync::{Ordering, fence};
@@ -67,6 +67,7 @@ impl<T> Store<T> {
             // ORDERING: Relaxed; partner: the load in `may_be_parked`, through the barriers.
             set.alert.store(false, Ordering::Relaxed);
         }
+        // `is_unattended` passes none for a thread without an `alert`, which this one now is.
         fence::full();
     }
 

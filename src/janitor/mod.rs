@@ -97,9 +97,10 @@ pub fn stop_janitor() {
 /// called with `false`.
 ///
 /// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped 256 items of all pools
-/// together, or items that [weighed](crate::Recycle::weight) 16 MiB, it calls `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap
-/// after the other. Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of
-/// 400 MiB. A trim is followed by a pause of 100 times its own duration.
+/// together, or items of a `Pool` or `BufferPool` that [weighed](crate::Recycle::weight) 16 MiB, it calls
+/// `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap after the other.
+/// Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. A trim is
+/// followed by a pause of 100 times its own duration.
 ///
 /// Turn it off if no thread may wait so long, or if the program trims by itself. It has no effect on other allocators.
 /// [`Pool::advance`](crate::Pool::advance), [`Pool::clear`](crate::Pool::clear) and [`advance_all`] never trim.
