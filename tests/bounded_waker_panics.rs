@@ -16,7 +16,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use bounded::counted;
 use common::polled::Polled;
 use common::{Bomb, Counted, Ledger, lock, panic_of};
-use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
+use ebbtide::bounded::{Info, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 
 /// A task whose waker panics.
@@ -174,7 +174,7 @@ impl TryRecycle<u8> for Failing {
         Err(fail())
     }
 
-    fn recycle(&self, _: &mut u8) -> bool {
+    fn recycle(&self, _: &mut u8, _: &Info) -> bool {
         true
     }
 }

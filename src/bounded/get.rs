@@ -4,13 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::info::Item;
 use super::places::Held;
 use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::engine::item::{Contained, Item};
+use crate::engine::item::Contained;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// Hands out an idle item, or creates one if there is room. If there is neither, it waits. Dropping the guard
-    /// returns the item to the pool.
+    /// Hands out an idle item, or creates one if there is room. If there is neither, it waits. If the idle item does not
+    /// pass its [check](TryRecycle::check), it creates one in the same place. Dropping the guard returns the item to the
+    /// pool.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -28,7 +30,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// Panics if [`try_create`](TryRecycle::try_create) panics. The item's place is then free again.
+    /// Panics if [`try_create`](TryRecycle::try_create), the check, or the `Drop` of an item that did not pass it panics.
+    /// The item's place is then free again.
     #[inline]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         Ok(Pooled::new(self.one(|| None, || self.recycler.try_create())?, self))
@@ -103,7 +106,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Panics
     ///
-    /// Panics if `create` panics. The item's place is then free again.
+    /// Panics if `create` panics, and as [`get`](Self::get). The item's place is then free again.
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
         let mut create = Some(create);
         let item = self.one(|| None, || Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
@@ -294,7 +297,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
         match self.places().take_one() {
-            Ok(item) => Ok(item),
+            Ok(item) if !R::CHECKED => Ok(item),
+            Ok(item) => self.one_slow(Some(self.places().hold(item)), deadline, create),
             Err(place) => self.one_slow(place, deadline, create),
         }
     }
@@ -311,18 +315,20 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             Some(held) => held,
             None => self.places().take_by(1, deadline)?,
         };
-        held.next(create).map_err(|error| GetError::Create(held.fail(error)))
+        held.next(|item| self.is_fit(item), create).map_err(|error| GetError::Create(held.fail(error)))
+    }
+
+    /// Whether an idle item may be handed out.
+    fn is_fit(&self, item: &mut Item<T>) -> bool {
+        let info = *item.notes();
+        !R::CHECKED || self.recycler.check(item, &info)
     }
 
     /// Gets an item for each place, in a guard.
-    pub(super) fn fill_all<G>(
-        &self,
-        mut held: Held<'_, T>,
-        guard: impl Fn(Item<T>) -> G,
-    ) -> Result<Vec<G>, GetError<R::Error>> {
+    fn fill_all<G>(&self, mut held: Held<'_, T>, guard: impl Fn(Item<T>) -> G) -> Result<Vec<G>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
-            match held.next(|| self.recycler.try_create()) {
+            match held.next(|item| self.is_fit(item), || self.recycler.try_create()) {
                 Ok(item) => items.push(guard(item)),
                 Err(error) => {
                     let error = Contained::new(error);
@@ -359,13 +365,12 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     /// As [`get`](Self::get).
     #[inline]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
-        let item = match self.places().take_one() {
-            Ok(item) => item,
-            Err(place) => {
-                let Ok(item) = place?.next(|| self.recycler.try_create());
-                item
-            }
+        let mut held = match self.places().take_one() {
+            Ok(item) if !R::CHECKED => return Some(Pooled::new(item, self)),
+            Ok(item) => self.places().hold(item),
+            Err(place) => place?,
         };
+        let Ok(item) = held.next(|item| self.is_fit(item), || self.recycler.try_create());
         Some(Pooled::new(item, self))
     }
 }

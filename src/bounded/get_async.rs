@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::error::Refused;
+use super::info::Item;
 use super::places::Held;
-use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::engine::item::{Contained, Item};
+use super::{BoundedPool, GetError, Manage, OwnedPooled, Pooled};
+use crate::engine::item::Contained;
 
-impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
+impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// Like [`get`](Self::get), for a task of any async runtime.
     ///
     /// The first poll enters the queue of waiters. Dropping the future leaves it. No item is lost then, and no other
@@ -36,36 +36,6 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// As [`get`](Self::get).
     pub async fn get_async(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         Ok(Pooled::new(self.one_async().await?, self))
-    }
-
-    /// Like [`get_async`](Self::get_async), but creates a new item with a future that may fail, such as one that
-    /// connects. Dropping it while it creates the item frees the item's place.
-    ///
-    /// ```
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// # struct Connection;
-    /// # async fn connect(host: &str) -> std::io::Result<Connection> { Ok(Connection) }
-    /// # async fn example(pool: &BoundedPool<Connection, fn() -> Connection>) -> Result<(), GetError<std::io::Error>> {
-    /// let connection = pool.get_async_with(|| connect("db.internal")).await?;
-    /// # drop(connection);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if the future fails. The item's place is
-    /// then free again.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `create` or its future panics. The item's place is then free again.
-    pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        Ok(Pooled::new(self.one_async_with(create).await?, self))
     }
 
     /// Like [`get_async`](Self::get_async), but the future and the guard hold the pool instead of borrowing it.
@@ -100,6 +70,123 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             let item = pool.one_async().await?;
             Ok(OwnedPooled::new(item, pool))
         }
+    }
+
+    /// Like [`get_many`](Self::get_many), for a task of any async runtime, as [`get_async`](Self::get_async) is.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// # async fn example() -> Result<(), GetError> {
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// assert_eq!(pool.get_many_async(4).await?.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// # smol::block_on(example())?;
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
+        self.fill_all_async(self.places().wait(n).await?, |item| Pooled::new(item, self)).await
+    }
+
+    /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
+    /// it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
+    /// let getting = pool.get_many_owned_async(4);
+    /// # let task = smol::spawn(async move {
+    /// assert_eq!(getting.await?.len(), 4);
+    /// # Ok::<(), GetError>(())
+    /// # });
+    /// # smol::block_on(task)?;
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many_owned_async(
+        self: &Arc<Self>,
+        n: usize,
+    ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
+        let pool = Arc::clone(self);
+        async move {
+            let held = pool.places().wait(n).await?;
+            pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
+        }
+    }
+
+    /// Gets one item.
+    async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
+        self.one_async_with(|| self.recycler.create()).await
+    }
+
+    /// Gets an item for each place, in a guard.
+    async fn fill_all_async<G>(
+        &self,
+        mut held: Held<'_, T>,
+        guard: impl Fn(Item<T>) -> G,
+    ) -> Result<Vec<G>, GetError<R::Error>> {
+        let mut items = Vec::with_capacity(held.len());
+        while held.len() > 0 {
+            match self.next_async(&mut held, Contained::new(|| self.recycler.create())).await {
+                Ok(item) => items.push(guard(item)),
+                Err(error) => {
+                    let error = Contained::new(error);
+                    drop((items, held));
+                    return Err(GetError::Create(error.into_inner()));
+                }
+            }
+        }
+        Ok(items)
+    }
+}
+
+impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
+    /// Like [`get_async`](Self::get_async), but creates a new item with a future that may fail, such as one that
+    /// connects. Dropping it while it creates the item frees the item's place.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// # struct Connection;
+    /// # async fn connect(host: &str) -> std::io::Result<Connection> { Ok(Connection) }
+    /// # async fn example(pool: &BoundedPool<Connection, fn() -> Connection>) -> Result<(), GetError<std::io::Error>> {
+    /// let connection = pool.get_async_with(|| connect("db.internal")).await?;
+    /// # drop(connection);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if the future fails. The item's place is
+    /// then free again.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `create` or its future panics. The item's place is then free again.
+    pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        Ok(Pooled::new(self.one_async_with(create).await?, self))
     }
 
     /// Like [`get_async_with`](Self::get_async_with), but the future and the guard hold the pool instead of borrowing
@@ -139,100 +226,41 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// Like [`get_many`](Self::get_many), for a task of any async runtime, as [`get_async`](Self::get_async) is.
-    ///
-    /// ```
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// # async fn example() -> Result<(), GetError> {
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// assert_eq!(pool.get_many_async(4).await?.len(), 4);
-    /// # Ok(())
-    /// # }
-    /// # smol::block_on(example())?;
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`get_many`](Self::get_many).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().wait(n).await?, |item| Pooled::new(item, self))
-    }
-
-    /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
-    /// it.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
-    /// let getting = pool.get_many_owned_async(4);
-    /// # let task = smol::spawn(async move {
-    /// assert_eq!(getting.await?.len(), 4);
-    /// # Ok::<(), GetError>(())
-    /// # });
-    /// # smol::block_on(task)?;
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`get_many`](Self::get_many).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    pub fn get_many_owned_async(
-        self: &Arc<Self>,
-        n: usize,
-    ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
-        let pool = Arc::clone(self);
-        async move {
-            let held = pool.places().wait(n).await?;
-            pool.fill_all(held, |item| OwnedPooled::new(item, Arc::clone(&pool)))
-        }
-    }
-
-    /// Like `one`, for a task.
-    async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
-        match self.item_or_place().await? {
-            Ok(item) => Ok(item),
-            Err(mut place) => {
-                let made = place.next(|| self.recycler.try_create());
-                made.map_err(|error| GetError::Create(place.fail(error)))
-            }
-        }
-    }
-
-    /// Like `one_async`, with a future that creates the item.
+    /// Gets one item. If it only gets a place, a future of `create` creates the item.
     async fn one_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
         let create = Contained::new(create);
-        match self.item_or_place().await? {
-            Ok(item) => Ok(Pooled::new(item, self).outliving(create).into_item()),
-            Err(mut place) => match create.into_inner()().await {
-                Ok(made) => Ok(place.occupy(Item::new(made))),
-                Err(error) => Err(GetError::Create(place.fail(error))),
-            },
+        let mut held = match self.places().take_one() {
+            Ok(item) if !R::CHECKED => return Ok(Pooled::new(item, self).outliving(create).into_item()),
+            Ok(item) => self.places().hold(item),
+            Err(Some(place)) => place,
+            Err(None) => self.places().wait(1).await?,
+        };
+        match self.next_async(&mut held, create).await {
+            Ok(item) => Ok(item),
+            Err(error) => Err(GetError::Create(held.fail(error))),
         }
     }
 
-    /// Gets an idle item, or a place on which to create one.
-    #[inline]
-    async fn item_or_place(&self) -> Result<Result<Item<T>, Held<'_, T>>, Refused> {
-        let mut held = match self.places().take_one() {
-            Ok(item) => return Ok(Ok(item)),
-            Err(Some(place)) => return Ok(Err(place)),
-            Err(None) => self.places().wait(1).await?,
-        };
-        Ok(held.idle().ok_or(held))
+    /// Does what `Held::next` does, for a task. If the future is dropped meanwhile, the place stays in `held`. An item
+    /// that was being checked is dropped first.
+    async fn next_async<F, E>(
+        &self,
+        held: &mut Held<'_, T>,
+        create: Contained<impl FnOnce() -> F>,
+    ) -> Result<Item<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        if let Some(mut item) = held.pop() {
+            let info = *item.notes();
+            if !R::CHECKED || self.recycler.check(&mut item, &info).await {
+                return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
+            }
+        }
+        let made = create.into_inner()().await?;
+        Ok(held.occupy(made))
     }
 }

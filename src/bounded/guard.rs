@@ -1,8 +1,9 @@
 //! The guards of a bounded pool.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use super::BoundedPool;
+use super::{BoundedPool, Info, Manage};
 use crate::pool::{DefaultRecycle, Guard};
 
 /// An item of a [`BoundedPool`] in use. [`BoundedPool::get`] returns it. Dropping it hands the item to the first
@@ -52,3 +53,21 @@ pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool BoundedPool<T, R
 /// # Ok::<(), GetError>(())
 /// ```
 pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<BoundedPool<T, R>>>;
+
+/// For the guards of a `BoundedPool`.
+impl<T, R: Manage<T>, P: Deref<Target = BoundedPool<T, R>>> Guard<T, P> {
+    /// Returns since when the item exists and how it was used before.
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{GetError, Pooled};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// drop(pool.get()?);
+    /// assert_eq!(Pooled::info(&pool.get()?).uses(), 1);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    pub fn info(guard: &Self) -> Info {
+        *guard.notes()
+    }
+}

@@ -1,7 +1,8 @@
 //! Operations on the pool as a whole, and its counts.
 
+use super::info::Item;
 use super::{BoundedPool, TryRecycle};
-use crate::engine::item::{Contained, Item, raise};
+use crate::engine::item::{Contained, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::pool::{SettingsError, Stats};
@@ -28,7 +29,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
             match self.recycler.try_create() {
-                Ok(item) => place.fill(Item::new(item)),
+                Ok(item) => place.fill(item),
                 Err(error) => return Err(place.fail(error)),
             }
         }

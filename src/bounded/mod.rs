@@ -7,7 +7,9 @@ mod error;
 mod get;
 mod get_async;
 mod guard;
+mod info;
 mod maintenance;
+mod manage;
 mod places;
 mod recycle;
 mod settings;
@@ -19,17 +21,20 @@ mod waiters;
 
 pub use error::GetError;
 pub use guard::{OwnedPooled, Pooled};
+pub use info::Info;
+pub use manage::Manage;
 pub use recycle::TryRecycle;
 pub use settings::Settings;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::engine::item::{Contained, Item, Payload, raise};
+use crate::engine::item::{Contained, Payload, raise};
 use crate::janitor::{self, Registrar};
 use crate::pool::shrink::{self, Recycling};
 use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
+use info::Item;
 use places::{Places, Snapshot};
 
 /// A pool of at most `capacity` items, in use and idle together. While all are in use, a `get` waits.
@@ -67,6 +72,31 @@ use places::{Places, Snapshot};
 /// They can if they take one item after the other.
 ///
 /// A thread that already holds items of a pool can deadlock with itself if it calls `get` again.
+///
+/// # Checks
+///
+/// A [`TryRecycle`] or, for tasks, a [`Manage`] can check an idle item before it is handed out, after the wait. If the
+/// check fails, the item is dropped and a new one is created in the same place. So the caller keeps its turn, and there
+/// are never more items than the capacity. If the check panics, or its future is dropped, the item is dropped and its
+/// place is free. New items are not checked.
+///
+/// A pool that only futures can fill has no `get` for threads:
+///
+/// ```compile_fail
+/// # use ebbtide::{BoundedPool, bounded::Manage};
+/// struct Tasks;
+///
+/// impl Manage<u8> for Tasks {
+///     type Error = std::io::Error;
+///
+///     async fn create(&self) -> std::io::Result<u8> {
+///         Ok(0)
+///     }
+/// }
+///
+/// let pool = BoundedPool::with_recycle(Tasks, 1);
+/// let _ = pool.get(); // `get_async` works
+/// ```
 ///
 /// # Idle items
 ///
@@ -126,7 +156,7 @@ impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
     }
 }
 
-impl<T: Send + 'static, R: TryRecycle<T>> BoundedPool<T, R> {
+impl<T: Send + 'static, R: Manage<T>> BoundedPool<T, R> {
     const_unless_loom! {
         /// Creates a pool that **does not clear items**: the next user sees what the last one left. `create` creates
         /// them.
@@ -178,7 +208,7 @@ impl<T: Send + 'static, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
+impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     const_unless_loom! {
         /// Creates a pool with a recycler and settings. With [manual](Settings::manual) epochs, `T` need not be
         /// `'static`.
@@ -226,7 +256,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
+impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Drops an item that the recycler refused, or in which it panicked.
     #[cold]
     #[inline(never)]
@@ -237,10 +267,13 @@ impl<T, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
-impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
+impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
+    type Notes = Info;
+
     /// Recycles an item and makes it idle, or drops it if the recycler refuses it. Then frees its place.
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
+        item.notes_mut().note_return(R::CHECKED);
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),
             Ok(false) => self.refuse(item, None),
@@ -254,7 +287,7 @@ impl<T, R: TryRecycle<T>> Home<T> for BoundedPool<T, R> {
 }
 
 // Nothing is set aside, because that would take another place.
-impl<T, R: TryRecycle<T>> Recycling<T> for BoundedPool<T, R> {
+impl<T, R: Manage<T>> Recycling<T, Info> for BoundedPool<T, R> {
     #[inline(always)]
     fn weight(&self, item: &T) -> usize {
         self.recycler.weight(item)
@@ -266,8 +299,9 @@ impl<T, R: TryRecycle<T>> Recycling<T> for BoundedPool<T, R> {
     }
 
     #[inline(always)]
-    fn recycle(&self, item: &mut T) -> bool {
-        self.recycler.recycle(item)
+    fn recycle(&self, item: &mut Item<T>) -> bool {
+        let info = *item.notes();
+        self.recycler.recycle(item, &info)
     }
 
     fn shrink(&self, item: &mut T, max: usize) {

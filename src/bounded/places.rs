@@ -9,9 +9,10 @@ use std::task::{Poll, Waker};
 use crossbeam_utils::Backoff;
 
 use super::error::Refused;
+use super::info::{Info, Item};
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
-use crate::engine::item::{Contained, Item, Payload, discard, drop_each, for_each_caught, keep_first, raise};
+use crate::engine::item::{Contained, Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -141,6 +142,11 @@ impl<T> Places<T> {
             Some(None) => Err(Some(Held { places: self, lot: Lot::one(None) })),
             None => Err(None),
         }
+    }
+
+    /// Takes back an item from `take_one` with its place, so that it can be checked.
+    pub(super) fn hold(&self, item: Item<T>) -> Held<'_, T> {
+        Held { places: self, lot: Lot::one(Some(item)) }
     }
 
     /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.
@@ -358,27 +364,36 @@ impl<T> Held<'_, T> {
         self.lot.places
     }
 
-    /// Splits off one place, with its idle item or one that `create` creates. If that fails or panics, the place stays
-    /// here.
-    pub(super) fn next<E>(&mut self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, E> {
-        let item = match self.idle() {
-            Some(item) => return Ok(item),
-            None => Item::new(create()?),
-        };
-        Ok(self.occupy(item))
+    /// Splits off one place, with its idle item if that is `fit`. If not, drops the item and creates one in its place. If
+    /// creating it fails, or anything panics, the place stays here.
+    pub(super) fn next<E>(
+        &mut self,
+        fit: impl FnOnce(&mut Item<T>) -> bool,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Item<T>, E> {
+        if let Some(mut item) = self.pop() {
+            if fit(&mut item) {
+                return Ok(self.hand_out(item));
+            }
+        }
+        Ok(self.occupy(create()?))
     }
 
-    /// Splits off one place that has an idle item, if any is left.
-    pub(super) fn idle(&mut self) -> Option<Item<T>> {
-        let item = self.lot.newest.take().or_else(|| self.lot.others.pop())?;
+    /// Takes an idle item off its place, if any is left. The place stays here.
+    pub(super) fn pop(&mut self) -> Option<Contained<Item<T>>> {
+        self.lot.newest.take().or_else(|| self.lot.others.pop()).map(Contained::new)
+    }
+
+    /// Splits off one place with an item that was popped.
+    pub(super) fn hand_out(&mut self, item: Contained<Item<T>>) -> Item<T> {
         self.lot.places -= 1;
-        Some(item)
+        item.into_inner()
     }
 
     /// Makes a new item idle, on one place.
-    pub(super) fn fill(mut self, item: Item<T>) {
+    pub(super) fn fill(mut self, value: T) {
         self.lot.places -= 1;
-        self.places.give_back(item);
+        self.places.give_back(Item::with_notes(value, Info::new()));
     }
 
     /// Frees the places, because creating an item failed with this error.
@@ -389,7 +404,8 @@ impl<T> Held<'_, T> {
     }
 
     /// Splits off one place for an item that was created because none was idle.
-    pub(super) fn occupy(&mut self, item: Item<T>) -> Item<T> {
+    pub(super) fn occupy(&mut self, value: T) -> Item<T> {
+        let item = Item::with_notes(value, Info::new());
         self.places.created.add(1);
         self.lot.places -= 1;
         item

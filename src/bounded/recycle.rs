@@ -1,16 +1,18 @@
-//! How items are created that cannot always be created.
+//! How items are created and checked that cannot always be created, and do not last for ever.
 
 use std::convert::Infallible;
 
+use super::Info;
 use crate::pool::Recycle;
 
-/// Like [`Recycle`], for items whose creation may fail, such as connections and handles. Every `Recycle` is a
-/// `TryRecycle` that never fails.
+/// Like [`Recycle`], for items whose creation may fail or that may break while they are idle, such as connections and
+/// handles. Every `Recycle` is a `TryRecycle` that never fails. For items that only a future can create or check, see
+/// [`Manage`](super::Manage).
 ///
 /// ```
 /// use std::net::{SocketAddr, TcpStream};
 /// use ebbtide::BoundedPool;
-/// use ebbtide::bounded::{GetError, TryRecycle};
+/// use ebbtide::bounded::{GetError, Info, TryRecycle};
 ///
 /// struct Connections(SocketAddr);
 ///
@@ -21,8 +23,14 @@ use crate::pool::Recycle;
 ///         TcpStream::connect(self.0)
 ///     }
 ///
-///     fn recycle(&self, stream: &mut TcpStream) -> bool {
-///         stream.take_error().is_ok_and(|error| error.is_none()) // drops a broken one
+///     // Before it is handed out. If it is broken, a new one takes its place.
+///     fn check(&self, stream: &mut TcpStream, _: &Info) -> bool {
+///         stream.take_error().is_ok_and(|error| error.is_none())
+///     }
+///
+///     // When it returns. After an hour it is dropped instead of kept.
+///     fn recycle(&self, _: &mut TcpStream, info: &Info) -> bool {
+///         info.age().as_secs() < 3600
 ///     }
 /// }
 ///
@@ -37,6 +45,10 @@ use crate::pool::Recycle;
 pub trait TryRecycle<T> {
     /// The error of [`try_create`](Self::try_create).
     type Error;
+
+    /// Whether items are checked and the time of their last use is noted. A `Recycle` needs neither.
+    #[doc(hidden)]
+    const CHECKED: bool = true;
 
     /// Creates an item. Its error goes to the caller of `get` as [`GetError::Create`](super::GetError::Create), and the
     /// item's place is free again.
@@ -57,22 +69,79 @@ pub trait TryRecycle<T> {
     /// May panic. The panic goes to the caller of `get`, and the item's place is free again.
     fn try_create(&self) -> Result<T, Self::Error>;
 
-    /// Prepares an item for its next user, as [`Recycle::recycle`] does. With `false`, the item is dropped and its
-    /// place is free again.
+    /// Decides whether an idle item may be handed out. With `false`, the item is dropped, and a new one is created in
+    /// the same place, so the caller keeps its turn. The default is `true`.
+    ///
+    /// Runs on the thread that gets the item, without the pool's lock. It blocks that thread, however long it takes.
     ///
     /// ```
-    /// use ebbtide::{DefaultRecycle, bounded::TryRecycle};
+    /// use std::cell::Cell;
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{GetError, Info, TryRecycle};
     ///
-    /// let mut text = String::from("for this user only");
-    /// assert!(TryRecycle::recycle(&DefaultRecycle, &mut text));
-    /// assert_eq!(text, "");
+    /// struct Tickets(Cell<u32>); // numbered
+    ///
+    /// impl TryRecycle<u32> for Tickets {
+    ///     type Error = std::convert::Infallible;
+    ///
+    ///     fn try_create(&self) -> Result<u32, Self::Error> {
+    ///         Ok(self.0.replace(self.0.get() + 1))
+    ///     }
+    ///
+    ///     fn check(&self, _: &mut u32, info: &Info) -> bool {
+    ///         info.uses() < 2
+    ///     }
+    ///
+    ///     fn recycle(&self, _: &mut u32, _: &Info) -> bool {
+    ///         true
+    ///     }
+    /// }
+    ///
+    /// let pool = BoundedPool::with_recycle(Tickets(Cell::new(0)), 1);
+    /// let handed_out = [(); 3].map(|()| pool.get().map(|ticket| *ticket));
+    /// assert_eq!(handed_out, [Ok(0), Ok(0), Ok(1)]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic. The item is then dropped and its place is free again. The panic goes to the caller of `get`.
+    #[inline]
+    fn check(&self, item: &mut T, info: &Info) -> bool {
+        let _ = (item, info);
+        true
+    }
+
+    /// Prepares an item for its next user, as [`Recycle::recycle`] does. With `false`, the item is dropped and its
+    /// place is free again. This use counts in `info`, and is what was [last used](Info::last_used).
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{Info, TryRecycle};
+    ///
+    /// struct Once;
+    ///
+    /// impl TryRecycle<String> for Once {
+    ///     type Error = std::convert::Infallible;
+    ///
+    ///     fn try_create(&self) -> Result<String, Self::Error> {
+    ///         Ok(String::new())
+    ///     }
+    ///
+    ///     fn recycle(&self, _: &mut String, info: &Info) -> bool {
+    ///         info.uses() < 1
+    ///     }
+    /// }
+    ///
+    /// let pool = BoundedPool::with_recycle(Once, 1);
+    /// drop(pool.get());
+    /// assert_eq!(pool.idle(), 0);
     /// ```
     ///
     /// # Panics
     ///
     /// May panic. The item is then dropped and its place is free again. The panic goes to the caller who returned the
     /// item, unless that thread is already unwinding.
-    fn recycle(&self, item: &mut T) -> bool;
+    fn recycle(&self, item: &mut T, info: &Info) -> bool;
 
     /// Returns how many bytes an item holds, as [`Recycle::weight`] does. The default is `size_of::<T>()`.
     ///
@@ -82,7 +151,6 @@ pub trait TryRecycle<T> {
     /// let text = String::with_capacity(1000);
     /// assert_eq!(TryRecycle::weight(&DefaultRecycle, &text), 1000 + size_of::<String>());
     /// ```
-    ///
     #[inline]
     fn weight(&self, item: &T) -> usize {
         size_of_val(item)
@@ -126,13 +194,15 @@ pub trait TryRecycle<T> {
 impl<T, R: Recycle<T>> TryRecycle<T> for R {
     type Error = Infallible;
 
+    const CHECKED: bool = false;
+
     #[inline]
     fn try_create(&self) -> Result<T, Infallible> {
         Ok(self.create())
     }
 
     #[inline]
-    fn recycle(&self, item: &mut T) -> bool {
+    fn recycle(&self, item: &mut T, _: &Info) -> bool {
         Recycle::recycle(self, item)
     }
 

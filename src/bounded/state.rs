@@ -13,9 +13,9 @@ use std::num::Wrapping;
 use std::task::Waker;
 
 use super::error::Refused;
+use super::info::Item;
 use super::waiters::Waiters;
 use crate::engine::batch::FIRST_EPOCH;
-use crate::engine::item::Item;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 

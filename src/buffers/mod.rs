@@ -395,6 +395,8 @@ impl BufferPool {
 }
 
 impl Home<Vec<u8>> for BufferPool {
+    type Notes = ();
+
     #[inline]
     fn give_back(&self, buffer: Item<Vec<u8>>) {
         self.classes[self.class_of(&buffer)].take_back(buffer, |buffer| self.give_back_slow(buffer));

@@ -16,38 +16,55 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// A `Box<T>` that may move while something points into it. Moving a real `Box` asserts that nothing does.
 ///
-/// Behind a value that may own storage lies its [`History`].
+/// Behind the value lies what its pool notes about it, `N`. Before that, behind a value that may own storage, lies its
+/// [`History`].
 #[derive(Debug)]
-pub struct Item<T> {
+pub struct Item<T, N = ()> {
     value: NonNull<T>,
-    _owns: PhantomData<T>,
+    _owns: PhantomData<(T, N)>,
 }
 
-// SAFETY: an item owns its value and nothing else, as a `Box<T>` does.
-unsafe impl<T: Send> Send for Item<T> {}
-// SAFETY: a shared reference to an item gives a shared reference to its value and nothing else, as with a `Box<T>`.
-unsafe impl<T: Sync> Sync for Item<T> {}
+// SAFETY: an item owns its value and its notes and nothing else, as a `Box<(T, N)>` does.
+unsafe impl<T: Send, N: Send> Send for Item<T, N> {}
+// SAFETY: a shared reference to an item gives a shared reference to its value and to its notes and nothing else, as with
+// a `Box<(T, N)>`.
+unsafe impl<T: Sync, N: Sync> Sync for Item<T, N> {}
 
 // As with a `Box<T>`, moving the item does not move the value.
-impl<T> Unpin for Item<T> {}
+impl<T, N> Unpin for Item<T, N> {}
 
 /// What an item that may own storage points to. The value comes first, so a pointer to it is one to the whole.
 #[repr(C)]
-struct Tracked<T> {
+struct Tracked<T, N> {
     value: T,
     history: History,
+    notes: N,
+}
+
+/// What any other item points to.
+#[repr(C)]
+struct Plain<T, N> {
+    value: T,
+    notes: N,
 }
 
 impl<T> Item<T> {
+    /// Allocates, unless `T` is zero-sized.
+    pub(crate) fn new(value: T) -> Self {
+        Self::with_notes(value, ())
+    }
+}
+
+impl<T, N> Item<T, N> {
     /// Whether the item has a history: what owns storage has to free it when it is dropped.
     pub(crate) const TRACKED: bool = needs_drop::<T>() && size_of::<T>() != 0;
 
-    /// Allocates, unless `T` is zero-sized.
-    pub(crate) fn new(value: T) -> Self {
+    /// Allocates, unless both are zero-sized.
+    pub(crate) fn with_notes(value: T, notes: N) -> Self {
         let value = if Self::TRACKED {
-            Box::into_raw(Box::new(Tracked { value, history: History::default() })).cast()
+            Box::into_raw(Box::new(Tracked { value, history: History::default(), notes })).cast()
         } else {
-            Box::into_raw(Box::new(value))
+            Box::into_raw(Box::new(Plain { value, notes })).cast()
         };
         // SAFETY: a box's pointer is never null.
         Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
@@ -57,43 +74,112 @@ impl<T> Item<T> {
     pub(crate) fn into_inner(self) -> T {
         let value = self.value.as_ptr();
         std::mem::forget(self);
-        // SAFETY: the pointer is from `Box::into_raw` in `new`, with the same type. As `self` is forgotten, nobody else
-        // owns the value.
-        unsafe { if Self::TRACKED { Box::from_raw(value.cast::<Tracked<T>>()).value } else { *Box::from_raw(value) } }
+        // SAFETY: the pointer is from `Box::into_raw` in `with_notes`, with the same type. As `self` is forgotten, nobody
+        // else owns the value.
+        unsafe {
+            if Self::TRACKED {
+                Box::from_raw(value.cast::<Tracked<T, N>>()).value
+            } else {
+                Box::from_raw(value.cast::<Plain<T, N>>()).value
+            }
+        }
     }
 
     /// Returns the item's history, if it is tracked.
     pub(crate) fn history(&mut self) -> Option<&mut History> {
         // SAFETY: a tracked item points to a `Tracked`, and the history is exclusive for as long as `self` is.
-        Self::TRACKED.then(|| unsafe { &mut (*self.value.as_ptr().cast::<Tracked<T>>()).history })
+        Self::TRACKED.then(|| unsafe { &mut (*self.value.as_ptr().cast::<Tracked<T, N>>()).history })
+    }
+
+    #[cfg(feature = "bounded")]
+    #[inline(always)]
+    fn notes_ptr(&self) -> *mut N {
+        let value = self.value.as_ptr();
+        // SAFETY: the item points to a `Tracked` or a `Plain`, as `with_notes` decided.
+        unsafe {
+            if Self::TRACKED {
+                &raw mut (*value.cast::<Tracked<T, N>>()).notes
+            } else {
+                &raw mut (*value.cast::<Plain<T, N>>()).notes
+            }
+        }
+    }
+
+    /// Forgets the type of the notes. Otherwise a guard, whose pool decides that type, could not outlive a shorter borrow
+    /// of the pool.
+    #[inline(always)]
+    pub(crate) fn erase(self) -> ManuallyDrop<Item<T>> {
+        let item = ManuallyDrop::new(self);
+        ManuallyDrop::new(Item { value: item.value, _owns: PhantomData })
+    }
+
+    /// Undoes `erase`.
+    ///
+    /// # Safety
+    ///
+    /// The item must be from `erase`, with the same type of notes, and restored once.
+    #[inline(always)]
+    pub(crate) unsafe fn restore(item: ManuallyDrop<Item<T>>) -> Self {
+        Self { value: item.value, _owns: PhantomData }
+    }
+
+    /// What the pool notes about an erased item.
+    ///
+    /// # Safety
+    ///
+    /// The item must be from `erase`, with the same type of notes.
+    #[cfg(feature = "bounded")]
+    pub(crate) unsafe fn notes_of(item: &Item<T>) -> &N {
+        let item = ManuallyDrop::new(Self { value: item.value, _owns: PhantomData });
+        // SAFETY: by contract the item points to such notes. They are shared for as long as the argument is.
+        unsafe { &*item.notes_ptr() }
+    }
+
+    /// What the pool notes about the item.
+    #[cfg(feature = "bounded")]
+    #[inline(always)]
+    pub(crate) fn notes(&self) -> &N {
+        // SAFETY: the notes are valid until `self` is dropped, and shared for as long as `self` is.
+        unsafe { &*self.notes_ptr() }
+    }
+
+    #[cfg(feature = "bounded")]
+    #[inline(always)]
+    pub(crate) fn notes_mut(&mut self) -> &mut N {
+        // SAFETY: the notes are valid until `self` is dropped, and exclusive for as long as `self` is.
+        unsafe { &mut *self.notes_ptr() }
     }
 }
 
-impl<T> Deref for Item<T> {
+impl<T, N> Deref for Item<T, N> {
     type Target = T;
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: the value is valid from `new` until `self` is dropped, and shared for as long as `self` is.
+        // SAFETY: the value is valid from `with_notes` until `self` is dropped, and shared for as long as `self` is.
         unsafe { self.value.as_ref() }
     }
 }
 
-impl<T> DerefMut for Item<T> {
+impl<T, N> DerefMut for Item<T, N> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the value is valid from `new` until `self` is dropped, and exclusive for as long as `self` is.
+        // SAFETY: the value is valid from `with_notes` until `self` is dropped, and exclusive for as long as `self` is.
         unsafe { self.value.as_mut() }
     }
 }
 
-impl<T> Drop for Item<T> {
+impl<T, N> Drop for Item<T, N> {
     fn drop(&mut self) {
         let value = self.value.as_ptr();
-        // SAFETY: the pointer is from `Box::into_raw` in `new`, with the same type. `into_inner` forgets `self`, so this
-        // happens once.
+        // SAFETY: the pointer is from `Box::into_raw` in `with_notes`, with the same type. `into_inner` forgets `self`, so
+        // this happens once.
         unsafe {
-            if Self::TRACKED { drop(Box::from_raw(value.cast::<Tracked<T>>())) } else { drop(Box::from_raw(value)) }
+            if Self::TRACKED {
+                drop(Box::from_raw(value.cast::<Tracked<T, N>>()));
+            } else {
+                drop(Box::from_raw(value.cast::<Plain<T, N>>()));
+            }
         }
     }
 }

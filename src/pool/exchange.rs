@@ -201,6 +201,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
+    type Notes = ();
+
     #[inline(always)]
     fn give_back(&self, item: Item<T>) {
         self.take_back(item, |item| self.give_back_slow(item, Some));
@@ -222,7 +224,7 @@ impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
     }
 
     #[inline(always)]
-    fn recycle(&self, item: &mut T) -> bool {
+    fn recycle(&self, item: &mut Item<T>) -> bool {
         self.recycler.recycle(item)
     }
 

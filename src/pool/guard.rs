@@ -63,6 +63,7 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 /// Dropping a guard panics if the recycler panics, the `Drop` of an item that is not kept, or the waker of a waiter. At
 /// most that item is lost. Dropping never panics while the thread unwinds.
 pub struct Guard<T, P: Deref<Target: Home<T>>> {
+    /// From `Item::erase`. Its notes have the type `Notes<T, P>`.
     item: ManuallyDrop<Item<T>>,
     pool: P,
     /// Invariant in `T`, because the item may be written through the guard and returns to the pool.
@@ -72,19 +73,23 @@ pub struct Guard<T, P: Deref<Target: Home<T>>> {
 /// The pool to which items in use return.
 #[doc(hidden)]
 pub trait Home<T> {
-    fn give_back(&self, item: Item<T>);
+    /// What the pool notes about each item.
+    type Notes: Send + Sync;
+    fn give_back(&self, item: Item<T, Self::Notes>);
     /// Tells the pool that its user keeps an item that was in use.
     fn part_with_one(&self);
 }
 
-// SAFETY: a shared reference to a guard gives only a shared reference to the item, which is `Sync`. The pool and its
-// recycler are used only in `drop` and `detach`, which take the guard itself.
+type Notes<T, P> = <<P as Deref>::Target as Home<T>>::Notes;
+
+// SAFETY: a shared reference to a guard gives only a shared reference to the item and its notes, which are `Sync`. The
+// pool and its recycler are used only in `drop` and `detach`, which take the guard itself.
 unsafe impl<T: Send + Sync, P: Deref<Target: Home<T>>> Sync for Guard<T, P> {}
 
 impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     #[inline(always)]
-    pub(crate) fn new(item: Item<T>, pool: P) -> Self {
-        Self { item: ManuallyDrop::new(item), pool, _invariant: PhantomData }
+    pub(crate) fn new(item: Item<T, Notes<T, P>>, pool: P) -> Self {
+        Self { item: item.erase(), pool, _invariant: PhantomData }
     }
 
     /// Drops what was not needed to create the item. If that panics, the item returns to the pool.
@@ -95,16 +100,32 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     }
 
     #[inline(always)]
-    fn into_parts(self) -> (Item<T>, P) {
+    fn into_parts(self) -> (Item<T, Notes<T, P>>, P) {
         let mut guard = ManuallyDrop::new(self);
         // SAFETY: `guard` is never dropped, so each field is taken once.
-        unsafe { (ManuallyDrop::take(&mut guard.item), ptr::read(&guard.pool)) }
+        unsafe { (guard.take_item(), ptr::read(&guard.pool)) }
+    }
+
+    /// # Safety
+    ///
+    /// Nothing may use the item through the guard afterwards.
+    #[inline(always)]
+    unsafe fn take_item(&mut self) -> Item<T, Notes<T, P>> {
+        // SAFETY: `new` erased the item from this type, and by contract it is taken once.
+        unsafe { Item::restore(ptr::read(&self.item)) }
     }
 
     /// Returns the item, which still counts as in use.
     #[cfg(feature = "bounded")]
-    pub(crate) fn into_item(self) -> Item<T> {
+    pub(crate) fn into_item(self) -> Item<T, Notes<T, P>> {
         self.into_parts().0
+    }
+
+    /// Returns what the pool notes about the item.
+    #[cfg(feature = "bounded")]
+    pub(crate) fn notes(&self) -> &Notes<T, P> {
+        // SAFETY: `new` erased the item from this type.
+        unsafe { Item::notes_of(&self.item) }
     }
 
     /// Removes the item from the pool, as it is. In a `BoundedPool` this frees the item's place. Costs one
@@ -138,7 +159,7 @@ impl<T, P: Deref<Target: Home<T>>> Drop for Guard<T, P> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the item is taken only here, and nothing reads `self.item` after the guard's drop.
-        let item = unsafe { ManuallyDrop::take(&mut self.item) };
+        let item = unsafe { self.take_item() };
         self.pool.give_back(item);
     }
 }

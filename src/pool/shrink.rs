@@ -6,10 +6,10 @@ use crate::engine::item::Item;
 const HEAVY: usize = 4 << 10;
 
 /// A pool and its recycler, as far as recycling needs them.
-pub(crate) trait Recycling<T> {
+pub(crate) trait Recycling<T, N = ()> {
     fn weight(&self, item: &T) -> usize;
     fn used(&self, item: &T) -> usize;
-    fn recycle(&self, item: &mut T) -> bool;
+    fn recycle(&self, item: &mut Item<T, N>) -> bool;
     fn shrink(&self, item: &mut T, max: usize);
     fn epoch(&self) -> usize;
 
@@ -19,20 +19,20 @@ pub(crate) trait Recycling<T> {
     }
 
     /// Replaces an item that costs too much to recycle, if the pool can hold both.
-    fn set_aside(&self, _item: &mut Item<T>) {}
+    fn set_aside(&self, _item: &mut Item<T, N>) {}
 }
 
 /// Recycles an item with the methods of its recycler. A light item costs one comparison more. If the recycler does not
 /// tell what was used, that is all for a heavy one, too.
 #[inline(always)]
-pub(crate) fn recycle<T>(pool: &impl Recycling<T>, item: &mut Item<T>) -> bool {
+pub(crate) fn recycle<T, N>(pool: &impl Recycling<T, N>, item: &mut Item<T, N>) -> bool {
     let before = pool.weight(item);
-    let used = if Item::<T>::TRACKED && before >= HEAVY { pool.used(item) } else { before };
+    let used = if Item::<T, N>::TRACKED && before >= HEAVY { pool.used(item) } else { before };
     if used == before { pool.recycle(item) } else { recycle_heavy(pool, item, before, used) }
 }
 
 #[inline(never)]
-fn recycle_heavy<T>(pool: &impl Recycling<T>, item: &mut Item<T>, before: usize, used: usize) -> bool {
+fn recycle_heavy<T, N>(pool: &impl Recycling<T, N>, item: &mut Item<T, N>, before: usize, used: usize) -> bool {
     let cost = pool.recycle_cost(item);
     if !pool.recycle(item) {
         return false;
