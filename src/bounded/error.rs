@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// Why a `get` of a [`BoundedPool`](super::BoundedPool) returns no item. `E` is the error of the recycler's
 /// [`try_create`](super::TryRecycle::try_create).
@@ -28,8 +29,16 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GetError<E = Infallible> {
-    /// The timeout or deadline passed before an item was free.
+    /// The timeout or deadline of the call passed before an item was free.
     Timeout,
+    /// A timeout of the pool's [`Settings`](super::Settings) passed.
+    #[non_exhaustive]
+    TimedOut {
+        /// What took too long.
+        phase: Phase,
+        /// The timeout.
+        after: Duration,
+    },
     /// The pool is closed, or was closed during the wait.
     Closed,
     /// The request is for more items than may exist, from the start or since a `resize`.
@@ -44,10 +53,37 @@ pub enum GetError<E = Infallible> {
     Create(E),
 }
 
+/// The phases of a `get` that can time out. A check that takes too long is no error: the item is replaced.
+///
+/// ```
+/// use std::time::Duration;
+/// use ebbtide::{BoundedPool, DefaultRecycle};
+/// use ebbtide::bounded::{GetError, Phase, Settings};
+///
+/// let settings = Settings::new(1).wait_timeout(Duration::from_millis(5));
+/// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
+/// let only = pool.get()?;
+/// let error = pool.get().unwrap_err();
+/// assert!(matches!(error, GetError::TimedOut { phase: Phase::Wait, .. }));
+/// assert_eq!(error.to_string(), "no item was free within 5ms");
+/// # drop(only);
+/// # Ok::<(), GetError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for an item or its place.
+    Wait,
+    /// Creating an item.
+    Create,
+}
+
 impl<E: fmt::Display> fmt::Display for GetError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout => f.write_str("timed out before an item was free"),
+            Self::TimedOut { phase: Phase::Wait, after } => write!(f, "no item was free within {after:?}"),
+            Self::TimedOut { phase: Phase::Create, after } => write!(f, "no item was created within {after:?}"),
             Self::Closed => f.write_str("the pool is closed"),
             Self::OverCapacity { asked, capacity } => {
                 write!(f, "{asked} items were asked for, but the pool's capacity is {capacity}")

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::info::Item;
 use super::places::Held;
-use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
+use super::{BoundedPool, GetError, OwnedPooled, Phase, Pooled, TryRecycle};
 use crate::engine::item::Contained;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
@@ -26,7 +26,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Closed`] if the pool is closed, and [`GetError::Create`] if creating an item fails.
+    /// [`GetError::Closed`] if the pool is closed, [`GetError::Create`] if creating an item fails, and
+    /// [`GetError::TimedOut`] if a timeout of the settings passes.
     ///
     /// # Panics
     ///
@@ -34,7 +35,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// The item's place is then free again.
     #[inline]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        Ok(Pooled::new(self.one(|| None, || self.recycler.try_create())?, self))
+        Ok(Pooled::new(self.one_in_time(|| self.recycler.try_create())?, self))
     }
 
     /// Like [`get`](Self::get), but waits at most for `timeout`. With zero it does not wait. A timeout past the range
@@ -109,7 +110,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Panics if `create` panics, and as [`get`](Self::get). The item's place is then free again.
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
         let mut create = Some(create);
-        let item = self.one(|| None, || Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
+        let item = self.one_in_time(|| Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
         Ok(Pooled::new(item, self).outliving(create))
     }
 
@@ -134,7 +135,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_owned(self: &Arc<Self>) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
-        let item = self.one(|| None, || self.recycler.try_create())?;
+        let item = self.one_in_time(|| self.recycler.try_create())?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
@@ -213,7 +214,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || None)?, |item| Pooled::new(item, self))
+        self.fill_all(self.take_in_time(n)?, |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), with a timeout as in [`get_timeout`](Self::get_timeout).
@@ -286,7 +287,31 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_owned(self: &Arc<Self>, n: usize) -> Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || None)?, |item| OwnedPooled::new(item, Arc::clone(self)))
+        self.fill_all(self.take_in_time(n)?, |item| OwnedPooled::new(item, Arc::clone(self)))
+    }
+
+    /// When a wait that begins now must end by the settings.
+    fn latest(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.settings.timeouts.wait?)
+    }
+
+    /// Says which timeout has passed, if it is one of the settings.
+    fn late<E>(&self, error: GetError<E>) -> GetError<E> {
+        match (error, self.settings.timeouts.wait) {
+            (GetError::Timeout, Some(after)) => GetError::TimedOut { phase: Phase::Wait, after },
+            (error, _) => error,
+        }
+    }
+
+    /// Waits for `n` places, at most as long as the settings say.
+    fn take_in_time(&self, n: usize) -> Result<Held<'_, T>, GetError<R::Error>> {
+        self.places().take_by(n, || self.latest()).map_err(|refused| self.late(refused.into()))
+    }
+
+    /// Gets one item, and waits at most as long as the settings say.
+    #[inline(always)]
+    fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
+        self.one(|| self.latest(), create).map_err(|error| self.late(error))
     }
 
     /// Gets one item. If it only gets a place, `create` creates the item.

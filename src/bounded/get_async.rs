@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::info::Item;
 use super::places::Held;
-use super::{BoundedPool, GetError, Manage, OwnedPooled, Pooled};
+use super::settings::Timeouts;
+use super::timer::within;
+use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
 
 impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
@@ -94,7 +96,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all_async(self.places().wait(n).await?, |item| Pooled::new(item, self)).await
+        self.fill_all_async(self.wait(n).await?, |item| Pooled::new(item, self)).await
     }
 
     /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
@@ -127,7 +129,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
         let pool = Arc::clone(self);
         async move {
-            let held = pool.places().wait(n).await?;
+            let held = pool.wait(n).await?;
             pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
         }
     }
@@ -150,7 +152,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));
-                    return Err(GetError::Create(error.into_inner()));
+                    return Err(error.into_inner());
                 }
             }
         }
@@ -236,11 +238,11 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Ok(item) if !R::CHECKED => return Ok(Pooled::new(item, self).outliving(create).into_item()),
             Ok(item) => self.places().hold(item),
             Err(Some(place)) => place,
-            Err(None) => self.places().wait(1).await?,
+            Err(None) => self.wait(1).await?,
         };
         match self.next_async(&mut held, create).await {
             Ok(item) => Ok(item),
-            Err(error) => Err(GetError::Create(held.fail(error))),
+            Err(error) => Err(held.fail(error)),
         }
     }
 
@@ -250,17 +252,30 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         &self,
         held: &mut Held<'_, T>,
         create: Contained<impl FnOnce() -> F>,
-    ) -> Result<Item<T>, E>
+    ) -> Result<Item<T>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
+        let Timeouts { create: limit, check, .. } = self.settings.timeouts;
         if let Some(mut item) = held.pop() {
             let info = *item.notes();
-            if !R::CHECKED || self.recycler.check(&mut item, &info).await {
+            if !R::CHECKED || within(check, self.recycler.check(&mut item, &info)).await.unwrap_or(false) {
                 return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
             }
         }
-        let made = create.into_inner()().await?;
-        Ok(held.occupy(made))
+        match within(limit, create.into_inner()()).await {
+            Some(Ok(made)) => Ok(held.occupy(made)),
+            Some(Err(error)) => Err(GetError::Create(error)),
+            None => Err(GetError::TimedOut { phase: Phase::Create, after: limit.unwrap_or_default() }),
+        }
+    }
+
+    /// Waits for `n` places, at most as long as the settings say.
+    async fn wait<E>(&self, n: usize) -> Result<Held<'_, T>, GetError<E>> {
+        let limit = self.settings.timeouts.wait;
+        match within(limit, self.places().wait(n)).await {
+            Some(answer) => Ok(answer?),
+            None => Err(GetError::TimedOut { phase: Phase::Wait, after: limit.unwrap_or_default() }),
+        }
     }
 }

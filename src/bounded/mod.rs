@@ -16,10 +16,12 @@ mod settings;
 mod state;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
+#[cfg_attr(all(loom, feature = "loom"), path = "timer_loom.rs")]
+mod timer;
 mod wait;
 mod waiters;
 
-pub use error::GetError;
+pub use error::{GetError, Phase};
 pub use guard::{OwnedPooled, Pooled};
 pub use info::Info;
 pub use manage::Manage;
@@ -62,6 +64,11 @@ use places::{Places, Snapshot};
 /// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline).
 /// Tasks of any async runtime wait in [`get_async`](Self::get_async). All share one queue and are served first come,
 /// first served. While there are waiters, [`try_get`](Self::try_get) returns nothing.
+///
+/// [`wait_timeout`](Settings::wait_timeout) limits every wait without a deadline of its own. For tasks,
+/// [`create_timeout`](Settings::create_timeout) and [`check_timeout`](Settings::check_timeout) limit the other phases.
+/// A thread of the process, started when the first task waits with a timeout, wakes tasks whose time has passed. Where no
+/// thread can be started, as on most wasm, the timeouts of tasks do not pass.
 ///
 /// A waiter leaves the queue at its deadline, or when its future is dropped. If it was already served, its item goes to
 /// the next waiter. A future that was polled, but is neither polled again nor dropped, keeps its turn. Until then,
@@ -333,7 +340,7 @@ impl<T, R> BoundedPool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
-        let Settings { capacity, min_idle, epoch } = self.settings;
+        let Settings { capacity, min_idle, epoch, .. } = self.settings;
         let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle));
         if made {
             if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {

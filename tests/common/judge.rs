@@ -7,8 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use ebbtide::BoundedPool;
 use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
+use ebbtide::{BoundedPool, Manual};
 
 use crate::common::{Count, Counted, Ledger, lock};
 
@@ -100,11 +100,15 @@ pub(crate) fn judged(n: usize) -> (Arc<BoundedPool<Counted, Blocking>>, Arc<Judg
 
 /// The same for tasks.
 pub(crate) fn judged_async(n: usize) -> (Arc<BoundedPool<Counted, Tasks>>, Arc<Judge>) {
+    judged_async_with(Settings::new(n).manual(), n)
+}
+
+pub(crate) fn judged_async_with(
+    settings: Settings<Manual>,
+    n: usize,
+) -> (Arc<BoundedPool<Counted, Tasks>>, Arc<Judge>) {
     let judge = Arc::new(Judge::default());
-    let pool = BoundedPool::with_settings(Tasks(Arc::clone(&judge)), Settings::new(n).manual());
-    let mut items = smol::block_on(pool.get_many_async(n)).unwrap();
-    // Returned from the first to the last, so the first is the oldest.
-    items.drain(..).for_each(drop);
-    drop(items);
+    let pool = BoundedPool::with_settings(Tasks(Arc::clone(&judge)), settings);
+    drop(smol::block_on(pool.get_many_async(n)).unwrap());
     (Arc::new(pool), judge)
 }

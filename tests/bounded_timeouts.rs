@@ -1,0 +1,162 @@
+//! `BoundedPool`: the timeouts of its settings, one for each phase of a `get`.
+#![cfg(feature = "bounded")]
+
+mod common;
+#[path = "common/judge.rs"]
+mod judge;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use common::polled::Polled;
+use common::{Counted, Ledger, Maker, until};
+use ebbtide::BoundedPool;
+use ebbtide::bounded::{GetError, Phase, Settings};
+use judge::judged_async_with;
+
+/// So short that it passes at once.
+const SHORT: Duration = Duration::from_millis(1);
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Polls a future whenever it is woken, until it is ready.
+fn soon<F: Future>(future: F) -> F::Output {
+    let mut polled = Polled::new(future);
+    loop {
+        let seen = polled.wakes();
+        if let Some(output) = polled.poll() {
+            return output;
+        }
+        until("it is woken", || polled.wakes() > seen);
+    }
+}
+
+fn is_late<O, E>(outcome: Result<O, GetError<E>>, phase: Phase) -> bool {
+    matches!(outcome, Err(GetError::TimedOut { phase: late, after, .. }) if late == phase && after == SHORT)
+}
+
+/// Every wait without a deadline of its own ends with the timeout, and leaves the queue.
+#[test]
+fn waits_end_with_their_timeout() {
+    let ledger = Ledger::new();
+    let settings = Settings::new(1).manual().wait_timeout(SHORT);
+    let pool: Arc<BoundedPool<Counted, Maker>> =
+        Arc::new(BoundedPool::with_settings(Maker(Arc::clone(&ledger)), settings));
+    let item = pool.get().unwrap();
+    assert!(is_late(pool.get(), Phase::Wait));
+    assert!(is_late(pool.get_owned(), Phase::Wait));
+    assert!(is_late(pool.get_with(|| unreachable!()), Phase::Wait));
+    assert!(is_late(pool.get_many(1), Phase::Wait));
+    assert!(is_late(pool.get_many_owned(1), Phase::Wait));
+    assert!(is_late(soon(pool.get_async()), Phase::Wait));
+    assert!(is_late(soon(pool.get_owned_async()), Phase::Wait));
+    assert!(is_late(soon(pool.get_many_async(1)), Phase::Wait));
+    assert!(is_late(soon(pool.get_many_owned_async(1)), Phase::Wait));
+    assert!(matches!(pool.get_timeout(Duration::ZERO), Err(GetError::Timeout)), "it has its own");
+    assert_eq!(pool.waiting(), 0);
+    drop(item);
+    assert!(pool.get().is_ok());
+    assert_eq!(ledger.made(), 1);
+}
+
+/// A future that creates for too long is dropped, and the place is free.
+#[test]
+fn creation_ends_with_its_timeout() {
+    let (pool, judge) = judged_async_with(Settings::new(2).manual().create_timeout(SHORT).wait_timeout(LONG), 0);
+    judge.creates_slowly.set(1);
+    assert!(is_late(soon(pool.get_async()), Phase::Create));
+    assert!(is_late(soon(pool.get_many_async(2)), Phase::Create));
+    let slow = || async { std::future::pending::<Result<Counted, ()>>().await };
+    assert!(is_late(soon(pool.get_async_with(slow)), Phase::Create));
+    assert_eq!((pool.in_use(), pool.idle()), (0, 0));
+    judge.creates_slowly.set(0);
+    assert_eq!(smol::block_on(pool.get_many_async(2)).unwrap().len(), 2);
+}
+
+/// A check that takes too long has failed. A new item is created in the same place, and the turn is kept.
+#[test]
+fn a_check_that_takes_too_long_has_failed() {
+    let (pool, judge) = judged_async_with(Settings::new(1).manual().check_timeout(SHORT).create_timeout(LONG), 1);
+    judge.checks_slowly.set(1);
+    judge.creates_slowly.set(1);
+    let mut first = Polled::waiting(pool.get_async());
+    until("the check has failed", || first.poll().is_none() && judge.ledger.live() == 0);
+    let mut second = Polled::waiting(pool.get_async());
+    judge.creates_slowly.set(0);
+    let item = first.poll().expect("it is created").unwrap();
+    assert!(second.poll().is_none());
+    assert_eq!((item.id, pool.waiting(), judge.ledger.peak()), (1, 1, 1));
+}
+
+/// With a server that does not answer, those who got a place time out creating, and the others waiting.
+#[test]
+fn each_error_names_its_phase() {
+    let settings = Settings::new(2).manual().wait_timeout(SHORT).create_timeout(LONG);
+    let (pool, judge) = judged_async_with(settings, 0);
+    judge.creates_slowly.set(1);
+    let creating = [(); 2].map(|()| Polled::waiting(pool.get_async()));
+    for _ in 0..2 {
+        let error = soon(pool.get_async()).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "no item was free within 1ms");
+    }
+    drop(creating);
+    assert_eq!(pool.in_use(), 0);
+    let (pool, judge) = judged_async_with(Settings::new(2).manual().create_timeout(SHORT), 0);
+    judge.creates_slowly.set(1);
+    let error = soon(pool.get_async()).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "no item was created within 1ms");
+}
+
+/// Timeouts that have not passed change nothing. Tasks of any runtime, and several at once, can have them.
+#[test]
+fn timeouts_that_do_not_pass_change_nothing() {
+    let (pool, judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG).check_timeout(LONG), 1);
+    thread::scope(|scope| {
+        let item = smol::block_on(pool.get_async()).unwrap();
+        let waiting = scope.spawn(|| smol::block_on(pool.get_async()).map(|item| item.id));
+        until("it waits", || pool.waiting() == 1);
+        drop(item);
+        assert_eq!(waiting.join().unwrap().unwrap(), 0);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(pool.get_async()).unwrap().id, 0);
+    // A sum past the clock's range is no limit.
+    let (pool, _judge) = judged_async_with(Settings::new(1).manual().create_timeout(Duration::MAX), 1);
+    assert_eq!(smol::block_on(pool.get_async()).unwrap().id, 0);
+    assert_eq!(judge.ledger.made(), 1);
+}
+
+/// The waker of a timed wait panics when it is woken. Other tasks are still woken in time.
+#[test]
+fn a_waker_that_panics_does_not_stop_the_timer() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("waker");
+        }
+    }
+    let settings = Settings::new(1).manual().wait_timeout(SHORT);
+    let (pool, _judge) = judged_async_with(settings, 1);
+    let _item = smol::block_on(pool.get_async()).unwrap();
+    let waker = std::task::Waker::from(Arc::new(Panics));
+    let mut wait = Box::pin(pool.get_async());
+    assert!(wait.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    assert!(is_late(soon(pool.get_async()), Phase::Wait));
+    drop(wait);
+    assert!(is_late(soon(pool.get_async()), Phase::Wait));
+    assert_eq!(pool.waiting(), 0);
+}
+
+/// A timer that is set while the thread sleeps for a later one is not late by that.
+#[test]
+fn a_later_timer_may_be_due_first() {
+    let (slow, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
+    let _item = smol::block_on(slow.get_async()).unwrap();
+    let _waiting = Polled::waiting(slow.get_async());
+    // Time for the thread to fall asleep. If it does not, the test shows less.
+    thread::sleep(Duration::from_millis(20));
+    let (fast, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
+    let _other = smol::block_on(fast.get_async()).unwrap();
+    assert!(is_late(soon(fast.get_async()), Phase::Wait));
+}
