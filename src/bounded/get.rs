@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::held::Held;
 use super::info::Item;
-use super::places::Held;
 use super::{BoundedPool, GetError, OwnedPooled, Phase, Pooled, TryRecycle};
 use crate::engine::item::Contained;
 
@@ -322,7 +322,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
         match self.places().take_one() {
-            Ok(item) if !R::CHECKED => Ok(item),
+            Ok(item) if !self.looks() => Ok(item),
             Ok(item) => self.one_slow(Some(self.places().hold(item)), deadline, create),
             Err(place) => self.one_slow(place, deadline, create),
         }
@@ -346,7 +346,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Whether an idle item may be handed out.
     fn is_fit(&self, item: &mut Item<T>) -> bool {
         let info = *item.notes();
-        !R::CHECKED || self.recycler.check(item, &info)
+        !info.is_expired() && (!R::CHECKED || self.recycler.check(item, &info))
     }
 
     /// Gets an item for each place, in a guard.
@@ -391,7 +391,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     #[inline]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
         let mut held = match self.places().take_one() {
-            Ok(item) if !R::CHECKED => return Some(Pooled::new(item, self)),
+            Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
             Ok(item) => self.places().hold(item),
             Err(place) => place?,
         };

@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::held::Held;
 use super::info::Item;
-use super::places::Held;
-use super::settings::Timeouts;
 use super::timer::within;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
@@ -235,7 +234,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     {
         let create = Contained::new(create);
         let mut held = match self.places().take_one() {
-            Ok(item) if !R::CHECKED => return Ok(Pooled::new(item, self).outliving(create).into_item()),
+            Ok(item) if !self.looks() => return Ok(Pooled::new(item, self).outliving(create).into_item()),
             Ok(item) => self.places().hold(item),
             Err(Some(place)) => place,
             Err(None) => self.wait(1).await?,
@@ -256,10 +255,9 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let Timeouts { create: limit, check, .. } = self.settings.timeouts;
+        let limit = self.settings.timeouts.create;
         if let Some(mut item) = held.pop() {
-            let info = *item.notes();
-            if !R::CHECKED || within(check, self.recycler.check(&mut item, &info)).await.unwrap_or(false) {
+            if self.is_fit_async(&mut item).await {
                 return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
             }
         }
@@ -268,6 +266,15 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Some(Err(error)) => Err(GetError::Create(error)),
             None => Err(GetError::TimedOut { phase: Phase::Create, after: limit.unwrap_or_default() }),
         }
+    }
+
+    /// Whether an idle item may be handed out.
+    async fn is_fit_async(&self, item: &mut Item<T>) -> bool {
+        let info = *item.notes();
+        if info.is_expired() {
+            return false;
+        }
+        !R::CHECKED || within(self.settings.timeouts.check, self.recycler.check(item, &info)).await.unwrap_or(false)
     }
 
     /// Waits for `n` places, at most as long as the settings say.

@@ -26,13 +26,26 @@ pub(super) type Item<T> = item::Item<T, Info>;
 pub struct Info {
     created: Option<Instant>,
     used: Option<Instant>,
+    expires: Option<Instant>,
     uses: usize,
 }
 
 impl Info {
-    /// Of an item that is created now.
-    pub(super) fn new() -> Self {
-        Self { created: clock(), used: None, uses: 0 }
+    /// Of an item that is created now, as number `n` of its pool.
+    pub(super) fn new(max_lifetime: Option<Duration>, n: usize) -> Self {
+        let created = clock();
+        let expires = created.zip(max_lifetime).and_then(|(now, most)| now.checked_add(lifetime(most, n)));
+        Self { created, used: None, expires, uses: 0 }
+    }
+
+    /// Whether the item has outlived its lifetime. Reads the clock only if it has one.
+    #[inline]
+    pub(super) fn is_expired(&self) -> bool {
+        self.expires.is_some() && self.expires_by(clock())
+    }
+
+    pub(super) fn expires_by(&self, now: Option<Instant>) -> bool {
+        self.expires.is_some_and(|end| now >= Some(end))
     }
 
     /// Notes that the item returns. Reads the clock only if somebody may ask for the time.
@@ -72,6 +85,21 @@ impl Info {
     /// ```
     pub fn last_used(&self) -> Option<Instant> {
         self.used
+    }
+
+    /// Returns when the item is too old, by [`Settings::max_lifetime`](super::Settings::max_lifetime). `None` without that
+    /// setting, and where there is no clock.
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{GetError, Pooled};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// assert_eq!(Pooled::info(&pool.get()?).expires(), None);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    pub fn expires(&self) -> Option<Instant> {
+        self.expires
     }
 
     /// Returns how often the item has returned from a user.
@@ -143,6 +171,13 @@ impl Info {
     pub fn idle(&self) -> Duration {
         since(self.used.or(self.created))
     }
+}
+
+/// A time from 9/10 of the most to the most, so that items which were created together do not expire together. By the
+/// golden ratio, consecutive items are far apart.
+fn lifetime(most: Duration, n: usize) -> Duration {
+    let spread = (n as u32).wrapping_mul(0x9E37_79B9);
+    most - (most / 10).mul_f64(f64::from(spread) / f64::from(u32::MAX))
 }
 
 fn since(time: Option<Instant>) -> Duration {

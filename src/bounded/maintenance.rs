@@ -1,7 +1,8 @@
 //! Operations on the pool as a whole, and its counts.
 
 use super::info::Item;
-use super::{BoundedPool, TryRecycle};
+use super::places::Snapshot;
+use super::{BoundedPool, Info, Status, TryRecycle};
 use crate::engine::item::{Contained, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -134,6 +135,37 @@ impl<T, R> BoundedPool<T, R> {
         self.sweep(Purpose::Clear, drop)
     }
 
+    /// Drops the idle items for which `keep` returns `false`, and does not end the epoch. The others keep their age.
+    ///
+    /// `keep` is called on this thread, without the lock, for the oldest item first. Meanwhile all of them count as [in
+    /// use](Self::in_use), and a `get` waits or creates an item. A `get` in `keep` may wait for places that only this
+    /// call frees.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// drop(pool.get_many(2)?);
+    /// drop(pool.get()?); // used twice
+    /// assert_eq!(pool.retain(|_, info| info.uses() > 1).dropped, 1);
+    /// assert_eq!(pool.idle(), 1);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `keep` panics, the item is dropped, and `keep` still gets the others. Otherwise as [`advance`](Self::advance).
+    pub fn retain(&self, keep: impl FnMut(&mut T, &Info) -> bool) -> Swept {
+        let mut keep = Contained::new(keep);
+        let Some(places) = self.places.get() else { return Swept::default() };
+        let (swept, panic) = places.retain(|item| {
+            let info = *item.notes();
+            keep(item, &info)
+        });
+        panic.into_iter().for_each(raise);
+        swept
+    }
+
     /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
     /// are dropped now, and items in use when they return. An item that is being created is still handed out.
     ///
@@ -255,8 +287,27 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().waiting
     }
 
+    /// Returns all counts of one moment.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// drop(pool.get_many(2)?);
+    /// let item = pool.get()?;
+    /// let status = pool.status();
+    /// assert_eq!((status.capacity, status.in_use, status.idle, status.waiting), (4, 1, 1, 0));
+    /// # drop(item);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    pub fn status(&self) -> Status {
+        let Snapshot { capacity, in_use, dropping, waiting, closed, stats } = self.snapshot();
+        Status { capacity, in_use, dropping, idle: stats.idle, waiting, closed }
+    }
+
     /// Returns what the pool did since it was created. It has neither private slots nor shards, so their counts stay 0.
-    /// `rejected` counts items for which a closed pool or a smaller capacity had no room.
+    /// `rejected` counts items for which a closed pool or a smaller capacity had no room, and `refused` also those that
+    /// returned too old.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};

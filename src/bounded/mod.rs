@@ -7,6 +7,7 @@ mod error;
 mod get;
 mod get_async;
 mod guard;
+mod held;
 mod info;
 mod maintenance;
 mod manage;
@@ -14,6 +15,7 @@ mod places;
 mod recycle;
 mod settings;
 mod state;
+mod status;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
 #[cfg_attr(all(loom, feature = "loom"), path = "timer_loom.rs")]
@@ -27,6 +29,7 @@ pub use info::Info;
 pub use manage::Manage;
 pub use recycle::TryRecycle;
 pub use settings::Settings;
+pub use status::Status;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -281,6 +284,9 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
         item.notes_mut().note_return(R::CHECKED);
+        if item.notes().is_expired() {
+            return self.refuse(item, None);
+        }
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),
             Ok(false) => self.refuse(item, None),
@@ -320,6 +326,14 @@ impl<T, R: Manage<T>> Recycling<T, Info> for BoundedPool<T, R> {
     }
 }
 
+impl<T, R: Manage<T>> BoundedPool<T, R> {
+    /// Whether idle items need a look before they are handed out.
+    #[inline(always)]
+    fn looks(&self) -> bool {
+        R::CHECKED || self.settings.max_lifetime.is_some()
+    }
+}
+
 impl<T, R> BoundedPool<T, R> {
     fn snapshot(&self) -> Snapshot {
         match self.places.get() {
@@ -340,8 +354,8 @@ impl<T, R> BoundedPool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
-        let Settings { capacity, min_idle, epoch, .. } = self.settings;
-        let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle));
+        let Settings { capacity, min_idle, epoch, max_lifetime, .. } = self.settings;
+        let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle, max_lifetime));
         if made {
             if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {
                 registrar.register(&places, epoch.nanos());

@@ -2,17 +2,20 @@
 //! the allocator runs user code under the lock.
 
 use std::any::type_name;
+use std::collections::VecDeque;
 use std::num::Wrapping;
 use std::ops::Deref;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use crossbeam_utils::Backoff;
 
 use super::error::Refused;
+use super::held::Held;
 use super::info::{Info, Item};
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
-use crate::engine::item::{Contained, Payload, discard, drop_each, for_each_caught, keep_first, raise};
+use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -25,6 +28,7 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 /// The heap part of a bounded pool: everything but the recycler.
 pub(super) struct Places<T> {
     state: Mutex<State<T>>,
+    max_lifetime: Option<Duration>,
     pub(super) created: Counter,
     pub(super) refused: Counter,
     /// See [`Stats`].
@@ -76,6 +80,7 @@ impl<T> Condemned<T> {
 pub(super) struct Snapshot {
     pub(super) capacity: usize,
     pub(super) in_use: usize,
+    pub(super) dropping: usize,
     pub(super) waiting: usize,
     pub(super) closed: bool,
     pub(super) stats: Stats,
@@ -83,15 +88,16 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn unused(capacity: usize) -> Self {
-        Self { capacity, in_use: 0, waiting: 0, closed: false, stats: Stats::default() }
+        Self { capacity, in_use: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
     }
 }
 
 impl<T> Places<T> {
-    pub(super) fn new(capacity: usize, min_idle: usize) -> Self {
-        let state = State::new(capacity, min_idle);
+    pub(super) fn new(capacity: usize, min_idle: usize, max_lifetime: Option<Duration>) -> Self {
+        let state = State::new(capacity, min_idle, max_lifetime);
         Self {
             state: Mutex::new(state),
+            max_lifetime,
             created: Counter::new(),
             refused: Counter::new(),
             panics: Counter::new(),
@@ -100,7 +106,7 @@ impl<T> Places<T> {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         if let Ok(state) = self.state.try_lock() {
             return state;
         }
@@ -129,7 +135,7 @@ impl<T> Places<T> {
     /// Takes `n` places if they are free and nobody waits.
     pub(super) fn take(&self, n: usize) -> Result<Held<'_, T>, Refused> {
         let lot = self.lock().take(n)?;
-        Ok(Held { places: self, lot })
+        Ok(Held::new(self, lot))
     }
 
     /// Takes the idle item of one place if nobody waits: the usual case. A place without an item is returned as an
@@ -139,14 +145,18 @@ impl<T> Places<T> {
         let taken = self.lock().take_one();
         match taken {
             Some(Some(item)) => Ok(item),
-            Some(None) => Err(Some(Held { places: self, lot: Lot::one(None) })),
+            Some(None) => Err(Some(Held::new(self, Lot::one(None)))),
             None => Err(None),
         }
     }
 
     /// Takes back an item from `take_one` with its place, so that it can be checked.
     pub(super) fn hold(&self, item: Item<T>) -> Held<'_, T> {
-        Held { places: self, lot: Lot::one(Some(item)) }
+        Held::new(self, Lot::one(Some(item)))
+    }
+
+    pub(super) fn new_item(&self, value: T) -> Item<T> {
+        Item::with_notes(value, Info::new(self.max_lifetime, self.created.get()))
     }
 
     /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.
@@ -191,7 +201,7 @@ impl<T> Places<T> {
     fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };
         *ticket = None;
-        Poll::Ready(answer.map(|lot| Held { places: self, lot }))
+        Poll::Ready(answer.map(|lot| Held::new(self, lot)))
     }
 
     /// Leaves the queue. If the waiter was already served, its places are taken back.
@@ -220,7 +230,7 @@ impl<T> Places<T> {
         let free = !state.closed && state.waiters.is_empty() && state.taken + state.idle.len() < state.capacity;
         state.taken += usize::from(free);
         // Lazily: dropping a `Held` frees its place, so none must exist unless the place was taken.
-        free.then(|| Held { places: self, lot: Lot::one(None) })
+        free.then(|| Held::new(self, Lot::one(None)))
     }
 
     /// Takes back an item and its place.
@@ -257,7 +267,7 @@ impl<T> Places<T> {
 
     #[cold]
     #[inline(never)]
-    fn put(&self, mut state: MutexGuard<'_, State<T>>, lot: Lot<T>) {
+    pub(super) fn put(&self, mut state: MutexGuard<'_, State<T>>, lot: Lot<T>) {
         let after = state.put(lot);
         drop(state);
         janitor::attend(&self.registration);
@@ -275,6 +285,26 @@ impl<T> Places<T> {
     /// Runs a whole sweep, with `drop_item` for each condemned item. Returns the first panic.
     pub(super) fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> (Swept, Option<Payload>) {
         self.condemn(purpose).drop_items(drop_item, || Some(self))
+    }
+
+    /// Drops the idle items that `keep` refuses, or in which it panics. Returns the number of both, and the first panic.
+    pub(super) fn retain(&self, mut keep: impl FnMut(&mut Item<T>) -> bool) -> (Swept, Option<Payload>) {
+        let taken = self.lock().take_idle();
+        let (mut kept, mut doomed, mut first) = (VecDeque::new(), Vec::new(), None);
+        for mut idle in taken {
+            let mut keeps = false;
+            if let Some(panic) = for_each_caught([&mut idle.item], |item| keeps = keep(item)) {
+                keep_first(&mut first, panic);
+            }
+            if keeps { kept.push_back(idle) } else { doomed.push(idle.item) }
+        }
+        let swept = Swept { dropped: doomed.len(), kept: kept.len(), left_busy: 0 };
+        let after = self.lock().put_back(kept, doomed);
+        janitor::attend(&self.registration);
+        if let Some(panic) = self.settle(after) {
+            keep_first(&mut first, panic);
+        }
+        (swept, first)
     }
 
     pub(super) fn close(&self) {
@@ -311,8 +341,8 @@ impl<T> Places<T> {
         let (created, refused, panics) = (self.created.get(), self.refused.get(), self.panics.get());
         let idle = state.idle.len();
         let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };
-        let State { capacity, taken, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken, waiting: state.waiters.len(), closed, stats }
+        let State { capacity, taken, doomed, closed, .. } = *state;
+        Snapshot { capacity, in_use: taken, dropping: doomed, waiting: state.waiters.len(), closed, stats }
     }
 
     fn settle(&self, after: After<T>) -> Option<Payload> {
@@ -350,73 +380,5 @@ impl<T> Drop for Places<T> {
         let (wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
         [drop_each(idle.chain(served)), drop_each(wakers)].into_iter().flatten().for_each(discard);
-    }
-}
-
-/// A lot whose unused places are returned when it is dropped.
-pub(super) struct Held<'a, T> {
-    places: &'a Places<T>,
-    lot: Lot<T>,
-}
-
-impl<T> Held<'_, T> {
-    pub(super) fn len(&self) -> usize {
-        self.lot.places
-    }
-
-    /// Splits off one place, with its idle item if that is `fit`. If not, drops the item and creates one in its place. If
-    /// creating it fails, or anything panics, the place stays here.
-    pub(super) fn next<E>(
-        &mut self,
-        fit: impl FnOnce(&mut Item<T>) -> bool,
-        create: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Item<T>, E> {
-        if let Some(mut item) = self.pop() {
-            if fit(&mut item) {
-                return Ok(self.hand_out(item));
-            }
-        }
-        Ok(self.occupy(create()?))
-    }
-
-    /// Takes an idle item off its place, if any is left. The place stays here.
-    pub(super) fn pop(&mut self) -> Option<Contained<Item<T>>> {
-        self.lot.newest.take().or_else(|| self.lot.others.pop()).map(Contained::new)
-    }
-
-    /// Splits off one place with an item that was popped.
-    pub(super) fn hand_out(&mut self, item: Contained<Item<T>>) -> Item<T> {
-        self.lot.places -= 1;
-        item.into_inner()
-    }
-
-    /// Makes a new item idle, on one place.
-    pub(super) fn fill(mut self, value: T) {
-        self.lot.places -= 1;
-        self.places.give_back(Item::with_notes(value, Info::new()));
-    }
-
-    /// Frees the places, because creating an item failed with this error.
-    pub(super) fn fail<E>(self, error: E) -> E {
-        let error = Contained::new(error);
-        drop(self);
-        error.into_inner()
-    }
-
-    /// Splits off one place for an item that was created because none was idle.
-    pub(super) fn occupy(&mut self, value: T) -> Item<T> {
-        let item = Item::with_notes(value, Info::new());
-        self.places.created.add(1);
-        self.lot.places -= 1;
-        item
-    }
-}
-
-impl<T> Drop for Held<'_, T> {
-    fn drop(&mut self) {
-        if self.lot.places > 0 {
-            let nothing = Lot { places: 0, newest: None, others: Vec::new() };
-            self.places.put(self.places.lock(), std::mem::replace(&mut self.lot, nothing));
-        }
     }
 }

@@ -32,6 +32,7 @@ pub struct Settings<E = Timed> {
     pub(super) min_idle: usize,
     pub(super) epoch: Epoch<E>,
     pub(super) timeouts: Timeouts,
+    pub(super) max_lifetime: Option<Duration>,
 }
 
 /// The most that each phase of a `get` may take.
@@ -60,7 +61,7 @@ impl Settings {
     #[must_use]
     pub const fn new(capacity: usize) -> Self {
         let timeouts = Timeouts { wait: None, create: None, check: None };
-        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT, timeouts }
+        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT, timeouts, max_lifetime: None }
     }
 }
 
@@ -114,6 +115,30 @@ impl<E: Copy> Settings<E> {
     #[must_use]
     pub const fn min_idle(mut self, n: usize) -> Self {
         self.min_idle = n;
+        self
+    }
+
+    /// Limits how long an item exists. Each lives for 90 to 100 % of this time, so that items which were created together
+    /// do not expire together. By default they have no limit.
+    ///
+    /// An item is dropped when it returns too old, or by the sweep that finds it idle and too old, also if that leaves
+    /// fewer than [`min_idle`](Self::min_idle). If it is found too old by a `get`, a new one is created in its place. An
+    /// item in use is left alone.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, DefaultRecycle};
+    /// use ebbtide::bounded::{GetError, Settings};
+    ///
+    /// let settings = Settings::new(8).max_lifetime(Duration::from_nanos(1));
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
+    /// drop(pool.get()?);
+    /// assert_eq!(pool.idle(), 0);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    #[must_use]
+    pub const fn max_lifetime(mut self, most: Duration) -> Self {
+        self.max_lifetime = Some(most);
         self
     }
 
@@ -199,7 +224,8 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        Settings { capacity: self.capacity, min_idle: self.min_idle, epoch, timeouts: self.timeouts }
+        let Self { capacity, min_idle, timeouts, max_lifetime, .. } = self;
+        Settings { capacity, min_idle, epoch, timeouts, max_lifetime }
     }
 
     /// Checks every setting against its limits.

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::num::Wrapping;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::error::Refused;
 use super::info::Item;
@@ -18,10 +19,12 @@ use super::waiters::Waiters;
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
+use crate::sync::clock;
 
 pub(super) struct State<T> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
+    pub(super) max_lifetime: Option<Duration>,
     pub(super) taken: usize,
     /// How many of the taken places have a doomed item.
     pub(super) doomed: usize,
@@ -72,10 +75,11 @@ pub(super) struct After<T> {
 }
 
 impl<T> State<T> {
-    pub(super) fn new(capacity: usize, min_idle: usize) -> Self {
+    pub(super) fn new(capacity: usize, min_idle: usize, max_lifetime: Option<Duration>) -> Self {
         Self {
             capacity,
             min_idle,
+            max_lifetime,
             taken: 0,
             doomed: 0,
             idle: VecDeque::new(),
@@ -186,6 +190,27 @@ impl<T> State<T> {
         self.idle.drain(..n).map(|idle| idle.item).collect()
     }
 
+    /// Takes all idle items with their places, the oldest first.
+    pub(super) fn take_idle(&mut self) -> VecDeque<Idle<T>> {
+        self.taken += self.idle.len();
+        std::mem::take(&mut self.idle)
+    }
+
+    /// Takes back what `take_idle` took, sorted as it was. Items that became idle since then are younger.
+    pub(super) fn put_back(&mut self, kept: VecDeque<Idle<T>>, mut doomed: Vec<Item<T>>) -> After<T> {
+        self.taken -= kept.len() + doomed.len();
+        self.dropped += doomed.len();
+        for idle in kept.into_iter().rev() {
+            if self.may_keep() {
+                self.idle.push_front(idle);
+            } else {
+                self.rejected += 1;
+                doomed.push(idle.item);
+            }
+        }
+        self.doom(doomed)
+    }
+
     pub(super) fn sweep(&mut self, purpose: Purpose) -> (Swept, After<T>) {
         let n = match purpose {
             Purpose::Clear => self.idle.len(),
@@ -196,7 +221,15 @@ impl<T> State<T> {
                 old.min(self.idle.len().saturating_sub(self.min_idle))
             }
         };
-        let doomed = self.oldest(n);
+        let mut doomed = self.oldest(n);
+        if self.max_lifetime.is_some() {
+            let now = clock();
+            let (expired, kept): (VecDeque<_>, _) =
+                self.idle.drain(..).partition(|idle| idle.item.notes().expires_by(now));
+            self.idle = kept;
+            doomed.extend(expired.into_iter().map(|idle| idle.item));
+        }
+        let n = doomed.len();
         self.waiters.shrink();
         self.sweeps += 1;
         self.dropped += n;

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::error::Refused;
-use super::places::{Held, Places};
+use super::held::Held;
+use super::places::Places;
 use super::waiters::Ticket;
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,0 +1,79 @@
+//! Places that were taken and are not yet in guards.
+
+use super::info::Item;
+use super::places::Places;
+use super::state::Lot;
+use crate::engine::item::Contained;
+
+/// A lot whose unused places are returned when it is dropped.
+pub(super) struct Held<'a, T> {
+    places: &'a Places<T>,
+    lot: Lot<T>,
+}
+
+impl<'a, T> Held<'a, T> {
+    /// These places must be taken, and nobody else may return them.
+    pub(super) fn new(places: &'a Places<T>, lot: Lot<T>) -> Self {
+        Self { places, lot }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lot.places
+    }
+
+    /// Splits off one place, with its idle item if that is `fit`. If not, drops the item and creates one in its place. If
+    /// creating it fails, or anything panics, the place stays here.
+    pub(super) fn next<E>(
+        &mut self,
+        fit: impl FnOnce(&mut Item<T>) -> bool,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Item<T>, E> {
+        if let Some(mut item) = self.pop() {
+            if fit(&mut item) {
+                return Ok(self.hand_out(item));
+            }
+        }
+        Ok(self.occupy(create()?))
+    }
+
+    /// Takes an idle item off its place, if any is left. The place stays here.
+    pub(super) fn pop(&mut self) -> Option<Contained<Item<T>>> {
+        self.lot.newest.take().or_else(|| self.lot.others.pop()).map(Contained::new)
+    }
+
+    /// Splits off one place with an item that was popped.
+    pub(super) fn hand_out(&mut self, item: Contained<Item<T>>) -> Item<T> {
+        self.lot.places -= 1;
+        item.into_inner()
+    }
+
+    /// Makes a new item idle, on one place.
+    pub(super) fn fill(mut self, value: T) {
+        self.lot.places -= 1;
+        self.places.give_back(self.places.new_item(value));
+    }
+
+    /// Frees the places, because creating an item failed with this error.
+    pub(super) fn fail<E>(self, error: E) -> E {
+        let error = Contained::new(error);
+        drop(self);
+        error.into_inner()
+    }
+
+    /// Splits off one place for an item that was created because none was idle.
+    pub(super) fn occupy(&mut self, value: T) -> Item<T> {
+        let item = self.places.new_item(value);
+        self.places.created.add(1);
+        self.lot.places -= 1;
+        item
+    }
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        if self.lot.places > 0 {
+            let nothing = Lot { places: 0, newest: None, others: Vec::new() };
+            self.places.put(self.places.lock(), std::mem::replace(&mut self.lot, nothing));
+        }
+    }
+}
