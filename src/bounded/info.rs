@@ -31,10 +31,10 @@ pub struct Info {
 }
 
 impl Info {
-    /// Of an item that is created now, as number `n` of its pool.
-    pub(super) fn new(max_lifetime: Option<Duration>, n: usize) -> Self {
+    /// Of an item that is created now, and lives for this long.
+    pub(super) fn new(lifetime: Option<Duration>) -> Self {
         let created = clock();
-        let expires = created.zip(max_lifetime).and_then(|(now, most)| now.checked_add(lifetime(most, n)));
+        let expires = created.zip(lifetime).and_then(|(now, lifetime)| now.checked_add(lifetime));
         Self { created, used: None, expires, uses: 0 }
     }
 
@@ -173,9 +173,9 @@ impl Info {
     }
 }
 
-/// A time from 9/10 of the most to the most, so that items which were created together do not expire together. By the
-/// golden ratio, consecutive items are far apart.
-fn lifetime(most: Duration, n: usize) -> Duration {
+/// How long item number `n` lives: from 9/10 of the most to the most, so that items which were created together do not
+/// expire together. By the golden ratio, consecutive items are far apart.
+pub(super) fn lifetime(most: Duration, n: usize) -> Duration {
     let spread = (n as u32).wrapping_mul(0x9E37_79B9);
     most - (most / 10).mul_f64(f64::from(spread) / f64::from(u32::MAX))
 }

@@ -12,7 +12,7 @@ use crossbeam_utils::Backoff;
 
 use super::error::Refused;
 use super::held::Held;
-use super::info::{Info, Item};
+use super::info::{Info, Item, lifetime};
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
 use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
@@ -29,6 +29,8 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 pub(super) struct Places<T> {
     state: Mutex<State<T>>,
     max_lifetime: Option<Duration>,
+    /// How many items got a lifetime.
+    mortals: Counter,
     pub(super) created: Counter,
     pub(super) refused: Counter,
     /// See [`Stats`].
@@ -98,6 +100,7 @@ impl<T> Places<T> {
         Self {
             state: Mutex::new(state),
             max_lifetime,
+            mortals: Counter::new(),
             created: Counter::new(),
             refused: Counter::new(),
             panics: Counter::new(),
@@ -156,7 +159,8 @@ impl<T> Places<T> {
     }
 
     pub(super) fn new_item(&self, value: T) -> Item<T> {
-        Item::with_notes(value, Info::new(self.max_lifetime, self.created.get()))
+        let lifetime = self.max_lifetime.map(|most| lifetime(most, self.mortals.add(1)));
+        Item::with_notes(value, Info::new(lifetime))
     }
 
     /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.
