@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Count, Counted, lock, panic_of, until};
+use common::{Bomb, Count, Counted, lock, panic_of, until};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Info, OwnedPooled, Pooled, Settings, TryRecycle};
 use judge::{Blocking, judged};
@@ -154,6 +154,18 @@ fn two_panics_of_a_check_are_one() {
     drop(pool.get().unwrap());
     judge.trips.set(1);
     assert!(panic_of(|| pool.get()).contains("tripped"));
+    assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
+    // So do the panics of a check and of a closure that was not needed.
+    judge.trips.set(0);
+    judge.arms.set(0);
+    drop(pool.get().unwrap());
+    judge.trips.set(1);
+    let bomb = Bomb;
+    let create = move || {
+        let _bomb = &bomb;
+        unreachable!()
+    };
+    assert!(panic_of(|| pool.get_with(create)).contains("tripped"));
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
 }
 

@@ -109,7 +109,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// Panics if `create` panics, and as [`get`](Self::get). The item's place is then free again.
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
-        let mut create = Some(create);
+        let mut create = Contained::new(Some(create));
         let item = self.one_in_time(|| Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
         Ok(Pooled::new(item, self).outliving(create))
     }
@@ -292,7 +292,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 
     /// When a wait that begins now must end by the settings.
     fn latest(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.settings.timeouts.wait?)
+        let limit = self.settings.timeouts.wait?;
+        Instant::now().checked_add(limit)
     }
 
     /// Says which timeout has passed, if it is one of the settings.
