@@ -5,7 +5,10 @@ mod common;
 #[path = "common/judge.rs"]
 mod judge;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use common::polled::Polled;
 use common::{Counted, panic_of};
@@ -123,6 +126,36 @@ fn a_panic_while_a_check_is_dropped_frees_the_place() {
     let checking = Polled::waiting(pool.get_async());
     assert_eq!(panic_of(|| drop(checking)), "bomb 1");
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
+}
+
+/// Its first poll returns the output, or panics if there is none. Its drop panics.
+struct Explosive<O>(Option<O>);
+
+impl<O: Unpin> Future for Explosive<O> {
+    type Output = O;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<O> {
+        Poll::Ready(self.0.take().expect("polled"))
+    }
+}
+
+impl<O> Drop for Explosive<O> {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// A future that creates an item panics when it is polled or dropped, or both, and the item when it is dropped. The first
+/// panic reaches the caller, and the place is free.
+#[test]
+fn panics_of_a_future_are_one() {
+    let (pool, judge) = judged_async(1);
+    pool.clear();
+    let create = |made: Option<Result<Counted, ()>>| pool.get_async_with(|| Explosive(made));
+    assert_eq!(panic_of(|| smol::block_on(create(None)).map(drop)), "polled");
+    assert_eq!((pool.in_use(), pool.idle()), (0, 0));
+    assert_eq!(panic_of(|| smol::block_on(create(Some(Ok(judge.ledger.bomb())))).map(drop)), "dropped");
+    assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
 }
 
 /// If a future cannot create an item, the caller gets the error, and the place is free.

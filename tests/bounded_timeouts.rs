@@ -2,6 +2,9 @@
 #![cfg(feature = "bounded")]
 
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "common/janitors.rs"]
+mod janitors;
 #[path = "common/judge.rs"]
 mod judge;
 
@@ -159,4 +162,30 @@ fn a_later_timer_may_be_due_first() {
     let (fast, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
     let _other = smol::block_on(fast.get_async()).unwrap();
     assert!(is_late(soon(fast.get_async()), Phase::Wait));
+}
+
+/// `stop_janitor` ends the thread that wakes tasks in time. A task that waits on starts it again.
+#[cfg(target_os = "linux")]
+#[test]
+fn stopping_the_janitor_ends_the_timer() {
+    if !common::alone("stopping_the_janitor_ends_the_timer") {
+        return;
+    }
+    let timers = || janitors::threads_named("ebbtide-timer").len();
+    let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
+    let _item = smol::block_on(pool.get_async()).unwrap();
+    let mut waiting = Polled::waiting(pool.get_async());
+    for n in 1..=3 {
+        until("the timer runs", || timers() == 1);
+        ebbtide::stop_janitor();
+        // The system may show a thread that was joined for a moment.
+        until("the timer is gone", || timers() == 0);
+        assert_eq!(waiting.wakes(), n);
+        assert!(waiting.poll().is_none());
+    }
+    drop(waiting);
+    ebbtide::stop_janitor();
+    let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
+    let _item = smol::block_on(pool.get_async()).unwrap();
+    assert!(is_late(soon(pool.get_async()), Phase::Wait));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::held::Held;
 use super::info::Item;
-use super::timer::within;
+use super::timeout::within;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
 
@@ -255,16 +255,15 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let limit = self.settings.timeouts.create;
         if let Some(mut item) = held.pop() {
             if self.is_fit_async(&mut item).await {
                 return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
             }
         }
-        match within(limit, create.into_inner()()).await {
-            Some(Ok(made)) => Ok(held.occupy(made)),
-            Some(Err(error)) => Err(GetError::Create(error)),
-            None => Err(GetError::TimedOut { phase: Phase::Create, after: limit.unwrap_or_default() }),
+        match within(self.settings.timeouts.create, create.into_inner()()).await {
+            Ok(Ok(made)) => Ok(held.occupy(made)),
+            Ok(Err(error)) => Err(GetError::Create(error)),
+            Err(after) => Err(GetError::TimedOut { phase: Phase::Create, after }),
         }
     }
 
@@ -279,10 +278,9 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
 
     /// Waits for `n` places, at most as long as the settings say.
     async fn wait<E>(&self, n: usize) -> Result<Held<'_, T>, GetError<E>> {
-        let limit = self.settings.timeouts.wait;
-        match within(limit, self.places().wait(n)).await {
-            Some(answer) => Ok(answer?),
-            None => Err(GetError::TimedOut { phase: Phase::Wait, after: limit.unwrap_or_default() }),
+        match within(self.settings.timeouts.wait, self.places().wait(n)).await {
+            Ok(answer) => Ok(answer?),
+            Err(after) => Err(GetError::TimedOut { phase: Phase::Wait, after }),
         }
     }
 }

@@ -18,8 +18,7 @@ mod state;
 mod status;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
-#[cfg_attr(all(loom, feature = "loom"), path = "timer_loom.rs")]
-mod timer;
+mod timeout;
 mod wait;
 mod waiters;
 
@@ -70,8 +69,9 @@ use places::{Places, Snapshot};
 ///
 /// [`wait_timeout`](Settings::wait_timeout) limits every wait without a deadline of its own. For tasks,
 /// [`create_timeout`](Settings::create_timeout) and [`check_timeout`](Settings::check_timeout) limit the other phases.
-/// A thread of the process, started when the first task waits with a timeout, wakes tasks whose time has passed. Where no
-/// thread can be started, as on most wasm, the timeouts of tasks do not pass.
+/// A thread of the process, started when the first task waits with a timeout, wakes tasks whose time has passed.
+/// [`stop_janitor`](crate::stop_janitor) ends it. Where no thread can be started, as on most wasm, and in the child of a
+/// `fork`, the timeouts of tasks do not pass.
 ///
 /// A waiter leaves the queue at its deadline, or when its future is dropped. If it was already served, its item goes to
 /// the next waiter. A future that was polled, but is neither polled again nor dropped, keeps its turn. Until then,

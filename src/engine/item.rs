@@ -3,11 +3,17 @@
 //! The functions below drop items and other values of user code, and deal with their panics.
 
 use std::any::Any;
+#[cfg(feature = "bounded")]
+use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe};
+#[cfg(feature = "bounded")]
+use std::pin::Pin;
 use std::ptr::NonNull;
+#[cfg(feature = "bounded")]
+use std::task::{Context, Poll};
 
 use super::history::History;
 
@@ -240,6 +246,17 @@ impl<V> Deref for Contained<V> {
 impl<V> DerefMut for Contained<V> {
     fn deref_mut(&mut self) -> &mut V {
         &mut self.0
+    }
+}
+
+#[cfg(feature = "bounded")]
+impl<F: Future> Future for Contained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the future stays where `self` is pinned, and is dropped there. `into_inner` and `deref_mut` cannot be
+        // called on what is pinned, unless the future may move.
+        unsafe { self.map_unchecked_mut(|contained| &mut *contained.0) }.poll(context)
     }
 }
 

@@ -1,6 +1,10 @@
 //! The janitor under loom: none. Loom would explore every schedule of a thread that never ends, so models call
 //! `advance`.
 
+#[cfg(feature = "bounded")]
+#[path = "timer_loom.rs"]
+pub(crate) mod timer;
+
 use std::marker::PhantomData;
 
 use crate::engine::registration::Registration;

@@ -10,6 +10,9 @@ pub mod pressure;
 mod registry;
 mod round;
 mod threads;
+#[cfg(feature = "bounded")]
+#[cfg_attr(all(loom, feature = "loom"), path = "timer_loom.rs")]
+pub(crate) mod timer;
 mod trimming;
 
 use crate::engine::item::{discard, keep_first, raise};
@@ -66,8 +69,9 @@ pub(crate) fn attend(registration: &Registration) {
     }
 }
 
-/// Ends the janitor's threads. When this returns, they have ended and hold no items. For programs that unload the
-/// library whose code drops the items, or that look for leaked threads at exit.
+/// Ends the janitor's threads, and the one for the timeouts of a `BoundedPool`. When this returns, they have ended and
+/// hold no items. For programs that unload the library whose code drops the items, or that look for leaked threads at
+/// exit.
 ///
 /// Idle items stay. Items that a sweep has condemned are dropped, by the threads or by this call. It waits for a `Drop`
 /// that runs on one of the threads.
@@ -77,7 +81,9 @@ pub(crate) fn attend(registration: &Registration) {
 /// when a returned item finds no room in the private slots, and when any returns to a `BoundedPool`, or to a pool that the
 /// janitor left alone because nothing was idle.
 ///
-/// In an item's `Drop` on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
+/// Tasks that wait with a timeout are woken. The first that then waits on starts the thread for timeouts again.
+///
+/// In an item's `Drop` or a waker on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
 /// the threads are the parent's.
 ///
 /// ```

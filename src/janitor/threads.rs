@@ -115,6 +115,12 @@ pub(super) fn stop() {
         join(threads);
         registry = self::registry();
     }
+    #[cfg(feature = "bounded")]
+    {
+        drop(registry);
+        super::timer::stop();
+        registry = self::registry();
+    }
     (registry.stopping, registry.running) = (false, false);
     drop(registry);
     CHANGED.notify_all();

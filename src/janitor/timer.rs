@@ -1,33 +1,21 @@
-//! Futures that end when a time has come, in any runtime. One thread of the process wakes their tasks.
+//! Alarms wake a task when a time has come, in any runtime. One thread of the process does that for all of them.
 //!
-//! The thread starts when the first future waits for its time. While none does, nothing wakes the thread.
+//! The thread starts with the first task that waits for its time. While none does, nothing wakes the thread.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::item::{discard, drop_each, for_each_caught, raise};
 use crate::sync::clock;
 use crate::sync::signals::Mask;
-use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError, spawn_quiet};
-
-/// Runs a future for at most this long. Returns `None` if it is not ready by then.
-pub(super) async fn within<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
-    let Some(limit) = limit else { return Some(future.await) };
-    let mut alarm = Alarm { due: clock().and_then(|now| now.checked_add(limit)), key: None };
-    let mut future = pin!(future);
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => alarm.poll(context).map(|()| None),
-    })
-    .await
-}
+use crate::sync::thread::{Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, spawn_quiet};
 
 /// A time, or never, and the key of its timer once it has one.
-struct Alarm {
+#[derive(Debug)]
+pub(crate) struct Alarm {
     due: Option<Instant>,
     key: Option<Key>,
 }
@@ -38,14 +26,13 @@ type Key = (Instant, u64);
 struct Timers {
     wakers: BTreeMap<Key, Waker>,
     made: u64,
-    /// Whether there is a thread.
-    running: bool,
+    thread: Option<JoinHandle<()>>,
 }
 
-static TIMERS: Mutex<Timers> = Mutex::new(Timers { wakers: BTreeMap::new(), made: 0, running: false });
+static TIMERS: Mutex<Timers> = Mutex::new(Timers { wakers: BTreeMap::new(), made: 0, thread: None });
 
-/// A timer is due before the one for which the thread waits.
-static SOONER: Condvar = Condvar::new();
+/// The thread is to look again: a timer is due before the one for which it waits, or it is to end.
+static LOOK: Condvar = Condvar::new();
 
 fn timers() -> MutexGuard<'static, Timers> {
     // Never poisoned: nothing panics while the lock is held.
@@ -53,7 +40,12 @@ fn timers() -> MutexGuard<'static, Timers> {
 }
 
 impl Alarm {
-    fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { due: clock().and_then(|now| now.checked_add(limit)), key: None }
+    }
+
+    /// Is ready once the time has come. Until then, wakes this task at that time.
+    pub(crate) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
         let Some(due) = self.due else { return Poll::Pending };
         if due <= Instant::now() {
             return Poll::Ready(());
@@ -67,14 +59,15 @@ impl Alarm {
         });
         let before = timers.wakers.insert(key, waker);
         let is_first = timers.wakers.first_key_value().is_some_and(|(first, _)| *first == key);
-        let starts = !mem::replace(&mut timers.running, true);
-        drop(timers);
-        drop(before);
-        if starts {
-            start();
-        } else if is_first {
-            SOONER.notify_one();
+        if timers.thread.is_none() {
+            // Under the lock, so that `stop` finds it. If the system has no thread, the next poll tries again.
+            timers.thread = spawn_quiet("ebbtide-timer", run).ok();
         }
+        drop(timers);
+        if is_first && before.is_none() {
+            LOOK.notify_all();
+        }
+        drop(before);
         Poll::Pending
     }
 }
@@ -86,34 +79,42 @@ impl Drop for Alarm {
     }
 }
 
-/// Starts the thread. If that fails, the next timer tries again.
-fn start() {
-    if spawn_quiet("ebbtide-timer", run).is_err() {
-        timers().running = false;
-    }
-}
-
 /// The thread's body. `starters` is the signal mask of the thread that started it. Wakers run with it.
 fn run(starters: Mask) {
+    let this = thread::current().id();
     let mut timers = timers();
-    loop {
+    while timers.thread.as_ref().is_some_and(|current| current.thread().id() == this) {
         let now = Instant::now();
         let later = timers.wakers.split_off(&(now, u64::MAX));
         let due = mem::replace(&mut timers.wakers, later);
         if !due.is_empty() {
             drop(timers);
             starters.set();
-            for_each_caught(due.into_values(), Waker::wake).into_iter().for_each(discard);
+            wake(due);
             Mask::quiet().set();
             timers = self::timers();
             continue;
         }
         timers = match timers.wakers.first_key_value() {
-            None => SOONER.wait(timers).unwrap_or_else(PoisonError::into_inner),
+            None => LOOK.wait(timers).unwrap_or_else(PoisonError::into_inner),
             Some((&(first, _), _)) => {
                 let left = first.saturating_duration_since(now);
-                SOONER.wait_timeout(timers, left).unwrap_or_else(PoisonError::into_inner).0
+                LOOK.wait_timeout(timers, left).unwrap_or_else(PoisonError::into_inner).0
             }
         };
     }
+}
+
+/// Wakes these tasks.
+fn wake(tasks: BTreeMap<Key, Waker>) {
+    for_each_caught(tasks.into_values(), Waker::wake).into_iter().for_each(discard);
+}
+
+/// Ends the thread. Tasks that still wait start another, because this wakes them.
+pub(super) fn stop() {
+    let thread = timers().thread.take();
+    LOOK.notify_all();
+    thread.and_then(|thread| thread.join().err()).into_iter().for_each(discard);
+    let waiting = mem::take(&mut timers().wakers);
+    wake(waiting);
 }

@@ -1,8 +1,20 @@
-//! The timer of models, which have no clock: no time ever comes.
+//! Alarms in models, which have no clock: no time ever comes.
 
-use std::future::Future;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-pub(super) async fn within<F: Future>(_limit: Option<Duration>, future: F) -> Option<F::Output> {
-    Some(future.await)
+#[derive(Debug)]
+pub(crate) struct Alarm;
+
+impl Alarm {
+    pub(crate) fn new(_: Duration) -> Self {
+        Self
+    }
+
+    pub(crate) fn poll(&mut self, _: &Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
 }
+
+#[cfg(loom_is_shuttle)]
+pub(super) fn stop() {}
