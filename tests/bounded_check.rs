@@ -17,8 +17,10 @@ use judge::{Blocking, judged};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Every way to get an item that is handed out alone. Returns its number.
-fn ways() -> [fn(&Arc<BoundedPool<Counted, Blocking>>) -> usize; 8] {
+/// Gets an item alone. Returns its number.
+type Way = fn(&Arc<BoundedPool<Counted, Blocking>>) -> usize;
+
+fn ways() -> [Way; 8] {
     [
         |pool| pool.get().unwrap().id,
         |pool| pool.get_timeout(LONG).unwrap().id,
