@@ -26,6 +26,6 @@ pub(super) async fn within<F: Future>(limit: Option<Duration>, future: F) -> Res
     });
     let output = Contained::new(output.await);
     future.set(None);
-    drop(alarm);
+    alarm.take();
     output.into_inner()
 }
