@@ -110,11 +110,14 @@
 //!
 //! - `bounded`: `BoundedPool`.
 //! - `bytes`: converts guards of a `Vec<u8>`, such as those of a [`BufferPool`], to `bytes::Bytes` without a copy.
+//! - `derive`: `#[derive(Clear)]`, see [`Clear`].
+//! - `hashbrown`, `http`, `indexmap`, `smallvec`: [`Clear`] for the types of these crates.
 //! - `loom`: see [Under loom](#under-loom).
 //! - `metrics`: `Stats::publish` sends a pool's counts to the recorder of the `metrics` crate.
 //! - `pressure`: the module `pressure` lets the janitor sweep early while memory is short, on Linux.
 //! - `tokio`: `buffers::tokio`, which has tokio's copy functions with pooled buffers.
 //! - `tracing`: each sweep emits an event, at debug level.
+//! - `zeroize`: `ZeroizeRecycle`, which zeroes the memory of secrets.
 //!
 //! # Under loom
 //!
@@ -149,11 +152,15 @@ mod sync;
 #[cfg(feature = "bounded")]
 pub use bounded::BoundedPool;
 pub use buffers::BufferPool;
+#[cfg(feature = "derive")]
+pub use ebbtide_derive::Clear;
 pub use engine::cost::Fetch;
 pub use engine::tally::Swept;
 #[cfg(feature = "pressure")]
 pub use janitor::pressure;
 pub use janitor::{advance_all, set_trimming, stop_janitor};
+#[cfg(feature = "zeroize")]
+pub use pool::ZeroizeRecycle;
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};

@@ -4,7 +4,7 @@
 //! A program's first line is `//~ E0277 some words`: the error's code, and words of its message, notes or labels. An
 //! error without a code is `//~ error some words`. The twin is the program without the lines that end in `//~ remove`.
 //! It also replaces lines that end in `//~ instead: code` by that code. A program that must compile starts with `//~
-//! ok`. Those in `compile_fail_bounded/` are about the feature `bounded`, and are compiled with that feature alone.
+//! ok`. Those in `compile_fail_bounded/` and `compile_fail_derive/` are about these features.
 
 use std::env;
 use std::fs;
@@ -14,14 +14,22 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::SystemTime;
 
-/// A program that compiles with every user build of the library. It doesn't compile with its loom build, in which `new`
-/// is no `const fn`.
-const PROBE: &str = "pub static POOL: ebbtide::Pool<Vec<u8>> = ebbtide::Pool::new();";
+/// The folders of programs. Each has what must compile with a library that its programs can use, and whether this build
+/// has the feature that they need. `new` is no `const fn` in a build for loom.
+const FOLDERS: [(&str, &str, bool); 3] = [
+    ("compile_fail", "pub static POOL: ebbtide::Pool<Vec<u8>> = ebbtide::Pool::new();", true),
+    (
+        "compile_fail_bounded",
+        "pub static BOUNDED: ebbtide::BoundedPool<Vec<u8>> = ebbtide::BoundedPool::new(1);",
+        cfg!(feature = "bounded"),
+    ),
+    ("compile_fail_derive", "#[derive(ebbtide::Clear)] pub struct Derived;", cfg!(feature = "derive")),
+];
 
-/// The same for a build with the feature `bounded`.
-const PROBE_BOUNDED: &str = "pub static POOL: ebbtide::BoundedPool<Vec<u8>> = ebbtide::BoundedPool::new(1);";
-
-const BOUNDED: bool = cfg!(feature = "bounded");
+/// The folders whose programs this build can use.
+fn folders() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FOLDERS.into_iter().filter(|&(.., usable)| usable).map(|(folder, probe, _)| (folder, probe))
+}
 
 /// A compiled library, and the folder of its dependencies.
 struct Library {
@@ -31,7 +39,7 @@ struct Library {
 }
 
 impl Library {
-    /// The newest build of the library beside this test with which the probe compiles.
+    /// The newest build of the library beside this test with which all probes compile.
     fn find() -> Self {
         let deps = env::current_exe().expect("a path").parent().expect("a directory").to_owned();
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compile_fail-{}", std::process::id()));
@@ -48,8 +56,9 @@ impl Library {
         found.sort();
         let libraries = found.into_iter().rev().map(|(_, rlib)| Self { rlib, deps: deps.clone(), out: out.clone() });
         let mut errors = String::new();
+        let probe: String = folders().map(|(_, probe)| probe.to_owned() + "\n").collect();
         for library in libraries {
-            match library.compile("probe", if BOUNDED { PROBE_BOUNDED } else { PROBE }) {
+            match library.compile("probe", &probe) {
                 Ok(()) => return library,
                 Err(error) => errors += &error,
             }
@@ -136,8 +145,7 @@ impl Case {
 #[test]
 fn what_must_not_compile_does_not() {
     let library = Library::find();
-    let folders = ["compile_fail", "compile_fail_bounded"];
-    let folders = folders[..if BOUNDED { 2 } else { 1 }].iter().map(|name| {
+    let folders = folders().map(|(name, _)| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
         fs::read_dir(folder).expect("the programs")
     });

@@ -2,13 +2,17 @@
 
 mod common;
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::OsString;
 use std::fmt::Debug;
+use std::io::{Cursor, Write};
+use std::num::Wrapping;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
-use common::{MANUAL, on_thread};
+use common::{MANUAL, on_thread, panic_of};
 use ebbtide::{Clear, DefaultRecycle, OwnedPooled, Pool, Pooled, Recycle, Settings, WithCapacity};
 
 /// `Pool::new` clears an item before the next user sees it, whichever way it returns and is got.
@@ -135,6 +139,26 @@ fn clear_empties_every_collection() {
     assert!(heap.is_empty() && heap.capacity() >= 3);
     #[cfg(feature = "bytes")]
     assert!(clears::<bytes::BytesMut>(|v| v.extend(0..100_u8)).capacity() >= 100);
+}
+
+/// Values become their default, and what contains others clears them.
+#[test]
+fn clear_reaches_into_every_part() {
+    clears::<(u8, i64, f32, bool, char)>(|v| *v = (1, -1, 1.5, true, 'a'));
+    clears::<(&str, &[u8], Duration, Wrapping<u8>)>(|v| *v = ("a", &[1], Duration::MAX, Wrapping(1)));
+    clears::<Cell<u8>>(|v| v.set(1));
+    clears::<Cursor<Vec<u8>>>(|v| v.write_all(b"text").expect("written"));
+    assert!(clears::<RefCell<String>>(|v| v.get_mut().push_str("text")).get_mut().capacity() >= 4);
+    let mut lock = Mutex::new(vec![1]);
+    let mut shared = RwLock::new(vec![1]);
+    panic_of(|| {
+        let _held = (lock.lock(), shared.write());
+        panic!("poisons both");
+    });
+    assert!(lock.is_poisoned() && shared.is_poisoned());
+    Clear::clear(&mut lock);
+    Clear::clear(&mut shared);
+    assert!(lock.lock().expect("not poisoned").is_empty() && shared.read().expect("not poisoned").is_empty());
 }
 
 /// A cleared `Option` is like a new one, and its contents are dropped.

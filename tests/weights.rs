@@ -2,11 +2,12 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::OsString;
+use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{Count, Counted, Ledger, MANUAL, panic_of};
 use ebbtide::{Clear, DefaultRecycle, Pool, Recycle, WithCapacity};
@@ -55,6 +56,10 @@ fn parts_add_up() {
     assert_eq!((part(), part()).weight(), 2 * one);
     assert_eq!([part(), part(), part()].weight(), 3 * one);
     assert_eq!(Box::new(part()).weight(), size_of::<usize>() + one);
+    let inside = one - size_of::<Vec<u8>>();
+    assert_eq!(RefCell::new(part()).weight(), size_of::<RefCell<Vec<u8>>>() + inside);
+    assert_eq!(Mutex::new(part()).weight(), size_of::<Mutex<Vec<u8>>>() + inside);
+    assert_eq!(Cursor::new(part()).weight(), size_of::<Cursor<Vec<u8>>>() + inside);
     assert_eq!(Some(part()).weight(), size_of::<Option<Vec<u8>>>());
 }
 

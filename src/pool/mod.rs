@@ -13,6 +13,8 @@ mod stats;
 mod sweepable;
 #[cfg(all(loom, feature = "loom", not(loom_is_shuttle)))]
 pub(crate) mod sweeper;
+#[cfg(feature = "zeroize")]
+mod zeroize;
 
 pub use clear::Clear;
 pub(crate) use guard::Home;
@@ -23,6 +25,8 @@ pub(crate) use settings::Epoch;
 pub use settings::{Epochs, Manual, Settings, Timed};
 pub use settings_error::SettingsError;
 pub use stats::Stats;
+#[cfg(feature = "zeroize")]
+pub use zeroize::ZeroizeRecycle;
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};

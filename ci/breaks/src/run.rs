@@ -199,8 +199,10 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
     let package = if test.package == "ebbtide" { "ebbtide".to_owned() } else { format!("ebbtide-{}", test.package) };
     command.args(["test", "-q", "-p", &package, "--test", &test.file]);
     match test.file.as_str() {
-        "limits" | "compile_fail" => command.args(["--features", "bounded"]),
-        "observing" | "pressure" | "shrinking" => command.arg("--all-features"),
+        "limits" => command.args(["--features", "bounded"]),
+        "compile_fail" => command.args(["--features", "bounded,derive"]),
+        "clear_crates" | "observing" | "pressure" | "shrinking" | "zeroize" => command.arg("--all-features"),
+        "derive" => command.args(["--features", "derive"]),
         file if file.starts_with("bounded_") => command.args(["--features", "bounded"]),
         file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),
         _ => &mut command,

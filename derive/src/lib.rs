@@ -1,0 +1,14 @@
+//! `#[derive(Clear)]` for the pool crate [`ebbtide`](https://docs.rs/ebbtide). Use it through that crate's feature
+//! `derive`; `ebbtide::Clear` documents it.
+
+mod expand;
+mod field;
+
+use proc_macro::TokenStream;
+
+/// Implements `ebbtide::Clear`. See there.
+#[proc_macro_derive(Clear, attributes(clear))]
+pub fn derive_clear(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    expand::clear(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
