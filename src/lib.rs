@@ -28,6 +28,7 @@
 //! | your own epochs, limits or number of private slots | [`Settings`] with [`Pool::with_settings`] |
 //! | guards without a lifetime | [`Pool::get_owned`] |
 //! | byte buffers of different sizes, or streams to copy | [`BufferPool`] and [`buffers`] |
+//! | values that are new each time, of which only the memory is reused | [`BoxPool`] |
 //! | a limit on the number of items, and a `get` that waits | `BoundedPool`, with the feature `bounded` |
 //!
 //! With all features on, the module `docs` has guides: choosing a pool, recipes, migrating and observing.
@@ -140,6 +141,7 @@
 
 #[cfg(feature = "bounded")]
 pub mod bounded;
+pub mod boxes;
 pub mod buffers;
 #[cfg(any(doc, doctest))]
 pub mod docs;
@@ -151,6 +153,7 @@ mod sync;
 
 #[cfg(feature = "bounded")]
 pub use bounded::BoundedPool;
+pub use boxes::{BoxPool, OwnedPooledBox, PooledBox};
 pub use buffers::BufferPool;
 #[cfg(feature = "derive")]
 pub use ebbtide_derive::Clear;
