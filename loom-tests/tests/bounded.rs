@@ -239,6 +239,30 @@ fn close_during_a_wait() {
     });
 }
 
+/// A thread waits for the end while others close the pool and return its last item. When it goes on, that item is gone.
+/// Another wait for the end is given up meanwhile.
+#[test]
+fn closed_during_close_and_a_return() {
+    explore("closed during close and a return", THREE, |world| {
+        let pool: BoundedPool<Slow, _> =
+            BoundedPool::with_settings(AtMost(world.clone(), 1), Settings::new(1).manual());
+        let pool = Arc::new(pool);
+        world.expect_drops();
+        let item = pool.get_owned().unwrap();
+        item.0.taken_out();
+        let gives_back = spawn(move || drop(item));
+        let closes = spawn_with(&pool, |pool| {
+            let _ = pin!(pool.closed_async()).poll(&mut Context::from_waker(Waker::noop()));
+            pool.close();
+        });
+        world.go();
+        pool.closed();
+        assert_eq!((world.alive(), pool.in_use(), pool.idle()), (0, 0, 0));
+        gives_back.join().unwrap();
+        closes.join().unwrap();
+    });
+}
+
 /// The capacity shrinks while a thread waits for more. That wait is served or refused, and the next is served.
 #[test]
 fn resize_down_while_two_wait() {

@@ -166,43 +166,6 @@ impl<T, R> BoundedPool<T, R> {
         swept
     }
 
-    /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
-    /// are dropped now, and items in use when they return. An item that is being created is still handed out.
-    ///
-    /// It does not wait for items in use, nor for those that a sweep is dropping. Afterwards nothing is idle, and
-    /// [`in_use`](Self::in_use) is 0 once no item exists. A forgotten guard counts forever.
-    ///
-    /// ```
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// let buffer = pool.get()?;
-    /// pool.close();
-    /// assert_eq!(pool.get().unwrap_err(), GetError::Closed);
-    /// drop(buffer);
-    /// assert_eq!(pool.idle(), 0);
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As [`advance`](Self::advance).
-    pub fn close(&self) {
-        self.places().close();
-    }
-
-    /// Returns whether the pool was closed.
-    ///
-    /// ```
-    /// use ebbtide::BoundedPool;
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// assert!(!pool.is_closed());
-    /// ```
-    pub fn is_closed(&self) -> bool {
-        self.snapshot().closed
-    }
-
     /// Sets the capacity. A larger one serves waiters. A smaller one drops idle items, the oldest first. If that is not
     /// enough, it drops items in use when they return. Waiters for more items than the new capacity get
     /// [`GetError::OverCapacity`](super::GetError::OverCapacity).

@@ -3,6 +3,7 @@
 //! Use it for resources with a fixed maximum: connections, GPU contexts, or buffers with limited memory. See
 //! [`BoundedPool`]. [The guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
+mod closing;
 mod error;
 mod get;
 mod get_async;

@@ -381,7 +381,8 @@ impl<T> Drop for Places<T> {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let idle = state.idle.drain(..).map(|idle| idle.item);
-        let (wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
+        let (mut wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
+        wakers.extend(state.enders.drain().map(|(waker, _)| waker));
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
         [drop_each(idle.chain(served)), drop_each(wakers)].into_iter().flatten().for_each(discard);
     }

@@ -31,6 +31,8 @@ pub(super) struct State<T> {
     /// The item returned last is at the back, so that surplus items age at the front.
     pub(super) idle: VecDeque<Idle<T>>,
     pub(super) waiters: Waiters<Lot<T>>,
+    /// Those who wait for the pool's end. They are served nothing.
+    pub(super) enders: Waiters<()>,
     /// [`FIRST_EPOCH`] plus the number of epochs that ended.
     pub(super) epoch: usize,
     pub(super) closed: bool,
@@ -84,6 +86,7 @@ impl<T> State<T> {
             doomed: 0,
             idle: VecDeque::new(),
             waiters: Waiters::new(),
+            enders: Waiters::new(),
             epoch: FIRST_EPOCH,
             closed: false,
             sweeps: Wrapping(0),
@@ -175,12 +178,21 @@ impl<T> State<T> {
         After { wakers: self.serve(), doomed }
     }
 
-    /// Serves waiters in order, as long as there is room. Returns their wakers.
+    /// Whether the pool is closed and no item exists. If so, that does not change again.
+    pub(super) fn has_ended(&self) -> bool {
+        self.closed && self.taken == 0
+    }
+
+    /// Serves waiters in order, as long as there is room, and those who wait for the end if it has come. Returns their
+    /// wakers.
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         while let Some(n) = self.waiters.first().filter(|&n| self.has_room(n)) {
             let lot = self.hand_out(n);
             wakers.extend(self.waiters.serve_first(lot));
+        }
+        if self.has_ended() {
+            wakers.extend(self.enders.refuse(|_| Some(Refused::Closed)));
         }
         wakers
     }
@@ -231,6 +243,7 @@ impl<T> State<T> {
         }
         let n = doomed.len();
         self.waiters.shrink();
+        self.enders.shrink();
         self.sweeps += 1;
         self.dropped += n;
         (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))

@@ -59,7 +59,7 @@ impl<T> Drop for Waiting<'_, T> {
 }
 
 /// Runs a future on this thread. Returns `None` if it is not ready by the deadline.
-fn block_on<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+pub(super) fn block_on<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
     let parker = Arc::new(Parker { woken: Mutex::new(false), signal: Condvar::new() });
     let waker = Waker::from(Arc::clone(&parker));
     let mut context = Context::from_waker(&waker);
