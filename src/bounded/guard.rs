@@ -70,4 +70,26 @@ impl<T, R: Manage<T>, P: Deref<Target = BoundedPool<T, R>>> Guard<T, P> {
     pub fn info(guard: &Self) -> Info {
         *guard.notes()
     }
+
+    /// Puts a new item into the place of one that broke in use, and returns the old one. The [`Info`] begins anew.
+    ///
+    /// An assignment to `*guard` keeps the info, and with it the time at which the item expires. Costs an allocation and
+    /// a deallocation.
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{GetError, Pooled};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// drop(pool.get()?);
+    /// let mut buffer = pool.get()?;
+    /// let broken = Pooled::replace(&mut buffer, vec![1]);
+    /// assert_eq!((broken, &*buffer), (vec![], &vec![1]));
+    /// assert_eq!(Pooled::info(&buffer).uses(), 0);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    pub fn replace(guard: &mut Self, item: T) -> T {
+        let item = guard.pool().places().new_item(item);
+        guard.swap(item).into_inner()
+    }
 }

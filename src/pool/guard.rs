@@ -63,7 +63,7 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 /// Dropping a guard panics if the recycler panics, the `Drop` of an item that is not kept, or the waker of a waiter. At
 /// most that item is lost. Dropping never panics while the thread unwinds.
 pub struct Guard<T, P: Deref<Target: Home<T>>> {
-    /// From `Item::erase`. Its notes have the type `Notes<T, P>`.
+    /// From `Item::erase`, by `new` or `swap`. Its notes have the type `Notes<T, P>`.
     item: ManuallyDrop<Item<T>>,
     pool: P,
     /// Invariant in `T`, because the item may be written through the guard and returns to the pool.
@@ -126,6 +126,18 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     pub(crate) fn notes(&self) -> &Notes<T, P> {
         // SAFETY: `new` erased the item from this type.
         unsafe { Item::notes_of(&self.item) }
+    }
+
+    #[cfg(feature = "bounded")]
+    pub(crate) fn pool(&self) -> &P::Target {
+        &self.pool
+    }
+
+    /// Puts another item into the guard, and returns the old one.
+    #[cfg(feature = "bounded")]
+    pub(crate) fn swap(&mut self, item: Item<T, Notes<T, P>>) -> Item<T, Notes<T, P>> {
+        // SAFETY: the guard's item was erased from this type, and is restored once, as another takes its place.
+        unsafe { Item::restore(std::mem::replace(&mut self.item, item.erase())) }
     }
 
     /// Removes the item from the pool, as it is. In a `BoundedPool` this frees the item's place. Costs one
