@@ -5,13 +5,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::BoundedPool;
 use super::places::Places;
 use super::wait::block_on;
 use super::waiters::Ticket;
+use super::{BoundedPool, Manage};
 use crate::engine::item::{drop_each, raise};
 
-impl<T, R> BoundedPool<T, R> {
+impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
     /// are dropped now, and items in use when they return. An item that is being created is still handed out.
     ///
@@ -34,18 +34,6 @@ impl<T, R> BoundedPool<T, R> {
     /// As [`advance`](Self::advance).
     pub fn close(&self) {
         self.places().close();
-    }
-
-    /// Returns whether the pool was closed.
-    ///
-    /// ```
-    /// use ebbtide::BoundedPool;
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// assert!(!pool.is_closed());
-    /// ```
-    pub fn is_closed(&self) -> bool {
-        self.snapshot().closed
     }
 
     /// Blocks until the pool is closed and no item exists: the `Drop` of the last one has returned. So what the items

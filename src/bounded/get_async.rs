@@ -256,7 +256,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         F: Future<Output = Result<T, E>>,
     {
         if let Some(mut item) = held.pop() {
-            if self.is_fit_async(&mut item).await {
+            if self.is_fit_async(item.get()).await {
                 return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
             }
         }

@@ -3,7 +3,7 @@
 use super::info::Item;
 use super::places::Places;
 use super::state::Lot;
-use crate::engine::item::Contained;
+use crate::engine::item::{Contained, for_each_caught, raise};
 
 /// A lot whose unused places are returned when it is dropped.
 pub(super) struct Held<'a, T> {
@@ -29,7 +29,7 @@ impl<'a, T> Held<'a, T> {
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, E> {
         if let Some(mut item) = self.pop() {
-            if fit(&mut item) {
+            if fit(item.get()) {
                 return Ok(self.hand_out(item));
             }
         }
@@ -37,14 +37,16 @@ impl<'a, T> Held<'a, T> {
     }
 
     /// Takes an idle item off its place, if any is left. The place stays here.
-    pub(super) fn pop(&mut self) -> Option<Contained<Item<T>>> {
-        self.lot.newest.take().or_else(|| self.lot.others.pop()).map(Contained::new)
+    pub(super) fn pop(&mut self) -> Option<Popped<'a, T>> {
+        let item = self.lot.newest.take().or_else(|| self.lot.others.pop())?;
+        Some(Popped { places: self.places, item: Some(item) })
     }
 
     /// Splits off one place with an item that was popped.
-    pub(super) fn hand_out(&mut self, item: Contained<Item<T>>) -> Item<T> {
+    pub(super) fn hand_out(&mut self, mut popped: Popped<'_, T>) -> Item<T> {
+        let item = popped.item.take().expect("it is taken once");
         self.lot.places -= 1;
-        item.into_inner()
+        item
     }
 
     /// Makes a new item idle, on one place.
@@ -75,5 +77,24 @@ impl<T> Drop for Held<'_, T> {
             let nothing = Lot { places: 0, newest: None, others: Vec::new() };
             self.places.put(self.places.lock(), std::mem::replace(&mut self.lot, nothing));
         }
+    }
+}
+
+/// An idle item that was taken off its place for a look. Unless it is handed out, it ends here.
+pub(super) struct Popped<'a, T> {
+    places: &'a Places<T>,
+    item: Option<Item<T>>,
+}
+
+impl<T> Popped<'_, T> {
+    pub(super) fn get(&mut self) -> &mut Item<T> {
+        self.item.as_mut().expect("it is taken once, at the end")
+    }
+}
+
+impl<T> Drop for Popped<'_, T> {
+    fn drop(&mut self) {
+        let panic = for_each_caught(self.item.take(), |item| self.places.dispose(item));
+        panic.into_iter().for_each(raise);
     }
 }

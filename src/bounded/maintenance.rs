@@ -1,8 +1,8 @@
 //! Operations on the pool as a whole, and its counts.
 
 use super::info::Item;
-use super::places::Snapshot;
-use super::{BoundedPool, Info, Status, TryRecycle};
+use super::places::{Places, Snapshot};
+use super::{BoundedPool, Info, Manage, Status, TryRecycle};
 use crate::engine::item::{Contained, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -38,6 +38,38 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 }
 
+impl<T, R: Manage<T>> BoundedPool<T, R> {
+    /// Sets the capacity. A larger one serves waiters. A smaller one drops idle items, the oldest first. If that is not
+    /// enough, it drops items in use when they return. Waiters for more items than the new capacity get
+    /// [`GetError::OverCapacity`](super::GetError::OverCapacity).
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
+    /// let items = pool.get_many(4).unwrap();
+    /// pool.resize(1)?;
+    /// drop(items);
+    /// assert_eq!(pool.idle(), 1);
+    /// assert_eq!(pool.resize(0).unwrap_err().to_string(), "capacity is 0, but must be from 1 to 2147483647");
+    /// # Ok::<(), ebbtide::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the capacity is out of its limits or less than [`min_idle`](super::Settings::min_idle). It is then
+    /// unchanged.
+    ///
+    /// # Panics
+    ///
+    /// As [`advance`](Self::advance).
+    pub fn resize(&self, capacity: usize) -> Result<(), SettingsError> {
+        self.settings.with_capacity(capacity).check()?;
+        self.places().resize(capacity);
+        Ok(())
+    }
+}
+
 impl<T, R> BoundedPool<T, R> {
     /// Ends the epoch: drops the items that were returned before this epoch and not used since, but leaves at least
     /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call, but not two.
@@ -59,11 +91,12 @@ impl<T, R> BoundedPool<T, R> {
     /// If the `Drop` of an item panics, the other items are still dropped. If a waker panics, the others are still
     /// woken. Then the first such panic continues here, unless the thread is already unwinding.
     pub fn advance(&self) -> Swept {
-        self.sweep(Purpose::Advance, drop)
+        self.sweep(Purpose::Advance, Places::dispose)
     }
 
     /// Like [`advance`](Self::advance), but hands the items to `receive` instead of dropping them. For items that must be
-    /// dropped on a certain thread, or closed by a task.
+    /// dropped on a certain thread. For connections that a task closes, see [`Disposer`](super::Disposer), which gets
+    /// those of all sweeps.
     ///
     /// `receive` is called on this thread, without the lock. An item is [in use](Self::in_use) until `receive` returns
     /// for it. Then its place is free, as after [`detach`](super::Pooled::detach), even if the item lives on. So more
@@ -73,39 +106,16 @@ impl<T, R> BoundedPool<T, R> {
     /// [manual](super::Settings::manual) ones.
     ///
     /// ```
-    /// use std::time::Duration;
     /// use ebbtide::BoundedPool;
-    /// use ebbtide::bounded::Settings;
+    /// use ebbtide::bounded::{GetError, Settings};
     ///
-    /// struct Connection;
-    ///
-    /// impl Connection {
-    ///     async fn close(self) {} // says goodbye to the server
-    /// }
-    ///
-    /// static CONNECTIONS: BoundedPool<Connection, fn() -> Connection> =
-    ///     BoundedPool::with_settings(|| Connection, Settings::new(16).manual());
-    ///
-    /// /// A task that closes connections which nobody has used for one to two epochs.
-    /// async fn close_expired(epoch: Duration) {
-    ///     loop {
-    ///         tokio::time::sleep(epoch).await;
-    ///         let mut expired = Vec::new();
-    ///         CONNECTIONS.advance_with(|connection| expired.push(connection));
-    ///         for connection in expired {
-    ///             connection.close().await;
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    /// # runtime.block_on(async {
-    /// drop(CONNECTIONS.get_async().await);
-    /// tokio::spawn(close_expired(Duration::from_millis(1)));
-    /// while CONNECTIONS.idle() > 0 {
-    ///     tokio::time::sleep(Duration::from_millis(1)).await;
-    /// }
-    /// # });
+    /// let pool = BoundedPool::with_settings(String::new, Settings::new(16).manual());
+    /// drop(pool.get_many(3)?);
+    /// pool.advance();
+    /// let mut expired = Vec::new();
+    /// pool.advance_with(|item| expired.push(item));
+    /// assert_eq!((expired.len(), pool.in_use()), (3, 0));
+    /// # Ok::<(), GetError>(())
     /// ```
     ///
     /// # Panics
@@ -114,7 +124,7 @@ impl<T, R> BoundedPool<T, R> {
     /// the first such panic continues here, unless the thread is already unwinding.
     pub fn advance_with(&self, receive: impl FnMut(T)) -> Swept {
         let mut receive = Contained::new(receive);
-        self.sweep(Purpose::Advance, |item| receive(item.into_inner()))
+        self.sweep(Purpose::Advance, |_, item| receive(item.into_inner()))
     }
 
     /// Drops every idle item, regardless of [`min_idle`](super::Settings::min_idle), and does not end the epoch.
@@ -132,7 +142,7 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// As [`advance`](Self::advance).
     pub fn clear(&self) -> Swept {
-        self.sweep(Purpose::Clear, drop)
+        self.sweep(Purpose::Clear, Places::dispose)
     }
 
     /// Drops the idle items for which `keep` returns `false`, and does not end the epoch. The others keep their age.
@@ -166,34 +176,16 @@ impl<T, R> BoundedPool<T, R> {
         swept
     }
 
-    /// Sets the capacity. A larger one serves waiters. A smaller one drops idle items, the oldest first. If that is not
-    /// enough, it drops items in use when they return. Waiters for more items than the new capacity get
-    /// [`GetError::OverCapacity`](super::GetError::OverCapacity).
+    /// Returns whether the pool was closed.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
     ///
     /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// let items = pool.get_many(4).unwrap();
-    /// pool.resize(1)?;
-    /// drop(items);
-    /// assert_eq!(pool.idle(), 1);
-    /// assert_eq!(pool.resize(0).unwrap_err().to_string(), "capacity is 0, but must be from 1 to 2147483647");
-    /// # Ok::<(), ebbtide::SettingsError>(())
+    /// assert!(!pool.is_closed());
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Fails if the capacity is out of its limits or less than [`min_idle`](super::Settings::min_idle). It is then
-    /// unchanged.
-    ///
-    /// # Panics
-    ///
-    /// As [`advance`](Self::advance).
-    pub fn resize(&self, capacity: usize) -> Result<(), SettingsError> {
-        self.settings.with_capacity(capacity).check()?;
-        self.places().resize(capacity);
-        Ok(())
+    pub fn is_closed(&self) -> bool {
+        self.snapshot().closed
     }
 
     /// Returns how many items may exist.
@@ -284,9 +276,9 @@ impl<T, R> BoundedPool<T, R> {
         self.snapshot().stats
     }
 
-    fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> Swept {
+    fn sweep(&self, purpose: Purpose, mut end: impl FnMut(&Places<T>, Item<T>)) -> Swept {
         let Some(places) = self.places.get() else { return Swept::default() };
-        let (swept, panic) = places.sweep(purpose, drop_item);
+        let (swept, panic) = places.sweep(purpose, |item| end(places, item));
         panic.into_iter().for_each(raise);
         swept
     }

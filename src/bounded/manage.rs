@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use super::{Info, TryRecycle};
+use super::{Disposer, Info, TryRecycle};
 
 /// Like [`TryRecycle`], for items that only a future can create or check, such as the connections of an async client.
 /// Every `TryRecycle` is a `Manage` whose futures are ready at once.
@@ -149,6 +149,26 @@ pub trait Manage<T> {
         true
     }
 
+    /// Returns what ends the items that the pool does not keep. The default drops them. For connections that say
+    /// goodbye, see [`Disposer`].
+    ///
+    /// It is called once, when the pool is first used. If several threads use it first, each may call it, and one result
+    /// remains.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, bounded::{Disposer, Manage}};
+    ///
+    /// let drops: Disposer<String> = Manage::disposer(&DefaultRecycle);
+    /// # let _ = drops;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// May panic. The panic goes to the caller who uses the pool first. The next call tries again.
+    fn disposer(&self) -> Disposer<T> {
+        Disposer::default()
+    }
+
     /// See [`TryRecycle`], as for the next two.
     #[doc(hidden)]
     #[inline]
@@ -189,6 +209,10 @@ impl<T, R: TryRecycle<T>> Manage<T> for R {
     #[inline]
     fn recycle(&self, item: &mut T, info: &Info) -> bool {
         TryRecycle::recycle(self, item, info)
+    }
+
+    fn disposer(&self) -> Disposer<T> {
+        TryRecycle::disposer(self)
     }
 
     #[inline]

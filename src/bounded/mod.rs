@@ -4,6 +4,7 @@
 //! [`BoundedPool`]. [The guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
 mod closing;
+mod disposer;
 mod error;
 mod get;
 mod get_async;
@@ -23,6 +24,7 @@ mod timeout;
 mod wait;
 mod waiters;
 
+pub use disposer::Disposer;
 pub use error::{GetError, Phase};
 pub use guard::{OwnedPooled, Pooled};
 pub use info::Info;
@@ -333,15 +335,6 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     fn looks(&self) -> bool {
         R::CHECKED || self.settings.max_lifetime.is_some()
     }
-}
-
-impl<T, R> BoundedPool<T, R> {
-    fn snapshot(&self) -> Snapshot {
-        match self.places.get() {
-            Some(places) => places.snapshot(),
-            None => Snapshot::unused(self.settings.capacity),
-        }
-    }
 
     /// Returns the heap part. The first call creates and registers it.
     #[inline]
@@ -355,14 +348,22 @@ impl<T, R> BoundedPool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
-        let Settings { capacity, min_idle, epoch, max_lifetime, .. } = self.settings;
-        let (places, made) = self.places.get_or_make(|| Places::new(capacity, min_idle, max_lifetime));
+        let (places, made) = self.places.get_or_make(|| Places::new(&self.settings, self.recycler.disposer()));
         if made {
             if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {
-                registrar.register(&places, epoch.nanos());
+                registrar.register(&places, self.settings.epoch.nanos());
             }
         }
         places
+    }
+}
+
+impl<T, R> BoundedPool<T, R> {
+    fn snapshot(&self) -> Snapshot {
+        match self.places.get() {
+            Some(places) => places.snapshot(),
+            None => Snapshot::unused(self.settings.capacity),
+        }
     }
 }
 

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use crossbeam_utils::Backoff;
 
+use super::disposer::Disposer;
 use super::error::Refused;
 use super::held::Held;
 use super::info::{Info, Item, lifetime};
+use super::settings::Settings;
 use super::state::{After, Lot, State};
 use super::waiters::{Answer, Ticket};
 use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
@@ -29,6 +31,7 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 pub(super) struct Places<T> {
     state: Mutex<State<T>>,
     max_lifetime: Option<Duration>,
+    pub(super) disposer: Disposer<T>,
     /// How many items got a lifetime.
     mortals: Counter,
     pub(super) created: Counter,
@@ -95,11 +98,11 @@ impl Snapshot {
 }
 
 impl<T> Places<T> {
-    pub(super) fn new(capacity: usize, min_idle: usize, max_lifetime: Option<Duration>) -> Self {
-        let state = State::new(capacity, min_idle, max_lifetime);
+    pub(super) fn new(settings: &Settings<()>, disposer: Disposer<T>) -> Self {
         Self {
-            state: Mutex::new(state),
-            max_lifetime,
+            state: Mutex::new(State::new(settings)),
+            max_lifetime: settings.max_lifetime,
+            disposer,
             mortals: Counter::new(),
             created: Counter::new(),
             refused: Counter::new(),
@@ -349,8 +352,13 @@ impl<T> Places<T> {
         Snapshot { capacity, in_use: taken, dropping: doomed, waiting: state.waiters.len(), closed, stats }
     }
 
+    /// Ends an item. Its place stays taken.
+    pub(super) fn dispose(&self, item: Item<T>) {
+        self.disposer.dispose(item);
+    }
+
     fn settle(&self, after: After<T>) -> Option<Payload> {
-        after.settle(drop, || Some(self))
+        after.settle(|item| self.dispose(item), || Some(self))
     }
 
     fn settle_or_raise(&self, after: After<T>) {
@@ -376,7 +384,7 @@ fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
 }
 
 impl<T> Drop for Places<T> {
-    /// Drops every idle item. Then drops what is left of forgotten waits: items that they were served, and their
+    /// Disposes of every idle item. Then ends what is left of forgotten waits: items that they were served, and their
     /// wakers. Every panic is caught.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -384,6 +392,7 @@ impl<T> Drop for Places<T> {
         let (mut wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
         wakers.extend(state.enders.drain().map(|(waker, _)| waker));
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
-        [drop_each(idle.chain(served)), drop_each(wakers)].into_iter().flatten().for_each(discard);
+        let disposed = for_each_caught(idle.chain(served), |item| self.disposer.dispose(item));
+        [disposed, drop_each(wakers)].into_iter().flatten().for_each(discard);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::Info;
+use super::{Disposer, Info};
 use crate::pool::Recycle;
 
 /// Like [`Recycle`], for items whose creation may fail or that may break while they are idle, such as connections and
@@ -142,6 +142,38 @@ pub trait TryRecycle<T> {
     /// May panic. The item is then dropped and its place is free again. The panic goes to the caller who returned the
     /// item, unless that thread is already unwinding.
     fn recycle(&self, item: &mut T, info: &Info) -> bool;
+
+    /// Returns what ends the items that the pool does not keep, as [`Manage::disposer`](super::Manage::disposer) does.
+    ///
+    /// ```
+    /// use std::net::{Shutdown, TcpStream};
+    /// use ebbtide::bounded::{Disposer, Info, TryRecycle};
+    ///
+    /// struct Connections;
+    ///
+    /// impl TryRecycle<TcpStream> for Connections {
+    ///     type Error = std::io::Error;
+    ///
+    ///     fn try_create(&self) -> Result<TcpStream, std::io::Error> {
+    ///         TcpStream::connect("db.internal:5432")
+    ///     }
+    ///
+    ///     fn recycle(&self, _: &mut TcpStream, _: &Info) -> bool {
+    ///         true
+    ///     }
+    ///
+    ///     fn disposer(&self) -> Disposer<TcpStream> {
+    ///         Disposer::new(|stream: TcpStream| drop(stream.shutdown(Shutdown::Both)))
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Manage::disposer`](super::Manage::disposer).
+    fn disposer(&self) -> Disposer<T> {
+        Disposer::default()
+    }
 
     /// Returns how many bytes an item holds, as [`Recycle::weight`] does. The default is `size_of::<T>()`.
     ///

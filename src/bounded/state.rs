@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::info::Item;
+use super::settings::Settings;
 use super::waiters::Waiters;
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
@@ -77,7 +78,8 @@ pub(super) struct After<T> {
 }
 
 impl<T> State<T> {
-    pub(super) fn new(capacity: usize, min_idle: usize, max_lifetime: Option<Duration>) -> Self {
+    pub(super) fn new(settings: &Settings<()>) -> Self {
+        let Settings { capacity, min_idle, max_lifetime, .. } = *settings;
         Self {
             capacity,
             min_idle,

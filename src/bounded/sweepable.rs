@@ -49,8 +49,8 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
             janitor::park(&places.registration, || places.snapshot().stats.idle == 0);
         }
         let drops = condemned.swept.dropped > 0;
-        let weak = Arc::downgrade(&places);
+        let (weak, disposer) = (Arc::downgrade(&places), places.disposer.clone());
         // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
-        Job::new(places, drops, move || condemned.drop_items(drop, || weak.upgrade()))
+        Job::new(places, drops, move || condemned.drop_items(|item| disposer.dispose(item), || weak.upgrade()))
     }
 }

@@ -1,5 +1,7 @@
 //! Bounded pools of counted items.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::sync::Arc;
 
 use ebbtide::bounded::Settings;
