@@ -30,7 +30,7 @@ pub use guard::{OwnedPooled, Pooled};
 pub use info::Info;
 pub use manage::Manage;
 pub use recycle::TryRecycle;
-pub use settings::Settings;
+pub use settings::{Order, Settings};
 pub use status::Status;
 
 use std::fmt;
@@ -113,7 +113,8 @@ use places::{Places, Snapshot};
 ///
 /// # Idle items
 ///
-/// The item returned last is handed out first, so that surplus items age. A sweep drops items that were returned before
+/// The item returned last is handed out first, so that surplus items age, unless the settings choose another
+/// [`Order`]. A sweep drops items that were returned before
 /// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle). The janitor leaves the pool
 /// alone while nothing is idle. The next item that returns takes the janitor's lock.
 ///

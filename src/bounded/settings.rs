@@ -31,8 +31,35 @@ pub struct Settings<E = Timed> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
     pub(super) epoch: Epoch<E>,
+    pub(super) order: Order,
     pub(super) timeouts: Timeouts,
     pub(super) max_lifetime: Option<Duration>,
+}
+
+/// Which idle item comes next. [`Settings::order`] sets it.
+///
+/// ```
+/// use ebbtide::BoundedPool;
+/// use ebbtide::bounded::{GetError, Order, Settings};
+///
+/// for (order, next) in [(Order::Lifo, 'b'), (Order::Fifo, 'a')] {
+///     let pool = BoundedPool::with_settings(|| ' ', Settings::new(2).order(order));
+///     let (mut first, mut second) = (pool.get()?, pool.get()?);
+///     (*first, *second) = ('a', 'b');
+///     drop(first);
+///     drop(second);
+///     assert_eq!(*pool.get()?, next);
+/// }
+/// # Ok::<(), GetError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// The one that was returned last. Items that are not needed stay idle, and sweeps drop them.
+    Lifo,
+    /// The one that has been idle longest. All items are used in turn. So a sweep drops only those for which no turn
+    /// came in an epoch, and a pool in steady use keeps what it needed at its peak.
+    Fifo,
 }
 
 /// The most that each phase of a `get` may take.
@@ -61,7 +88,7 @@ impl Settings {
     #[must_use]
     pub const fn new(capacity: usize) -> Self {
         let timeouts = Timeouts { wait: None, create: None, check: None };
-        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT, timeouts, max_lifetime: None }
+        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT, order: Order::Lifo, timeouts, max_lifetime: None }
     }
 }
 
@@ -115,6 +142,23 @@ impl<E: Copy> Settings<E> {
     #[must_use]
     pub const fn min_idle(mut self, n: usize) -> Self {
         self.min_idle = n;
+        self
+    }
+
+    /// Sets which idle item comes next. The default is the one that was returned last, [`Order::Lifo`].
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, DefaultRecycle};
+    /// use ebbtide::bounded::{Order, Settings};
+    ///
+    /// static NAMES: BoundedPool<String> =
+    ///     BoundedPool::with_settings(DefaultRecycle, Settings::new(8).order(Order::Fifo));
+    ///
+    /// assert_eq!(NAMES.capacity(), 8);
+    /// ```
+    #[must_use]
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
         self
     }
 
@@ -224,8 +268,8 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { capacity, min_idle, timeouts, max_lifetime, .. } = self;
-        Settings { capacity, min_idle, epoch, timeouts, max_lifetime }
+        let Self { capacity, min_idle, order, timeouts, max_lifetime, .. } = self;
+        Settings { capacity, min_idle, epoch, order, timeouts, max_lifetime }
     }
 
     /// Checks every setting against its limits.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::info::Item;
-use super::settings::Settings;
+use super::settings::{Order, Settings};
 use super::waiters::Waiters;
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
@@ -25,11 +25,12 @@ use crate::sync::clock;
 pub(super) struct State<T> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
+    order: Order,
     pub(super) max_lifetime: Option<Duration>,
     pub(super) taken: usize,
     /// How many of the taken places have a doomed item.
     pub(super) doomed: usize,
-    /// The item returned last is at the back, so that surplus items age at the front.
+    /// The item returned last is at the back, and the oldest at the front.
     pub(super) idle: VecDeque<Idle<T>>,
     pub(super) waiters: Waiters<Lot<T>>,
     /// Those who wait for the pool's end. They are served nothing.
@@ -79,10 +80,11 @@ pub(super) struct After<T> {
 
 impl<T> State<T> {
     pub(super) fn new(settings: &Settings<()>) -> Self {
-        let Settings { capacity, min_idle, max_lifetime, .. } = *settings;
+        let Settings { capacity, min_idle, order, max_lifetime, .. } = *settings;
         Self {
             capacity,
             min_idle,
+            order,
             max_lifetime,
             taken: 0,
             doomed: 0,
@@ -118,7 +120,11 @@ impl<T> State<T> {
     fn hand_out(&mut self, n: usize) -> Lot<T> {
         self.taken += n;
         let rest = self.idle.len().saturating_sub(n);
-        let mut items = self.idle.drain(rest..).map(|idle| idle.item);
+        let from = match self.order {
+            Order::Lifo => rest,
+            Order::Fifo => 0,
+        };
+        let mut items = self.idle.drain(from..self.idle.len() - rest + from).map(|idle| idle.item);
         Lot { places: n, newest: items.next_back(), others: items.collect() }
     }
 
@@ -148,8 +154,18 @@ impl<T> State<T> {
         let free = !self.closed && self.waiters.is_empty() && self.has_room(1);
         free.then(|| {
             self.taken += 1;
-            self.idle.pop_back().map(|idle| idle.item)
+            let idle = match self.order {
+                Order::Lifo => self.idle.pop_back(),
+                Order::Fifo => self.pop_oldest(),
+            };
+            idle.map(|idle| idle.item)
         })
+    }
+
+    /// Apart, so that the usual order costs little more for it.
+    #[cold]
+    fn pop_oldest(&mut self) -> Option<Idle<T>> {
+        self.idle.pop_front()
     }
 
     /// Like `put`, for one item that may be kept. It becomes idle, or goes to the first waiter if that one waits for a
@@ -229,7 +245,7 @@ impl<T> State<T> {
         let n = match purpose {
             Purpose::Clear => self.idle.len(),
             Purpose::Advance => {
-                // Sorted by stamp, since items are added and taken only at the back.
+                // Sorted by stamp, since items become idle at the back.
                 let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
                 self.epoch = self.epoch.wrapping_add(1);
                 old.min(self.idle.len().saturating_sub(self.min_idle))
