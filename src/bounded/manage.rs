@@ -7,6 +7,15 @@ use super::{Disposer, Info, TryRecycle};
 /// Like [`TryRecycle`], for items that only a future can create or check, such as the connections of an async client.
 /// Every `TryRecycle` is a `Manage` whose futures are ready at once.
 ///
+/// Its methods are where other pools have hooks:
+///
+/// | when | deadpool | bb8, r2d2 | here |
+/// | --- | --- | --- | --- |
+/// | after create | `post_create` | `on_acquire` | the end of [`create`](Self::create) |
+/// | before an idle item is handed out | `pre_recycle`, `recycle`, `post_recycle` | `is_valid` | [`check`](Self::check) |
+/// | after return | | `has_broken` | [`recycle`](Self::recycle) |
+/// | when the pool ends an item | `detach` | r2d2's `on_release` | [`disposer`](Self::disposer) |
+///
 /// Threads cannot wait for these futures, so a pool with such a manager has only the async methods, such as
 /// [`get_async`](crate::BoundedPool::get_async). Both functions may be `async fn`.
 ///
