@@ -14,7 +14,7 @@ use common::polled::Polled;
 use common::{Counted, panic_of};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Manage, Settings};
-use judge::{judged, judged_async};
+use judge::{judged, judged_async, judged_async_with};
 
 /// A check that is dropped midway loses its item, which may be in the midst of something. Its place goes to the next
 /// waiter.
@@ -156,6 +156,40 @@ fn panics_of_a_future_are_one() {
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
     assert_eq!(panic_of(|| smol::block_on(create(Some(Ok(judge.ledger.bomb())))).map(drop)), "dropped");
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
+}
+
+/// A task that prefills creates idle items, as long as there is room and nobody waits. One that it creates serves who
+/// began to wait meanwhile.
+#[test]
+fn tasks_prefill() {
+    let (pool, judge) = judged_async_with(Settings::new(3).manual(), 0);
+    assert!(matches!(smol::block_on(pool.prefill_async(2)), Ok(2)));
+    assert_eq!((pool.idle(), pool.in_use()), (2, 0));
+    judge.creates_slowly.set(1);
+    let mut prefilling = Polled::waiting(pool.prefill_async(2));
+    let items = smol::block_on(pool.get_many_async(2)).unwrap();
+    let waiting = Polled::waiting(pool.get_async());
+    judge.creates_slowly.set(0);
+    assert!(matches!(prefilling.poll(), Some(Ok(1))));
+    assert_eq!(waiting.ready().unwrap().id, 2);
+    drop(items);
+    judge.fails.set(1);
+    pool.clear();
+    assert!(matches!(smol::block_on(pool.prefill_async(1)), Err(GetError::Create(_))));
+    assert_eq!((pool.in_use(), pool.idle(), judge.ledger.made()), (0, 0, 3));
+}
+
+/// One that gives up keeps what it has created before, and frees the place of the last.
+#[test]
+fn a_dropped_prefill_frees_its_place() {
+    let (pool, judge) = judged_async_with(Settings::new(2).manual().max_creating(1), 0);
+    assert!(matches!(smol::block_on(pool.prefill_async(1)), Ok(1)));
+    judge.creates_slowly.set(1);
+    let prefilling = Polled::waiting(pool.prefill_async(1));
+    assert_eq!((pool.idle(), pool.in_use(), pool.status().creating), (1, 1, 1));
+    assert!(matches!(smol::block_on(pool.prefill_async(1)), Ok(0)));
+    drop(prefilling);
+    assert_eq!((pool.idle(), pool.in_use(), pool.status().creating), (1, 0, 0));
 }
 
 /// If a future cannot create an item, the caller gets the error, and the place is free.

@@ -25,7 +25,10 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Polls a future whenever it is woken, until it is ready.
 fn soon<F: Future>(future: F) -> F::Output {
-    let mut polled = Polled::new(future);
+    finish(Polled::new(future))
+}
+
+fn finish<F: Future>(mut polled: Polled<F>) -> F::Output {
     loop {
         let seen = polled.wakes();
         if let Some(output) = polled.poll() {
@@ -70,6 +73,7 @@ fn creation_ends_with_its_timeout() {
     judge.creates_slowly.set(1);
     assert!(is_late(soon(pool.get_async()), Phase::Create));
     assert!(is_late(soon(pool.get_many_async(2)), Phase::Create));
+    assert!(is_late(soon(pool.prefill_async(2)), Phase::Create));
     let slow = || async { std::future::pending::<Result<Counted, ()>>().await };
     assert!(is_late(soon(pool.get_async_with(slow)), Phase::Create));
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
@@ -95,20 +99,19 @@ fn a_check_that_takes_too_long_has_failed() {
 /// With a server that does not answer, those who got a place time out creating, and the others waiting.
 #[test]
 fn each_error_names_its_phase() {
-    let settings = Settings::new(2).manual().wait_timeout(SHORT).create_timeout(LONG);
+    let settings = Settings::new(8).manual().wait_timeout(SHORT).create_timeout(Duration::from_millis(100));
     let (pool, judge) = judged_async_with(settings, 0);
     judge.creates_slowly.set(1);
-    let creating = [(); 2].map(|()| Polled::waiting(pool.get_async()));
-    for _ in 0..2 {
-        let error = soon(pool.get_async()).map(drop).unwrap_err();
-        assert_eq!(error.to_string(), "no item was free within 1ms");
+    let mut tasks: Vec<_> = (0..16).map(|_| Polled::waiting(pool.get_async())).collect();
+    assert_eq!((pool.status().creating, pool.waiting()), (8, 8));
+    let mut texts = Vec::new();
+    // Those who wait first, since a creation that ends lets the next begin.
+    while let Some(task) = tasks.pop() {
+        texts.push(finish(task).map(drop).unwrap_err().to_string());
     }
-    drop(creating);
-    assert_eq!(pool.in_use(), 0);
-    let (pool, judge) = judged_async_with(Settings::new(2).manual().create_timeout(SHORT), 0);
-    judge.creates_slowly.set(1);
-    let error = soon(pool.get_async()).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), "no item was created within 1ms");
+    assert_eq!(texts[..8], ["no item was free within 1ms"; 8]);
+    assert_eq!(texts[8..], ["no item was created within 100ms"; 8]);
+    assert_eq!((pool.in_use(), pool.idle(), pool.waiting()), (0, 0, 0));
 }
 
 /// Timeouts that have not passed change nothing. Tasks of any runtime, and several at once, can have them.

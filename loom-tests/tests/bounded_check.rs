@@ -2,17 +2,16 @@
 //! against waits.
 
 mod common;
+#[path = "common/tasks.rs"]
+mod tasks;
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 
 use common::{Bounds, Tracked, World, explore, spawn_with};
 use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
-use loom::sync::Notify;
+use tasks::{block_on, give_up, yield_once};
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
@@ -54,18 +53,6 @@ impl TryRecycle<Slow> for Once {
 /// The same for tasks. Each check and each creation is pending once.
 struct OnceLater(Once);
 
-async fn yield_once() {
-    let mut polled = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut polled, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 impl Manage<Slow> for OnceLater {
     type Error = Infallible;
 
@@ -82,37 +69,6 @@ impl Manage<Slow> for OnceLater {
     fn recycle(&self, item: &mut Slow, info: &Info) -> bool {
         TryRecycle::recycle(&self.0, item, info)
     }
-}
-
-/// What a task sleeps on.
-struct Bell(Notify);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.notify();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let bell = Arc::new(Bell(Notify::new()));
-    let waker = Waker::from(Arc::clone(&bell));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => bell.0.wait(),
-        }
-    }
-}
-
-/// Polls a future a few times, whether it is woken or not, and drops it.
-fn give_up<F: Future>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut poll = || match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    };
-    (0..polls).find_map(|_| poll())
 }
 
 /// Two threads get an item that is unfit each time. Whoever gets the place drops the old one before it creates another.

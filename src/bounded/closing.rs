@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::places::Places;
 use super::wait::block_on;
-use super::waiters::Ticket;
+use super::waiters::{Ticket, Want};
 use super::{BoundedPool, Manage};
 use crate::engine::item::{drop_each, raise};
 
@@ -151,7 +151,7 @@ impl<T> Future for Ending<'_, T> {
             _ if ended => Some(waker),
             Some(ticket) => state.enders.replace_waker(ticket, waker),
             None => {
-                self.ticket = Some(state.enders.enqueue(0, waker));
+                self.ticket = Some(state.enders.enqueue(Want::Places(0), waker));
                 None
             }
         };

@@ -1,11 +1,13 @@
 //! `get` for threads, in all its forms: one item or several, with or without a wait.
 
+use std::cell::LazyCell;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::held::Held;
 use super::info::Item;
+use super::waiters::Want;
 use super::{BoundedPool, GetError, OwnedPooled, Phase, Pooled, TryRecycle};
 use crate::engine::item::Contained;
 
@@ -41,6 +43,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Like [`get`](Self::get), but waits at most for `timeout`. With zero it does not wait. A timeout past the range
     /// of [`Instant`] is no limit.
     ///
+    /// It limits the waits only. Checking and creating an item run on this thread, and take as long as they take.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -60,8 +64,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        let deadline = || Instant::now().checked_add(timeout);
-        Ok(Pooled::new(self.one(deadline, || self.recycler.try_create())?, self))
+        let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
+        Ok(Pooled::new(self.one(|| *deadline, || self.recycler.try_create())?, self))
     }
 
     /// Like [`get`](Self::get), but waits at most until `deadline`.
@@ -161,7 +165,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_owned_timeout(self: &Arc<Self>, timeout: Duration) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
-        let item = self.one(|| Instant::now().checked_add(timeout), || self.recycler.try_create())?;
+        let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
+        let item = self.one(|| *deadline, || self.recycler.try_create())?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
@@ -214,7 +219,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.take_in_time(n)?, |item| Pooled::new(item, self))
+        self.many_in_time(n, |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), with a timeout as in [`get_timeout`](Self::get_timeout).
@@ -238,8 +243,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_timeout(&self, n: usize, timeout: Duration) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        let held = self.places().take_by(n, || Instant::now().checked_add(timeout))?;
-        self.fill_all(held, |item| Pooled::new(item, self))
+        let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
+        self.many(n, || *deadline, |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), but waits at most until `deadline`.
@@ -262,7 +267,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_deadline(&self, n: usize, deadline: Instant) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all(self.places().take_by(n, || Some(deadline))?, |item| Pooled::new(item, self))
+        self.many(n, || Some(deadline), |item| Pooled::new(item, self))
     }
 
     /// Like [`get_many`](Self::get_many), but the guards hold the pool instead of borrowing it. Each costs one more
@@ -287,7 +292,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub fn get_many_owned(self: &Arc<Self>, n: usize) -> Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>> {
-        self.fill_all(self.take_in_time(n)?, |item| OwnedPooled::new(item, Arc::clone(self)))
+        self.many_in_time(n, |item| OwnedPooled::new(item, Arc::clone(self)))
     }
 
     /// When a wait that begins now must end by the settings.
@@ -304,9 +309,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
-    /// Waits for `n` places, at most as long as the settings say.
-    fn take_in_time(&self, n: usize) -> Result<Held<'_, T>, GetError<R::Error>> {
-        self.places().take_by(n, || self.latest()).map_err(|refused| self.late(refused.into()))
+    /// Gets `n` items in guards, and waits at most as long as the settings say.
+    fn many_in_time<G>(&self, n: usize, guard: impl Fn(Item<T>) -> G) -> Result<Vec<G>, GetError<R::Error>> {
+        self.many(n, || self.latest(), guard).map_err(|error| self.late(error))
     }
 
     /// Gets one item, and waits at most as long as the settings say.
@@ -319,7 +324,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[inline(always)]
     fn one<E>(
         &self,
-        deadline: impl FnOnce() -> Option<Instant>,
+        deadline: impl Fn() -> Option<Instant>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
         match self.places().take_one() {
@@ -334,14 +339,17 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     fn one_slow<'a, E>(
         &'a self,
         place: Option<Held<'a, T>>,
-        deadline: impl FnOnce() -> Option<Instant>,
+        deadline: impl Fn() -> Option<Instant>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
         let mut held = match place {
             Some(held) => held,
-            None => self.places().take_by(1, deadline)?,
+            None => self.places().take_by(Want::Places(1), &deadline)?,
         };
-        held.next(|item| self.is_fit(item), create).map_err(|error| GetError::Create(held.fail(error)))
+        match held.next(|item| self.is_fit(item), deadline, create) {
+            Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
+            Err(error) => Err(held.fail(error)),
+        }
     }
 
     /// Whether an idle item may be handed out.
@@ -350,16 +358,22 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         !info.is_expired() && (!R::CHECKED || self.recycler.check(item, &info))
     }
 
-    /// Gets an item for each place, in a guard.
-    fn fill_all<G>(&self, mut held: Held<'_, T>, guard: impl Fn(Item<T>) -> G) -> Result<Vec<G>, GetError<R::Error>> {
-        let mut items = Vec::with_capacity(held.len());
+    /// Gets `n` items in guards.
+    fn many<G>(
+        &self,
+        n: usize,
+        deadline: impl Fn() -> Option<Instant>,
+        guard: impl Fn(Item<T>) -> G,
+    ) -> Result<Vec<G>, GetError<R::Error>> {
+        let mut held = self.places().take_by(Want::Places(n), &deadline)?;
+        let mut items = Vec::with_capacity(n);
         while held.len() > 0 {
-            match held.next(|item| self.is_fit(item), || self.recycler.try_create()) {
+            match held.next(|item| self.is_fit(item), &deadline, || self.recycler.try_create()) {
                 Ok(item) => items.push(guard(item)),
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));
-                    return Err(GetError::Create(error.into_inner()));
+                    return Err(error.into_inner());
                 }
             }
         }
@@ -396,7 +410,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
             Ok(item) => self.places().hold(item),
             Err(place) => place?,
         };
-        let Ok(item) = held.next(|item| self.is_fit(item), || self.recycler.try_create());
-        Some(Pooled::new(item, self))
+        let item = held.next(|item| self.is_fit(item), || Some(Instant::now()), || self.recycler.try_create()).ok()?;
+        Some(Pooled::new(item, self).outliving(held))
     }
 }

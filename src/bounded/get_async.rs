@@ -1,4 +1,4 @@
-//! `get` for tasks, in all its forms.
+//! `get` for tasks, in all its forms, and `prefill`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::held::Held;
 use super::info::Item;
 use super::timeout::within;
+use super::waiters::Want;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
 
@@ -95,7 +96,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all_async(self.wait(n).await?, |item| Pooled::new(item, self)).await
+        self.fill_all_async(self.wait(Want::Places(n)).await?, |item| Pooled::new(item, self)).await
     }
 
     /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
@@ -128,9 +129,57 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
         let pool = Arc::clone(self);
         async move {
-            let held = pool.wait(n).await?;
+            let held = pool.wait(Want::Places(n)).await?;
             pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
         }
+    }
+
+    /// Like [`prefill`](Self::prefill), for a task of any async runtime. Dropping the future while it creates an item
+    /// frees that item's place.
+    ///
+    /// A task can keep some items idle, in place of those that broke or grew too old:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, bounded::Settings};
+    ///
+    /// # struct Connection;
+    /// static CONNECTIONS: BoundedPool<Connection, fn() -> Connection> =
+    ///     BoundedPool::with_settings(|| Connection, Settings::new(16).min_idle(2).max_lifetime(Duration::from_secs(3600)));
+    ///
+    /// async fn keep_idle(n: usize) {
+    ///     loop {
+    ///         // If it fails, the next round tries again.
+    ///         let _ = CONNECTIONS.prefill_async(n.saturating_sub(CONNECTIONS.idle())).await;
+    ///         tokio::time::sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// }
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # runtime.block_on(async {
+    /// tokio::spawn(keep_idle(2));
+    /// while CONNECTIONS.idle() < 2 {
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Create`] if creating an item fails, and [`GetError::TimedOut`] if it takes too long. The pool keeps the
+    /// items created before.
+    ///
+    /// # Panics
+    ///
+    /// Panics if [`create`](Manage::create) or its future panics. The pool keeps the items created before.
+    pub async fn prefill_async(&self, n: usize) -> Result<usize, GetError<R::Error>> {
+        for made in 0..n {
+            let Some(place) = self.places().reserve() else { return Ok(made) };
+            match self.create_in_time(|| self.recycler.create()).await {
+                Ok(item) => place.fill(item),
+                Err(error) => return Err(place.fail(error)),
+            }
+        }
+        Ok(n)
     }
 
     /// Gets one item.
@@ -237,10 +286,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Ok(item) if !self.looks() => return Ok(Pooled::new(item, self).outliving(create).into_item()),
             Ok(item) => self.places().hold(item),
             Err(Some(place)) => place,
-            Err(None) => self.wait(1).await?,
+            Err(None) => self.wait(Want::Places(1)).await?,
         };
         match self.next_async(&mut held, create).await {
-            Ok(item) => Ok(item),
+            Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
             Err(error) => Err(held.fail(error)),
         }
     }
@@ -255,14 +304,28 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        if let Some(mut item) = held.pop() {
-            if self.is_fit_async(item.get()).await {
-                return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
+        loop {
+            if let Some(mut item) = held.pop() {
+                if self.is_fit_async(item.get()).await {
+                    return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
+                }
             }
+            if held.may_create() {
+                break;
+            }
+            held.join(self.wait(Want::Turn).await?);
         }
-        match within(self.settings.timeouts.create, create.into_inner()()).await {
-            Ok(Ok(made)) => Ok(held.occupy(made)),
-            Ok(Err(error)) => Err(GetError::Create(error)),
+        let made = self.create_in_time(create.into_inner()).await?;
+        Ok(held.occupy(made))
+    }
+
+    /// Creates an item, at most as long as the settings say.
+    async fn create_in_time<F, E>(&self, create: impl FnOnce() -> F) -> Result<T, GetError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        match within(self.settings.timeouts.create, create()).await {
+            Ok(made) => made.map_err(GetError::Create),
             Err(after) => Err(GetError::TimedOut { phase: Phase::Create, after }),
         }
     }
@@ -276,9 +339,9 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         !R::CHECKED || within(self.settings.timeouts.check, self.recycler.check(item, &info)).await.unwrap_or(false)
     }
 
-    /// Waits for `n` places, at most as long as the settings say.
-    async fn wait<E>(&self, n: usize) -> Result<Held<'_, T>, GetError<E>> {
-        match within(self.settings.timeouts.wait, self.places().wait(n)).await {
+    /// Waits for what is wanted, at most as long as the settings say.
+    async fn wait<E>(&self, want: Want) -> Result<Held<'_, T>, GetError<E>> {
+        match within(self.settings.timeouts.wait, self.places().wait(want)).await {
             Ok(answer) => Ok(answer?),
             Err(after) => Err(GetError::TimedOut { phase: Phase::Wait, after }),
         }

@@ -1,11 +1,15 @@
 //! Places that were taken and are not yet in guards.
 
+use std::time::Instant;
+
+use super::GetError;
 use super::info::Item;
 use super::places::Places;
 use super::state::Lot;
+use super::waiters::Want;
 use crate::engine::item::{Contained, for_each_caught, raise};
 
-/// A lot whose unused places are returned when it is dropped.
+/// A lot whose unused places, and turn, are returned when it is dropped.
 pub(super) struct Held<'a, T> {
     places: &'a Places<T>,
     lot: Lot<T>,
@@ -22,18 +26,36 @@ impl<'a, T> Held<'a, T> {
     }
 
     /// Splits off one place, with its idle item if that is `fit`. If not, drops the item and creates one in its place. If
-    /// creating it fails, or anything panics, the place stays here.
+    /// it has no turn for that, it waits until `deadline`. If creating the item fails, or anything panics, the place stays
+    /// here.
     pub(super) fn next<E>(
         &mut self,
-        fit: impl FnOnce(&mut Item<T>) -> bool,
+        mut fit: impl FnMut(&mut Item<T>) -> bool,
+        deadline: impl Fn() -> Option<Instant>,
         create: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Item<T>, E> {
-        if let Some(mut item) = self.pop() {
-            if fit(item.get()) {
-                return Ok(self.hand_out(item));
+    ) -> Result<Item<T>, GetError<E>> {
+        loop {
+            if let Some(mut item) = self.pop() {
+                if fit(item.get()) {
+                    return Ok(self.hand_out(item));
+                }
             }
+            if self.may_create() {
+                return Ok(self.occupy(create().map_err(GetError::Create)?));
+            }
+            self.join(self.places.take_by(Want::Turn, &deadline)?);
         }
-        Ok(self.occupy(create()?))
+    }
+
+    /// Whether it has a turn.
+    pub(super) fn may_create(&self) -> bool {
+        self.lot.creates
+    }
+
+    /// Takes over a turn, or an item for a place that has none.
+    pub(super) fn join(&mut self, mut turn: Held<'_, T>) {
+        let Lot { newest, creates, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
+        (self.lot.newest, self.lot.creates) = (newest, creates);
     }
 
     /// Takes an idle item off its place, if any is left. The place stays here.
@@ -73,9 +95,10 @@ impl<'a, T> Held<'a, T> {
 
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
-        if self.lot.places > 0 {
-            let nothing = Lot { places: 0, newest: None, others: Vec::new() };
-            self.places.put(self.places.lock(), std::mem::replace(&mut self.lot, nothing));
+        let lot = std::mem::replace(&mut self.lot, Lot::nothing());
+        // One without a place has a turn, or an item for a place of another.
+        if lot.places > 0 || lot.creates || lot.newest.is_some() {
+            self.places.put(self.places.lock(), lot);
         }
     }
 }

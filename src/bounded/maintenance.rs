@@ -9,7 +9,8 @@ use crate::engine::top::Purpose;
 use crate::pool::{SettingsError, Stats};
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// Creates up to `n` idle items, while there is room and nobody waits. Returns how many it created.
+    /// Creates up to `n` idle items, while there is room, nobody waits, and
+    /// [`max_creating`](super::Settings::max_creating) allows it. Returns how many it created.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -256,8 +257,8 @@ impl<T, R> BoundedPool<T, R> {
     /// # Ok::<(), GetError>(())
     /// ```
     pub fn status(&self) -> Status {
-        let Snapshot { capacity, in_use, dropping, waiting, closed, stats } = self.snapshot();
-        Status { capacity, in_use, dropping, idle: stats.idle, waiting, closed }
+        let Snapshot { capacity, in_use, creating, dropping, waiting, closed, stats } = self.snapshot();
+        Status { capacity, in_use, creating, dropping, idle: stats.idle, waiting, closed }
     }
 
     /// Returns what the pool did since it was created. It has neither private slots nor shards, so their counts stay 0.

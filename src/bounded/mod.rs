@@ -84,6 +84,9 @@ use places::{Places, Snapshot};
 /// until all its items are free. So two callers that each need several items cannot deadlock while each holds some.
 /// They can if they take one item after the other.
 ///
+/// A `get` that creates an item goes on with that, even if another one comes back meanwhile. With
+/// [`max_creating`](Settings::max_creating), only a few create, and what comes back serves the others.
+///
 /// A thread that already holds items of a pool can deadlock with itself if it calls `get` again.
 ///
 /// # Checks
@@ -349,10 +352,11 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     #[cold]
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
-        let (places, made) = self.places.get_or_make(|| Places::new(&self.settings, self.recycler.disposer()));
+        let settings = self.settings;
+        let (places, made) = self.places.get_or_make(|| Places::new(settings, self.recycler.disposer()));
         if made {
             if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {
-                registrar.register(&places, self.settings.epoch.nanos());
+                registrar.register(&places, settings.epoch.nanos());
             }
         }
         places

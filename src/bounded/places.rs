@@ -16,7 +16,7 @@ use super::held::Held;
 use super::info::{Info, Item, lifetime};
 use super::settings::Settings;
 use super::state::{After, Lot, State};
-use super::waiters::{Answer, Ticket};
+use super::waiters::{Answer, Ticket, Want};
 use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
@@ -85,6 +85,7 @@ impl<T> Condemned<T> {
 pub(super) struct Snapshot {
     pub(super) capacity: usize,
     pub(super) in_use: usize,
+    pub(super) creating: usize,
     pub(super) dropping: usize,
     pub(super) waiting: usize,
     pub(super) closed: bool,
@@ -93,12 +94,12 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn unused(capacity: usize) -> Self {
-        Self { capacity, in_use: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
+        Self { capacity, in_use: 0, creating: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
     }
 }
 
 impl<T> Places<T> {
-    pub(super) fn new(settings: &Settings<()>, disposer: Disposer<T>) -> Self {
+    pub(super) fn new(settings: Settings<()>, disposer: Disposer<T>) -> Self {
         Self {
             state: Mutex::new(State::new(settings)),
             max_lifetime: settings.max_lifetime,
@@ -138,20 +139,20 @@ impl<T> Places<T> {
         self.lock().epoch
     }
 
-    /// Takes `n` places if they are free and nobody waits.
-    pub(super) fn take(&self, n: usize) -> Result<Held<'_, T>, Refused> {
-        let lot = self.lock().take(n)?;
+    /// Takes what is wanted if it is free and nobody waits for the same.
+    pub(super) fn take(&self, want: Want) -> Result<Held<'_, T>, Refused> {
+        let lot = self.lock().take(want)?;
         Ok(Held::new(self, lot))
     }
 
-    /// Takes the idle item of one place if nobody waits: the usual case. A place without an item is returned as an
-    /// error.
+    /// Takes the idle item of one place if nobody waits: the usual case. A place without an item, and a turn to create
+    /// one, are returned as an error.
     #[inline(always)]
     pub(super) fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
         let taken = self.lock().take_one();
         match taken {
             Some(Some(item)) => Ok(item),
-            Some(None) => Err(Some(Held::new(self, Lot::one(None)))),
+            Some(None) => Err(Some(Held::new(self, Lot::unfilled()))),
             None => Err(None),
         }
     }
@@ -170,7 +171,7 @@ impl<T> Places<T> {
     pub(super) fn poll(
         &self,
         ticket: &mut Option<Ticket>,
-        n: usize,
+        want: Want,
         waker: &Waker,
     ) -> Poll<Result<Held<'_, T>, Refused>> {
         if let Some(held) = *ticket {
@@ -186,9 +187,9 @@ impl<T> Places<T> {
         let waker = waker.clone();
         let mut state = self.lock();
         let (answer, unused) = match *ticket {
-            None => match state.take(n) {
+            None => match state.take(want) {
                 Err(Refused::Busy) => {
-                    *ticket = Some(state.waiters.enqueue(n, waker));
+                    *ticket = Some(state.waiters.enqueue(want, waker));
                     (None, None)
                 }
                 answer => (Some(answer), Some(waker)),
@@ -233,11 +234,8 @@ impl<T> Places<T> {
 
     /// Takes a place for a new idle item, if one is free and nobody waits.
     pub(super) fn reserve(&self) -> Option<Held<'_, T>> {
-        let mut state = self.lock();
-        let free = !state.closed && state.waiters.is_empty() && state.taken + state.idle.len() < state.capacity;
-        state.taken += usize::from(free);
-        // Lazily: dropping a `Held` frees its place, so none must exist unless the place was taken.
-        free.then(|| Held::new(self, Lot::one(None)))
+        let lot = self.lock().reserve()?;
+        Some(Held::new(self, lot))
     }
 
     /// Takes back an item and its place.
@@ -327,7 +325,10 @@ impl<T> Places<T> {
     pub(super) fn resize(&self, capacity: usize) {
         let mut state = self.lock();
         state.capacity = capacity;
-        let refused = state.waiters.refuse(|n| (n > capacity).then_some(Refused::OverCapacity { asked: n, capacity }));
+        let refused = state.waiters.refuse(|want| match want {
+            Want::Places(asked) if asked > capacity => Some(Refused::OverCapacity { asked, capacity }),
+            _ => None,
+        });
         let surplus = (state.taken - state.doomed + state.idle.len()).saturating_sub(capacity).min(state.idle.len());
         let doomed = state.oldest(surplus);
         state.rejected += surplus;
@@ -348,8 +349,8 @@ impl<T> Places<T> {
         let (created, refused, panics) = (self.created.get(), self.refused.get(), self.panics.get());
         let idle = state.idle.len();
         let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };
-        let State { capacity, taken, doomed, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken, dropping: doomed, waiting: state.waiters.len(), closed, stats }
+        let State { capacity, taken, creating, doomed, closed, .. } = *state;
+        Snapshot { capacity, in_use: taken, creating, dropping: doomed, waiting: state.waiters.len(), closed, stats }
     }
 
     /// Ends an item. Its place stays taken.

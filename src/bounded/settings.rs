@@ -30,6 +30,7 @@ use crate::pool::{Epoch, Manual, SettingsError, Timed};
 pub struct Settings<E = Timed> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
+    pub(super) max_creating: usize,
     pub(super) epoch: Epoch<E>,
     pub(super) order: Order,
     pub(super) timeouts: Timeouts,
@@ -88,7 +89,15 @@ impl Settings {
     #[must_use]
     pub const fn new(capacity: usize) -> Self {
         let timeouts = Timeouts { wait: None, create: None, check: None };
-        Self { capacity, min_idle: 0, epoch: Epoch::DEFAULT, order: Order::Lifo, timeouts, max_lifetime: None }
+        Self {
+            capacity,
+            min_idle: 0,
+            max_creating: usize::MAX,
+            epoch: Epoch::DEFAULT,
+            order: Order::Lifo,
+            timeouts,
+            max_lifetime: None,
+        }
     }
 }
 
@@ -128,7 +137,9 @@ impl<E: Copy> Settings<E> {
 
     /// Sets how many idle items a sweep leaves, if there are as many: at most the capacity. The default is 0.
     ///
-    /// No items are created to reach this number; use [`BoundedPool::prefill`](super::BoundedPool::prefill) for that.
+    /// It keeps no item that is too old, or that fails its check. No items are created to reach this number: that is for a
+    /// thread with [`prefill`](super::BoundedPool::prefill), or for a task with
+    /// [`prefill_async`](super::BoundedPool::prefill_async).
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};
@@ -159,6 +170,39 @@ impl<E: Copy> Settings<E> {
     #[must_use]
     pub const fn order(mut self, order: Order) -> Self {
         self.order = order;
+        self
+    }
+
+    /// Limits how many items are created at once, so that after a [`clear`](super::BoundedPool::clear) or a restart of the
+    /// server not all connect together. At least 1. By default there is no limit.
+    ///
+    /// A `get` that finds no idle item then waits for its turn to create one, or for an item that comes back, whichever is
+    /// first. That is a wait like any other: in order, and limited by timeouts and deadlines. A `get` of several creates
+    /// one after the other in a single turn.
+    ///
+    /// A `get` whose item fails its check keeps the item's place. If it must wait for its turn, it is in front of those who
+    /// have no place, and [`wait_timeout`](Self::wait_timeout) begins anew. A creation that calls `get` on its own pool
+    /// may wait for itself.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use ebbtide::{BoundedPool, DefaultRecycle};
+    /// use ebbtide::bounded::{GetError, Settings};
+    ///
+    /// let settings = Settings::new(8).max_creating(1);
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
+    /// let first = pool.get_with(|| {
+    ///     // Another one must wait, although there is room.
+    ///     assert!(pool.try_get().is_none());
+    ///     Vec::new()
+    /// })?;
+    /// assert!(pool.try_get().is_some());
+    /// # drop(first);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    #[must_use]
+    pub const fn max_creating(mut self, n: usize) -> Self {
+        self.max_creating = n;
         self
     }
 
@@ -211,7 +255,8 @@ impl<E: Copy> Settings<E> {
     /// Limits how long a future takes to create an item. After that it is dropped, and the `get` fails with
     /// [`GetError::TimedOut`](super::GetError::TimedOut). By default it may take for ever.
     ///
-    /// A thread that creates an item cannot be stopped, so this is for tasks.
+    /// A thread that creates an item cannot be stopped, so this is for tasks. For threads, limit what creates the item,
+    /// for example with [`TcpStream::connect_timeout`](std::net::TcpStream::connect_timeout).
     ///
     /// ```
     /// use std::future::pending;
@@ -268,8 +313,8 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { capacity, min_idle, order, timeouts, max_lifetime, .. } = self;
-        Settings { capacity, min_idle, epoch, order, timeouts, max_lifetime }
+        let Self { capacity, min_idle, max_creating, order, timeouts, max_lifetime, .. } = self;
+        Settings { capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime }
     }
 
     /// Checks every setting against its limits.
@@ -279,6 +324,9 @@ impl<E: Copy> Settings<E> {
         }
         if self.min_idle > self.capacity {
             return Err(SettingsError::over("min_idle must be at most capacity", self.min_idle, self.capacity));
+        }
+        if self.max_creating == 0 {
+            return Err(SettingsError::number("max_creating must be at least 1", 0));
         }
         self.epoch.check()
     }

@@ -5,18 +5,20 @@
 //! and stays so until its item is idle or dropped. Each of the other places has an idle item or none. So `taken + idle
 //! <= capacity`, except for a while after `resize` has lowered the capacity.
 //!
+//! At most `max_creating` of those who have taken places create items, each one after the other. The right to do so is a
+//! *turn*. It comes with places that have no idle item, and is returned when there is nothing left to create.
+//!
 //! A *doomed* item is one that is being dropped. It keeps its place until its `Drop` has run: otherwise a new item
 //! could exist beside it.
 
 use std::collections::VecDeque;
 use std::num::Wrapping;
 use std::task::Waker;
-use std::time::Duration;
 
 use super::error::Refused;
 use super::info::Item;
 use super::settings::{Order, Settings};
-use super::waiters::Waiters;
+use super::waiters::{Waiters, Want};
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -24,10 +26,10 @@ use crate::sync::clock;
 
 pub(super) struct State<T> {
     pub(super) capacity: usize,
-    pub(super) min_idle: usize,
-    order: Order,
-    pub(super) max_lifetime: Option<Duration>,
+    settings: Settings<()>,
     pub(super) taken: usize,
+    /// How many turns are taken.
+    pub(super) creating: usize,
     /// How many of the taken places have a doomed item.
     pub(super) doomed: usize,
     /// The item returned last is at the back, and the oldest at the front.
@@ -56,12 +58,23 @@ pub(super) struct Lot<T> {
     /// The item returned last. It has its own field so that a lot of one item allocates nothing.
     pub(super) newest: Option<Item<T>>,
     pub(super) others: Vec<Item<T>>,
+    /// Whether a turn comes with the places.
+    pub(super) creates: bool,
 }
 
 impl<T> Lot<T> {
     /// One place, with its item if it has one.
     pub(super) fn one(item: Option<Item<T>>) -> Self {
-        Self { places: 1, newest: item, others: Vec::new() }
+        Self { places: 1, newest: item, ..Self::nothing() }
+    }
+
+    /// One place, and a turn to create an item on it.
+    pub(super) fn unfilled() -> Self {
+        Self { places: 1, creates: true, ..Self::nothing() }
+    }
+
+    pub(super) fn nothing() -> Self {
+        Self { places: 0, newest: None, others: Vec::new(), creates: false }
     }
 
     /// The items, the one returned last at the end.
@@ -79,14 +92,12 @@ pub(super) struct After<T> {
 }
 
 impl<T> State<T> {
-    pub(super) fn new(settings: &Settings<()>) -> Self {
-        let Settings { capacity, min_idle, order, max_lifetime, .. } = *settings;
+    pub(super) fn new(settings: Settings<()>) -> Self {
         Self {
-            capacity,
-            min_idle,
-            order,
-            max_lifetime,
+            capacity: settings.capacity,
+            settings,
             taken: 0,
+            creating: 0,
             doomed: 0,
             idle: VecDeque::new(),
             waiters: Waiters::new(),
@@ -99,39 +110,54 @@ impl<T> State<T> {
         }
     }
 
-    /// Takes `n` places if they are free and nobody waits.
-    pub(super) fn take(&mut self, n: usize) -> Result<Lot<T>, Refused> {
+    /// Takes what is wanted if it is free and nobody waits for the same.
+    pub(super) fn take(&mut self, want: Want) -> Result<Lot<T>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
         }
-        if n > self.capacity {
-            return Err(Refused::OverCapacity { asked: n, capacity: self.capacity });
+        match want {
+            Want::Places(0) => return Ok(Lot::nothing()),
+            Want::Places(n) if n > self.capacity => {
+                return Err(Refused::OverCapacity { asked: n, capacity: self.capacity });
+            }
+            _ => {}
         }
-        if n > 0 && !(self.waiters.is_empty() && self.has_room(n)) {
-            return Err(Refused::Busy);
-        }
-        Ok(self.hand_out(n))
+        if self.waiters.is_behind(want) { Err(Refused::Busy) } else { self.hand_out(want).ok_or(Refused::Busy) }
     }
 
-    fn has_room(&self, n: usize) -> bool {
-        self.taken + n <= self.capacity
-    }
-
-    fn hand_out(&mut self, n: usize) -> Lot<T> {
-        self.taken += n;
-        let rest = self.idle.len().saturating_sub(n);
-        let from = match self.order {
+    /// Takes what is wanted if it is free.
+    fn hand_out(&mut self, want: Want) -> Option<Lot<T>> {
+        let may_create = self.may_create();
+        let (places, items) = match want {
+            Want::Places(n) if self.taken + n <= self.capacity => (n, n.min(self.idle.len())),
+            Want::Places(_) => return None,
+            Want::Turn => (0, usize::from(!may_create)),
+        };
+        let creates = items < places.max(1);
+        if items > self.idle.len() || (creates && !may_create) {
+            return None;
+        }
+        self.taken += places;
+        self.creating += usize::from(creates);
+        let rest = self.idle.len() - items;
+        let from = match self.settings.order {
             Order::Lifo => rest,
             Order::Fifo => 0,
         };
-        let mut items = self.idle.drain(from..self.idle.len() - rest + from).map(|idle| idle.item);
-        Lot { places: n, newest: items.next_back(), others: items.collect() }
+        let mut items = self.idle.drain(from..from + items).map(|idle| idle.item);
+        Some(Lot { places, newest: items.next_back(), others: items.collect(), creates })
+    }
+
+    /// Whether a turn is free.
+    fn may_create(&self) -> bool {
+        self.creating < self.settings.max_creating
     }
 
     /// Takes a lot back. Its items become idle as far as there is room, and the rest are doomed.
     pub(super) fn put(&mut self, lot: Lot<T>) -> After<T> {
         let mut doomed = Vec::new();
         self.taken -= lot.places;
+        self.creating -= usize::from(lot.creates);
         for item in lot.into_items() {
             if self.may_keep() {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
@@ -148,18 +174,34 @@ impl<T> State<T> {
         !self.closed && self.taken - self.doomed + self.idle.len() < self.capacity
     }
 
-    /// Like `take`, for one place and its idle item, if it has one.
+    /// Like `take`, for one place and its idle item, or a turn if it has none.
     #[inline]
     pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        let free = !self.closed && self.waiters.is_empty() && self.has_room(1);
-        free.then(|| {
-            self.taken += 1;
-            let idle = match self.order {
-                Order::Lifo => self.idle.pop_back(),
-                Order::Fifo => self.pop_oldest(),
-            };
-            idle.map(|idle| idle.item)
-        })
+        if self.closed || !self.waiters.is_empty() || self.taken >= self.capacity {
+            return None;
+        }
+        let idle = match self.settings.order {
+            Order::Lifo => self.idle.pop_back(),
+            Order::Fifo => self.pop_oldest(),
+        };
+        let item = idle.map(|idle| idle.item);
+        if item.is_none() {
+            if !self.may_create() {
+                return None;
+            }
+            self.creating += 1;
+        }
+        self.taken += 1;
+        Some(item)
+    }
+
+    /// Takes a place and a turn, for a new idle item.
+    pub(super) fn reserve(&mut self) -> Option<Lot<T>> {
+        let free = !self.closed && self.waiters.is_empty() && self.taken + self.idle.len() < self.capacity;
+        let free = free && self.may_create();
+        self.taken += usize::from(free);
+        self.creating += usize::from(free);
+        free.then(Lot::unfilled)
     }
 
     /// Apart, so that the usual order costs little more for it.
@@ -178,7 +220,7 @@ impl<T> State<T> {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
                 Ok(None)
             }
-            Some(1) if self.may_keep() && self.has_room(1) => {
+            Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => {
                 self.taken += 1;
                 Ok(self.waiters.serve_first(Lot::one(Some(item))))
             }
@@ -201,12 +243,11 @@ impl<T> State<T> {
         self.closed && self.taken == 0
     }
 
-    /// Serves waiters in order, as long as there is room, and those who wait for the end if it has come. Returns their
-    /// wakers.
+    /// Serves waiters in order, as long as what they want is free, and those who wait for the end if it has come. Returns
+    /// their wakers.
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some(n) = self.waiters.first().filter(|&n| self.has_room(n)) {
-            let lot = self.hand_out(n);
+        while let Some(lot) = self.waiters.first().and_then(|want| self.hand_out(want)) {
             wakers.extend(self.waiters.serve_first(lot));
         }
         if self.has_ended() {
@@ -248,11 +289,11 @@ impl<T> State<T> {
                 // Sorted by stamp, since items become idle at the back.
                 let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
                 self.epoch = self.epoch.wrapping_add(1);
-                old.min(self.idle.len().saturating_sub(self.min_idle))
+                old.min(self.idle.len().saturating_sub(self.settings.min_idle))
             }
         };
         let mut doomed = self.oldest(n);
-        if self.max_lifetime.is_some() {
+        if self.settings.max_lifetime.is_some() {
             let now = clock();
             let (expired, kept): (VecDeque<_>, _) =
                 self.idle.drain(..).partition(|idle| idle.item.notes().expires_by(now));

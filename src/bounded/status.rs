@@ -17,7 +17,9 @@ pub struct Status {
     pub capacity: usize,
     /// Items in use, being created, dropped or checked, or on their way to a waiter.
     pub in_use: usize,
-    /// Those of them that the pool is dropping.
+    /// Items being created. For a `get` of several it counts one at a time.
+    pub creating: usize,
+    /// Items in use that the pool is dropping.
     pub dropping: usize,
     /// Idle items.
     pub idle: usize,

@@ -1,4 +1,4 @@
-//! Waiting for places: as a future for any runtime, or on a blocked thread with a deadline.
+//! Waiting for places or a turn: as a future for any runtime, or on a blocked thread with a deadline.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -9,32 +9,36 @@ use std::time::Instant;
 use super::error::Refused;
 use super::held::Held;
 use super::places::Places;
-use super::waiters::Ticket;
+use super::waiters::{Ticket, Want};
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Waits for `n` places at once, from its first poll on. Dropping it leaves the queue. If it was already served, its
-/// places are returned.
+/// Waits for what it wants, from its first poll on. Dropping it leaves the queue. If it was already served, it returns
+/// what it got.
 #[must_use]
 pub(super) struct Waiting<'a, T> {
     places: &'a Places<T>,
-    n: usize,
+    want: Want,
     ticket: Option<Ticket>,
 }
 
 impl<T> Places<T> {
-    pub(super) fn wait(&self, n: usize) -> Waiting<'_, T> {
-        Waiting { places: self, n, ticket: None }
+    pub(super) fn wait(&self, want: Want) -> Waiting<'_, T> {
+        Waiting { places: self, want, ticket: None }
     }
 
-    /// Blocks until `n` places are free, or until the deadline that `deadline` returns, if any. Calls `deadline` only
+    /// Blocks until it gets what it wants, or until the deadline that `deadline` returns, if any. Calls `deadline` only
     /// if it must wait.
     #[inline]
-    pub(super) fn take_by(&self, n: usize, deadline: impl FnOnce() -> Option<Instant>) -> Result<Held<'_, T>, Refused> {
-        match self.take(n) {
+    pub(super) fn take_by(
+        &self,
+        want: Want,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Held<'_, T>, Refused> {
+        match self.take(want) {
             Err(Refused::Busy) => match deadline() {
                 // Not even for a moment in the queue: there it would block the waiters behind it.
                 Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
-                deadline => block_on(pin!(self.wait(n)), deadline).unwrap_or(Err(Refused::Busy)),
+                deadline => block_on(pin!(self.wait(want)), deadline).unwrap_or(Err(Refused::Busy)),
             },
             answer => answer,
         }
@@ -45,8 +49,8 @@ impl<'a, T> Future for Waiting<'a, T> {
     type Output = Result<Held<'a, T>, Refused>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { places, n, ref mut ticket } = *self;
-        places.poll(ticket, n, context.waker())
+        let Self { places, want, ref mut ticket } = *self;
+        places.poll(ticket, want, context.waker())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The queue of waiters for places, in order of arrival. A waiter is *served* when it is given its places.
+//! The queue of waiters for places, in order of arrival. Those who want a turn have waited before, and come first. A waiter is *served* when it is given its places.
 //!
 //! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
 //! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
@@ -15,6 +15,15 @@ pub(super) type Ticket = usize;
 /// The result of a wait: what the waiter was served, or why not.
 pub(super) type Answer<L> = Result<L, Refused>;
 
+/// What a waiter waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// This many places, each with an idle item if there is one, and a turn if one has none.
+    Places(usize),
+    /// A turn for one who has a place already, or an idle item for that place.
+    Turn,
+}
+
 pub(super) struct Waiters<L> {
     table: Vec<Waiter<L>>,
     /// Unused tickets.
@@ -25,8 +34,7 @@ pub(super) struct Waiters<L> {
 }
 
 struct Waiter<L> {
-    /// How many places it waits for.
-    n: usize,
+    want: Want,
     /// Set until it is answered.
     waker: Option<Waker>,
     /// Set from then on, until it is fetched.
@@ -48,14 +56,24 @@ impl<L> Waiters<L> {
         self.len
     }
 
-    /// How many places the first waiter waits for.
-    pub(super) fn first(&self) -> Option<usize> {
-        self.first.map(|ticket| self.table[ticket].n)
+    /// What the first waiter wants.
+    pub(super) fn first(&self) -> Option<Want> {
+        self.first.map(|ticket| self.table[ticket].want)
     }
 
-    /// Adds a waiter for `n` places at the end of the queue.
-    pub(super) fn enqueue(&mut self, n: usize, waker: Waker) -> Ticket {
-        let waiter = Waiter { n, waker: Some(waker), answer: None, previous: self.last, next: None };
+    /// Whether one who comes now and wants this is behind a waiter.
+    pub(super) fn is_behind(&self, want: Want) -> bool {
+        self.first().is_some_and(|first| want != Want::Turn || first == Want::Turn)
+    }
+
+    /// Adds a waiter at the end of the queue, or for a turn, before the first who wants places.
+    pub(super) fn enqueue(&mut self, want: Want, waker: Waker) -> Ticket {
+        let mut next = self.first.filter(|_| want == Want::Turn);
+        while let Some(ticket) = next.filter(|&ticket| self.table[ticket].want == Want::Turn) {
+            next = self.table[ticket].next;
+        }
+        let previous = next.map_or(self.last, |next| self.table[next].previous);
+        let waiter = Waiter { want, waker: Some(waker), answer: None, previous, next };
         let ticket = match self.free.pop() {
             Some(ticket) => {
                 self.table[ticket] = waiter;
@@ -66,9 +84,13 @@ impl<L> Waiters<L> {
                 self.table.len() - 1
             }
         };
-        match self.last.replace(ticket) {
-            Some(last) => self.table[last].next = Some(ticket),
+        match previous {
+            Some(previous) => self.table[previous].next = Some(ticket),
             None => self.first = Some(ticket),
+        }
+        match next {
+            Some(next) => self.table[next].previous = Some(ticket),
+            None => self.last = Some(ticket),
         }
         self.len += 1;
         ticket
@@ -105,15 +127,15 @@ impl<L> Waiters<L> {
         self.unlink(first)
     }
 
-    /// Refuses every waiter for which `refusal` returns an error. Its argument is the number of places. Returns their
+    /// Refuses every waiter for which `refusal` returns an error. Its argument is what the waiter wants. Returns their
     /// wakers.
-    pub(super) fn refuse(&mut self, refusal: impl Fn(usize) -> Option<Refused>) -> Vec<Waker> {
+    pub(super) fn refuse(&mut self, refusal: impl Fn(Want) -> Option<Refused>) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut at = self.first;
         while let Some(ticket) = at {
             let waiter = &mut self.table[ticket];
             at = waiter.next;
-            if let Some(refused) = refusal(waiter.n) {
+            if let Some(refused) = refusal(waiter.want) {
                 waiter.answer = Some(Err(refused));
                 wakers.extend(self.unlink(ticket));
             }

@@ -21,7 +21,7 @@ pub(crate) struct Judge {
     pub(crate) checked: Mutex<Vec<(usize, usize)>>,
     /// Unless 0, each check panics.
     pub(crate) trips: Count,
-    /// Unless 0, no item can be created.
+    /// Unless 0, no item can be created: with 1 that is an error, with 2 a panic.
     pub(crate) fails: Count,
     /// Unless 0, new items panic when they are dropped.
     pub(crate) arms: Count,
@@ -40,7 +40,8 @@ impl Judge {
         match (self.fails.get(), self.arms.get()) {
             (0, 0) => Ok(self.ledger.item()),
             (0, _) => Ok(self.ledger.bomb()),
-            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+            (1, _) => Err(io::ErrorKind::ConnectionRefused.into()),
+            _ => panic!("tripped"),
         }
     }
 
