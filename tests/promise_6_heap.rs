@@ -5,11 +5,11 @@ mod common;
 #[path = "common/counting.rs"]
 mod counting;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use common::{Count, MANUAL, Worker};
+use common::{Count, MANUAL, Worker, lock};
 use counting::{allocations, at_each_allocation};
-use ebbtide::{BufferPool, Manual, Pool, Settings, buffers};
+use ebbtide::{BufferPool, Fetch, Manual, Pool, Settings, buffers};
 
 /// Shards are at least this large: one of them has three racks of 128 places.
 const SHARDS: isize = 3 * 128 * size_of::<usize>() as isize;
@@ -68,6 +68,34 @@ fn three_sweeps_after_bursts_leave_no_more_than_after_one_use() {
     };
     let (one, forty) = (after_bursts_of(1), after_bursts_of(40));
     assert!(0 < forty && forty <= one, "{forty} bytes after bursts and sweeps, {one} after one use");
+}
+
+/// What a regex engine needs for a search has about this size.
+type Cache = [u8; 4096];
+
+/// By how many bytes a thousand pools make the heap grow, each of which 64 threads use once.
+fn growth_of_a_thousand<P: Send + Sync + 'static>(new: fn() -> P, use_once: fn(&P)) -> isize {
+    let workers = [(); 64].map(|()| Worker::new());
+    let mut pools = None;
+    let created = growth(|| pools = Some(Arc::new((0..1000).map(|_| new()).collect::<Vec<_>>())));
+    let pools = pools.expect("created just now");
+    workers.iter().fold(created, |grown, worker| {
+        let pools = Arc::clone(&pools);
+        grown + worker.run(move || growth(|| pools.iter().for_each(use_once)))
+    })
+}
+
+#[test]
+fn pools_that_many_threads_use_once_hold_little_more_than_vectors() {
+    type Caches = Pool<Cache, fn() -> Cache>;
+    let plain = growth_of_a_thousand(Mutex::<Vec<Box<Cache>>>::default, |stack| {
+        let item = lock(stack).pop();
+        lock(stack).push(item.unwrap_or_else(|| Box::new([0; 4096])));
+    });
+    let create: fn() -> Caches = || Pool::with_settings((|| [0; 4096]) as fn() -> Cache, MANUAL.fetch(Fetch::Auto));
+    let pooled = growth_of_a_thousand(create, |pool| drop(pool.get()));
+    println!("{pooled} bytes in pools, {plain} in vectors, {:.3}", pooled as f64 / plain as f64);
+    assert!(pooled * 10 <= plain * 13, "{pooled} bytes in pools, {plain} in vectors");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub enum Fetch {
 /// Items that hold as many bytes are fetched. Allocating and filling 16 KiB takes about 4 µs, and a fetch 1 to 3 µs.
 const HEAVY: usize = 16 << 10;
 
+/// A thread's first item goes to the lobby if it holds as many bytes. Slot set and arrays take about 450.
+const LARGE: usize = 1 << 10;
+
 /// Items are fetched if the last two timed creations both took as long.
 const COSTLY: Duration = Duration::from_micros(2);
 
@@ -82,6 +85,11 @@ impl Cost {
             Fetch::Always => true,
             Fetch::Never => false,
         }
+    }
+
+    /// Returns whether a thread's first item is to lie where every thread finds it.
+    pub(crate) fn exceeds_slots(&self, fetch: Fetch) -> bool {
+        fetch != Fetch::Never && (self.weight.get() >= LARGE || self.trusted.get() > 0)
     }
 
     /// Returns what items held lately, in bytes.

@@ -90,17 +90,20 @@ impl<T> Fetched<T> {
 
 impl<T> Store<T> {
     /// Takes an item from another thread's private slots, if it finds one there. `own` is the calling thread's slot set,
-    /// which is empty.
+    /// which is empty. If it has none, it gets one for what is found.
     pub(crate) fn fetch(&self, own: Option<&SlotSet<T>>) -> Option<Item<T>> {
         if !self.fetches.due() || !self.take_fetch_token() {
             return None;
         }
         let start = self.fetches.cursor.get();
         let sets = || self.sets.iter().enumerate();
-        let is_own = |set: &SlotSet<T>| own.is_some_and(|own| ptr::eq(own, set));
-        let full = |(_, set): &(usize, &CachePadded<SlotSet<T>>)| set.len() > 0 && !is_own(set);
-        let mut fetched = Fetched::nothing(None);
+        let full = |(_, set): &(usize, &CachePadded<SlotSet<T>>)| set.len() > 0;
+        let (mut own, mut fetched) = (own, Fetched::nothing(None));
         for (index, set) in sets().skip(start).chain(sets().take(start)).filter(full).take(TRIES) {
+            own = own.or_else(|| self.slot_set());
+            if own.is_some_and(|own| ptr::eq(own, &**set)) {
+                continue;
+            }
             let array = fetched.unused.take();
             // Nothing is allocated or freed while the slots are closed.
             let into = || array.unwrap_or_else(|| Array::new(self.limits.array));

@@ -91,6 +91,21 @@ impl<T, N> Item<T, N> {
         }
     }
 
+    /// Turns the item into one pointer, which is not null.
+    pub(crate) fn into_raw(self) -> *mut T {
+        ManuallyDrop::new(self).value.as_ptr()
+    }
+
+    /// Turns the pointer back into the item.
+    ///
+    /// # Safety
+    ///
+    /// The pointer is from `into_raw`, and nobody else turns it back.
+    pub(crate) unsafe fn from_raw(value: *mut T) -> Self {
+        // SAFETY: `into_raw` never returns null.
+        Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
+    }
+
     /// Returns the item's history, if it is tracked.
     pub(crate) fn history(&mut self) -> Option<&mut History> {
         // SAFETY: a tracked item points to a `Tracked`, and the history is exclusive for as long as `self` is.

@@ -10,6 +10,7 @@ pub(crate) mod cost;
 mod fetch;
 pub(crate) mod history;
 pub(crate) mod item;
+mod lobby;
 mod parking;
 mod rack;
 mod refill;

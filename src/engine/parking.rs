@@ -13,8 +13,8 @@
 //!            yes: attend
 //! ```
 //!
-//! `alert` spares pushes the look at another cache line. Every other call that may leave an item in private slots or in
-//! new shards ends with a light barrier and a look whether the pool was left.
+//! `alert` spares pushes the look at another cache line. Every other call that may leave an item in private slots, in
+//! the lobby or in new shards ends with a light barrier and a look whether the pool was left.
 //!
 //! **A call against the later round.** The barriers make the call see that the pool was left, or the round see what the
 //! call did.
@@ -55,7 +55,7 @@ impl<T> Store<T> {
 
     /// Returns whether nothing is idle, and no memory is left for a sweep to free.
     fn is_empty(&self) -> bool {
-        self.shards.is_none() && self.sets.iter().all(|set| set.looks_empty())
+        self.shards.is_none() && self.lobby.len() == 0 && self.sets.iter().all(|set| set.looks_empty())
     }
 }
 

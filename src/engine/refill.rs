@@ -12,6 +12,7 @@ impl<T> Store<T> {
     pub(crate) fn get_shared(&self, victims_only: bool) -> Option<Item<T>> {
         // Seen from the epoch before, the victims are what is young.
         self.search(&self.shards.visit(None), victims_only, victims_only.into())
+            .or_else(|| self.leave_lobby(None, !victims_only, true))
     }
 
     /// Takes a batch from the shared queues, as in the epoch that was so many sweeps `ago`. Returns one of its items.

@@ -12,6 +12,7 @@ use crate::engine::claim::{Spilled, Taken};
 use crate::engine::cost::{Cost, Fetch};
 use crate::engine::fetch::Fetches;
 use crate::engine::item::Item;
+use crate::engine::lobby::Lobby;
 use crate::engine::registration::Registration;
 use crate::engine::room::Share;
 use crate::engine::slots::SlotSet;
@@ -39,6 +40,7 @@ pub(crate) struct Store<T> {
     token: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) shards: Shards<T>,
+    pub(crate) lobby: Lobby<T>,
     pub(crate) registration: Registration,
     /// The shard for the next batch that belongs to no thread.
     next_shard: Counter,
@@ -51,8 +53,6 @@ pub(crate) struct Store<T> {
     pub(super) fetch_token: AtomicBool,
     pub(super) fetches: Fetches,
     pub(crate) cost: Cost,
-    /// The counts of threads without a slot set.
-    outside: CachePadded<Tally>,
     pub(crate) events: CachePadded<Events>,
 }
 
@@ -67,6 +67,7 @@ impl<T> Store<T> {
             token: AtomicBool::new(false),
             limits,
             shards: Shards::new(room),
+            lobby: Lobby::new(),
             registration: Registration::new(),
             next_shard: Counter::new(),
             draws: Counter::new(),
@@ -75,7 +76,6 @@ impl<T> Store<T> {
             fetch_token: AtomicBool::new(false),
             fetches: Fetches::new(),
             cost: Cost::new(),
-            outside: CachePadded::default(),
             events: CachePadded::default(),
         }
     }
@@ -99,7 +99,7 @@ impl<T> Store<T> {
     /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
     #[inline]
     pub(crate) fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
-        let set = self.slot_set();
+        let set = if self.is_lobby_open() { self.own_set() } else { self.slot_set() };
         self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
@@ -109,6 +109,9 @@ impl<T> Store<T> {
             return Some(item);
         }
         if let Some(item) = self.search(&self.shards.visit(set), young_only, 0) {
+            return Some(item);
+        }
+        if let Some(item) = self.leave_lobby(set, true, !young_only) {
             return Some(item);
         }
         if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
@@ -178,13 +181,14 @@ impl<T> Store<T> {
     /// Makes an item idle. Returns what the caller is to drop, because there was no room for it or `chaos` struck.
     #[inline]
     pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
-        let set = self.slot_set();
-        self.answer_if_asked(set);
+        self.answer_if_asked(self.own_set());
         self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
         }
+        let Some(item) = self.enter_lobby(item) else { return None };
+        let set = self.slot_set();
         let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
         match set.push_or_spill(item) {
             Ok(None) => None,
@@ -287,7 +291,7 @@ impl<T> Store<T> {
     }
 
     /// Returns the calling thread's slot set, and creates it if need be. Returns `None` if the thread has no number.
-    fn slot_set(&self) -> Option<&SlotSet<T>> {
+    pub(super) fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
     }
@@ -346,7 +350,7 @@ impl<T> Store<T> {
         match set {
             Some(set) => which(&set.tally).bump(by),
             None => {
-                which(&self.outside).add(by);
+                which(&self.events.outside).add(by);
             }
         }
     }
@@ -365,12 +369,12 @@ impl<T> Store<T> {
     /// Returns how many items the thread with this slot set has created.
     #[inline]
     pub(crate) fn created(&self, set: Option<&SlotSet<T>>) -> usize {
-        set.map_or(&*self.outside, |set| &set.tally).created.get()
+        set.map_or(&self.events.outside, |set| &set.tally).created.get()
     }
 
     /// Returns the counts of every slot set, and those of threads without one.
     pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
-        self.sets.iter().map(|set| &set.tally).chain([&*self.outside])
+        self.sets.iter().map(|set| &set.tally).chain([&self.events.outside])
     }
 
     /// Returns how many items lie in the shared queues. This is an estimate, and may be below zero, while other threads go
@@ -381,7 +385,8 @@ impl<T> Store<T> {
 
     /// Returns how many items are idle. This is an estimate while other threads go on.
     pub(crate) fn idle(&self) -> usize {
-        let idle = self.sets.iter().fold(self.shared(), |sum, set| sum.wrapping_add(set.len()));
+        let outside = self.shared().wrapping_add(self.lobby.len());
+        let idle = self.sets.iter().fold(outside, |sum, set| sum.wrapping_add(set.len()));
         // A batch that travels meanwhile may be counted on neither side, so the sum may be below zero.
         if (idle as isize) < 0 { 0 } else { idle }
     }

@@ -132,6 +132,12 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
             }
             store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }
+        let left = condemned.len();
+        let ended = usize::from(self.purpose == Purpose::Advance);
+        for epoch in (ended..2).map(|ago| epoch.wrapping_sub(ago)) {
+            condemned.extend(store.lobby.drain(epoch).map(|item| Batch::one(item, epoch)));
+        }
+        store.shards.release(condemned.len() - left);
         if self.purpose == Purpose::Advance {
             store.set_epoch(epoch.wrapping_add(1));
         }

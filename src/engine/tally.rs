@@ -17,9 +17,11 @@ pub(crate) struct Tally {
     pub(crate) shared: Counter,
 }
 
-/// The pool's counts that belong to no thread: sweeps, fetches, refusals and rejections.
+/// The pool's counts that belong to no slot set.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
+    /// The counts of threads without one.
+    pub(crate) outside: Tally,
     pub(crate) refused: Counter,
     pub(crate) rejected: Counter,
     pub(crate) sweeps: Counter,

@@ -80,6 +80,18 @@ impl<T> Shards<T> {
         self.room.as_ref().map_or(0, Share::held)
     }
 
+    /// Reserves room for an item. Returns whether there is some.
+    pub(crate) fn reserve_one(&self) -> bool {
+        self.room.as_ref().is_none_or(|room| room.reserve(1, 1) == 1)
+    }
+
+    /// Gives back room for items that were not in the shards.
+    pub(crate) fn release(&self, items: usize) {
+        if let Some(room) = &self.room {
+            room.release(items);
+        }
+    }
+
     /// Takes the shards out of use, unless there are others that were not freed yet. Only the holder of the sweep token
     /// may call this and the next two.
     pub(crate) fn retire(&self, visit: &Visit<'_, T>) {

@@ -73,6 +73,9 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// next one inherits its slot set. A pool allocates slot sets in blocks of 1, 2, 4, 8 and so on, as more threads use
 /// pools at the same time. They are freed with the pool.
 ///
+/// If items [weigh](Recycle::weight) 1 KiB or more, or are [costly](crate::Fetch), a thread gets its slot set only when it
+/// returns its second item. The first lies where all threads find it. So a pool that many threads use once holds few items.
+///
 /// # How items shrink
 ///
 /// An item of 4 KiB or more remembers how much of its storage its users needed: what it contained when it returned, or

@@ -63,6 +63,11 @@ impl Slot {
     }
 }
 
+/// Returns the calling thread's number, taken if need be, if the thread has one.
+pub(crate) fn number() -> Option<usize> {
+    enroll().map(|slot| (1 << slot.bucket()) - 1 + slot.offset())
+}
+
 /// A thread's number, in the box that links it to the others while it is free.
 struct Number {
     id: usize,

@@ -156,6 +156,8 @@ struct Counts {
     checks: AtomicUsize,
     /// The pool is being dropped with its items.
     closing: AtomicBool,
+    /// Items are so large that a thread's first one goes to the lobby.
+    large: AtomicBool,
 }
 
 impl World {
@@ -183,6 +185,12 @@ impl World {
     /// The same without an `Arc`. The `Arc` of `pool` is std's, which loom doesn't see, so it orders nothing.
     pub(crate) fn unshared_pool(&self, private_slots: usize) -> TrackedPool {
         Pool::with_settings(self.clone(), Settings::new().private_slots(private_slots).manual())
+    }
+
+    /// The same, with items so large that a thread's first one goes to the lobby.
+    pub(crate) fn pool_with_lobby(&self) -> Arc<TrackedPool> {
+        self.0.large.store(true, Ordering::Relaxed);
+        self.pool(4)
     }
 
     /// Starts a thread that has this world and its pool.
@@ -341,6 +349,10 @@ impl Recycle<Tracked> for World {
     fn recycle(&self, item: &mut Tracked) -> bool {
         item.replace(State::idle(), |before| assert_eq!(before, State::InUse, "an item was put that was not in use"));
         true
+    }
+
+    fn weight(&self, _: &Tracked) -> usize {
+        if self.0.large.load(Ordering::Relaxed) { 1024 } else { size_of::<Tracked>() }
     }
 }
 
