@@ -89,7 +89,7 @@ impl Cost {
 
     /// Returns whether a thread's first item is to lie where every thread finds it.
     pub(crate) fn exceeds_slots(&self, fetch: Fetch) -> bool {
-        fetch != Fetch::Never && (self.weight.get() >= LARGE || self.trusted.get() > 0)
+        (self.weight.get() >= LARGE || self.trusted.get() > 0) && fetch != Fetch::Never
     }
 
     /// Returns what items held lately, in bytes.

@@ -115,11 +115,7 @@ impl<T> Store<T> {
 
     /// Puts a thread's first item into the lobby. Returns it if it is not one, or if there is no room.
     pub(super) fn enter_lobby(&self, item: Item<T>) -> Option<Item<T>> {
-        let enters = self.own_set().is_none()
-            && self.is_lobby_open()
-            && self.lobby.is_first_call()
-            && self.shards.reserve_one();
-        if !enters {
+        if !(self.is_lobby_open() && self.lobby.is_first_call() && self.shards.reserve_one()) {
             return Some(item);
         }
         let item = self.lobby.put(item, self.epoch()).err();
@@ -146,6 +142,10 @@ impl<T> Store<T> {
 
 impl<T> Drop for Lobby<T> {
     fn drop(&mut self) {
+        // Nobody else is left, so the length is exact.
+        if self.len() == 0 {
+            return;
+        }
         if let Some(panic) = drop_each(self.drain(0).chain(self.drain(1))) {
             discard(panic);
         }

@@ -99,7 +99,7 @@ impl<T> Store<T> {
     /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
     #[inline]
     pub(crate) fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
-        let set = if self.is_lobby_open() { self.own_set() } else { self.slot_set() };
+        let set = self.own_set().or_else(|| if self.is_lobby_open() { None } else { self.slot_set() });
         self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
@@ -180,15 +180,17 @@ impl<T> Store<T> {
 
     /// Makes an item idle. Returns what the caller is to drop, because there was no room for it or `chaos` struck.
     #[inline]
-    pub(crate) fn put_slow(&self, item: Item<T>) -> Option<Batch<T>> {
-        self.answer_if_asked(self.own_set());
+    pub(crate) fn put_slow(&self, mut item: Item<T>) -> Option<Batch<T>> {
+        let mut set = self.own_set();
+        self.answer_if_asked(set);
         self.fetches.resume();
         if self.chaos_strikes() {
             self.events.rejected.add(1);
             return Some(Batch::one(item, self.epoch()));
         }
-        let Some(item) = self.enter_lobby(item) else { return None };
-        let set = self.slot_set();
+        if set.is_none() {
+            (item, set) = (self.enter_lobby(item)?, self.slot_set());
+        }
         let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
         match set.push_or_spill(item) {
             Ok(None) => None,
