@@ -130,12 +130,31 @@ impl Cost {
 
     /// Notes how long a timed creation took.
     pub(crate) fn timed(&self, took: Duration) {
-        let (last, before) = (took.as_nanos() as usize, self.nanos[0].get());
+        let last = usize::try_from(took.as_nanos()).unwrap_or(usize::MAX).min(UNKNOWN - 1);
+        let before = self.nanos[0].get();
         self.nanos[1].set(before);
         self.nanos[0].set(last);
         let (limit, trusted) = if before == UNKNOWN { (COSTLY_ALONE, TRUSTED_ALONE) } else { (COSTLY, TRUSTED) };
         let costly = last.min(before) as u128 >= limit.as_nanos();
         self.trusted.set(if costly { trusted } else { 0 });
         self.unsure.set((before == UNKNOWN).into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More nanoseconds than fit: 4.3 s on 32-bit CPUs.
+    #[test]
+    fn a_creation_of_any_length_is_costly() {
+        for took in [Duration::from_secs(5), Duration::from_nanos(u64::MAX) + Duration::from_nanos(2), Duration::MAX] {
+            let cost = Cost::new();
+            cost.timed(took);
+            assert!(cost.exceeds_fetch(Fetch::Auto), "{took:?}");
+            // The next one is timed too, and then two are enough.
+            cost.timed(COSTLY);
+            assert_eq!((cost.trusted.get(), cost.unsure.get()), (TRUSTED, 0), "{took:?}");
+        }
     }
 }
