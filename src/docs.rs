@@ -13,6 +13,6 @@ pub mod migrating {}
 #[doc = include_str!("../docs/observing.md")]
 pub mod observing {}
 
-#[cfg(all(feature = "bounded", doctest))]
+#[cfg(all(feature = "bounded", feature = "bytes", feature = "derive", doctest))]
 #[doc = include_str!("../README.md")]
 struct Readme;
