@@ -354,8 +354,14 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 
     /// Whether an idle item may be handed out.
     fn is_fit(&self, item: &mut Item<T>) -> bool {
-        let info = *item.notes();
-        !info.is_expired() && (!R::CHECKED || self.recycler.check(item, &info))
+        let (info, counts) = (*item.notes(), &self.places().counts);
+        if info.is_expired() {
+            counts.expired.add(1);
+            return false;
+        }
+        let fit = !R::CHECKED || self.recycler.check(item, &info);
+        counts.failed_checks.add((!fit).into());
+        fit
     }
 
     /// Gets `n` items in guards.

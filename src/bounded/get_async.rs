@@ -326,24 +326,38 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     {
         match within(self.settings.timeouts.create, create()).await {
             Ok(made) => made.map_err(GetError::Create),
-            Err(after) => Err(GetError::TimedOut { phase: Phase::Create, after }),
+            Err(after) => {
+                self.places().counts.create_timeouts.add(1);
+                Err(GetError::TimedOut { phase: Phase::Create, after })
+            }
         }
     }
 
     /// Whether an idle item may be handed out.
     async fn is_fit_async(&self, item: &mut Item<T>) -> bool {
-        let info = *item.notes();
+        let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
+            counts.expired.add(1);
             return false;
         }
-        !R::CHECKED || within(self.settings.timeouts.check, self.recycler.check(item, &info)).await.unwrap_or(false)
+        if !R::CHECKED {
+            return true;
+        }
+        let checked = within(self.settings.timeouts.check, self.recycler.check(item, &info)).await;
+        counts.check_timeouts.add(checked.is_err().into());
+        let fit = checked.unwrap_or(false);
+        counts.failed_checks.add((!fit).into());
+        fit
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
     async fn wait<E>(&self, want: Want) -> Result<Held<'_, T>, GetError<E>> {
         match within(self.settings.timeouts.wait, self.places().wait(want)).await {
             Ok(answer) => Ok(answer?),
-            Err(after) => Err(GetError::TimedOut { phase: Phase::Wait, after }),
+            Err(after) => {
+                self.places().counts.wait_timeouts.add(1);
+                Err(GetError::TimedOut { phase: Phase::Wait, after })
+            }
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'a, T> Held<'a, T> {
     /// Splits off one place for an item that was created because none was idle.
     pub(super) fn occupy(&mut self, value: T) -> Item<T> {
         let item = self.places.new_item(value);
-        self.places.created.add(1);
+        self.places.counts.created.add(1);
         self.lot.places -= 1;
         item
     }

@@ -4,6 +4,7 @@
 //! [`BoundedPool`]. [The guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
 mod closing;
+mod counts;
 mod disposer;
 mod error;
 mod get;
@@ -292,6 +293,7 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
     fn give_back(&self, mut item: Item<T>) {
         item.notes_mut().note_return(R::CHECKED);
         if item.notes().is_expired() {
+            self.places().counts.expired.add(1);
             return self.refuse(item, None);
         }
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {

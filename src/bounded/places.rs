@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_utils::Backoff;
 
+use super::counts::Counts;
 use super::disposer::Disposer;
 use super::error::Refused;
 use super::held::Held;
@@ -34,10 +35,7 @@ pub(super) struct Places<T> {
     pub(super) disposer: Disposer<T>,
     /// How many items got a lifetime.
     mortals: Counter,
-    pub(super) created: Counter,
-    pub(super) refused: Counter,
-    /// See [`Stats`].
-    pub(super) panics: Counter,
+    pub(super) counts: Counts,
     pub(super) registration: Registration,
 }
 
@@ -105,9 +103,7 @@ impl<T> Places<T> {
             max_lifetime: settings.max_lifetime,
             disposer,
             mortals: Counter::new(),
-            created: Counter::new(),
-            refused: Counter::new(),
-            panics: Counter::new(),
+            counts: Counts::default(),
             registration: Registration::new(),
         }
     }
@@ -190,6 +186,7 @@ impl<T> Places<T> {
             None => match state.take(want) {
                 Err(Refused::Busy) => {
                     *ticket = Some(state.waiters.enqueue(want, waker));
+                    self.counts.waits.add(1);
                     (None, None)
                 }
                 answer => (Some(answer), Some(waker)),
@@ -257,7 +254,7 @@ impl<T> Places<T> {
 
     /// Drops an item that the recycler refused. Returns the first panic, which is the recycler's if it panicked.
     pub(super) fn refuse(&self, item: Item<T>, mut first: Option<Payload>) -> Option<Payload> {
-        self.refused.add(1);
+        self.counts.refused.add(1);
         self.lock().doomed += 1;
         if let Some(panic) = self.settle(After { wakers: Vec::new(), doomed: vec![item] }) {
             keep_first(&mut first, panic);
@@ -346,9 +343,9 @@ impl<T> Places<T> {
     pub(super) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
         let State { sweeps: Wrapping(sweeps), dropped: Wrapping(dropped), rejected: Wrapping(rejected), .. } = *state;
-        let (created, refused, panics) = (self.created.get(), self.refused.get(), self.panics.get());
-        let idle = state.idle.len();
-        let stats = Stats { created, refused, rejected, sweeps, dropped, panics, idle, ..Stats::default() };
+        let counted = self.counts.stats();
+        let expired = counted.expired.wrapping_add(state.expired.0);
+        let stats = Stats { rejected, sweeps, dropped, expired, idle: state.idle.len(), ..counted };
         let State { capacity, taken, creating, doomed, closed, .. } = *state;
         Snapshot { capacity, in_use: taken, creating, dropping: doomed, waiting: state.waiters.len(), closed, stats }
     }

@@ -44,6 +44,8 @@ pub(super) struct State<T> {
     pub(super) sweeps: Wrapping<usize>,
     pub(super) dropped: Wrapping<usize>,
     pub(super) rejected: Wrapping<usize>,
+    /// Those that sweeps found.
+    pub(super) expired: Wrapping<usize>,
 }
 
 pub(super) struct Idle<T> {
@@ -107,6 +109,7 @@ impl<T> State<T> {
             sweeps: Wrapping(0),
             dropped: Wrapping(0),
             rejected: Wrapping(0),
+            expired: Wrapping(0),
         }
     }
 
@@ -298,6 +301,7 @@ impl<T> State<T> {
             let (expired, kept): (VecDeque<_>, _) =
                 self.idle.drain(..).partition(|idle| idle.item.notes().expires_by(now));
             self.idle = kept;
+            self.expired += expired.len();
             doomed.extend(expired.into_iter().map(|idle| idle.item));
         }
         let n = doomed.len();

@@ -22,7 +22,7 @@ impl<T: Send + 'static> Sweepable for Places<T> {
     }
 
     fn count_panic(&self) {
-        self.panics.add(1);
+        self.counts.panics.add(1);
     }
 
     fn registration(&self) -> &Registration {

@@ -38,7 +38,10 @@ impl<T> Places<T> {
             Err(Refused::Busy) => match deadline() {
                 // Not even for a moment in the queue: there it would block the waiters behind it.
                 Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
-                deadline => block_on(pin!(self.wait(want)), deadline).unwrap_or(Err(Refused::Busy)),
+                deadline => block_on(pin!(self.wait(want)), deadline).unwrap_or_else(|| {
+                    self.counts.wait_timeouts.add(1);
+                    Err(Refused::Busy)
+                }),
             },
             answer => answer,
         }

@@ -48,6 +48,18 @@ pub struct Stats {
     /// Sweeps by the janitor in which an item's `Drop` or a `tracing` subscriber panicked. Nobody else sees such a
     /// panic. A panic in any other sweep goes to the caller.
     pub panics: usize,
+    /// Calls that waited. This and the next five are counts of a `BoundedPool` alone.
+    pub waits: usize,
+    /// Waits that ended by a timeout or deadline.
+    pub wait_timeouts: usize,
+    /// Creations that ended by a timeout.
+    pub create_timeouts: usize,
+    /// Checks that ended by a timeout. They are failed checks, too.
+    pub check_timeouts: usize,
+    /// Idle items that did not pass their check, and were replaced.
+    pub failed_checks: usize,
+    /// Items dropped because they had reached their lifetime.
+    pub expired: usize,
     /// Items that are idle now, as in [`Pool::idle`](crate::Pool::idle).
     pub idle: usize,
 }
@@ -83,6 +95,12 @@ impl Stats {
             left_busy,
             failed_barriers,
             panics,
+            waits,
+            wait_timeouts,
+            create_timeouts,
+            check_timeouts,
+            failed_checks,
+            expired,
             idle,
         } = *self;
         let pool = metrics::SharedString::from(pool.into());
@@ -100,6 +118,12 @@ impl Stats {
             ("ebbtide_left_busy_total", left_busy),
             ("ebbtide_failed_barriers_total", failed_barriers),
             ("ebbtide_panics_total", panics),
+            ("ebbtide_waits_total", waits),
+            ("ebbtide_wait_timeouts_total", wait_timeouts),
+            ("ebbtide_create_timeouts_total", create_timeouts),
+            ("ebbtide_check_timeouts_total", check_timeouts),
+            ("ebbtide_failed_checks_total", failed_checks),
+            ("ebbtide_expired_total", expired),
         ] {
             metrics::counter!(name, "pool" => pool.clone()).absolute(count as u64);
         }

@@ -1,0 +1,89 @@
+//! `BoundedPool::stats`: waits, timeouts by phase, failed checks and expired items.
+#![cfg(feature = "bounded")]
+
+#[path = "common/bounded.rs"]
+mod bounded;
+mod common;
+#[path = "common/judge.rs"]
+mod judge;
+
+use std::future::Future;
+use std::thread;
+use std::time::Duration;
+
+use bounded::counted_with;
+use common::polled::Polled;
+use common::until;
+use ebbtide::bounded::Settings;
+use judge::{judged, judged_async_with};
+
+/// So short that it passes at once.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// Polls a future until it is ready.
+fn soon<F: Future>(future: F) -> F::Output {
+    let mut polled = Polled::new(future);
+    let mut output = None;
+    until("it is ready", || {
+        output = polled.poll();
+        output.is_some()
+    });
+    output.expect("it is ready")
+}
+
+/// A call that finds its item at once, or may not wait, is no wait.
+#[test]
+fn waits_and_those_that_time_out_are_counted() {
+    let (pool, _) = counted_with(Settings::new(1).manual().wait_timeout(SHORT));
+    let only = pool.get().unwrap();
+    assert!(pool.try_get().is_none() && pool.get_timeout(Duration::ZERO).is_err());
+    assert_eq!((pool.stats().waits, pool.stats().wait_timeouts), (0, 0));
+    assert!(pool.get().is_err() && pool.get_timeout(SHORT).is_err() && soon(pool.get_async()).is_err());
+    assert_eq!((pool.stats().waits, pool.stats().wait_timeouts), (3, 3));
+    let mut served = Polled::new(pool.get_async());
+    assert!(served.poll().is_none());
+    drop(only);
+    assert!(served.poll().is_some());
+    assert_eq!((pool.stats().waits, pool.stats().wait_timeouts), (4, 3));
+}
+
+#[test]
+fn creations_that_time_out_are_counted() {
+    let (pool, judge) = judged_async_with(Settings::new(1).manual().create_timeout(SHORT), 0);
+    judge.creates_slowly.set(1);
+    assert!(soon(pool.get_async()).is_err());
+    assert_eq!((pool.stats().create_timeouts, pool.stats().created), (1, 0));
+}
+
+#[test]
+fn failed_checks_are_counted() {
+    let (pool, judge) = judged(1);
+    drop(pool.get().unwrap());
+    assert_eq!(pool.stats().failed_checks, 0);
+    judge.condemn(0);
+    drop(pool.get().unwrap());
+    assert_eq!((pool.stats().failed_checks, pool.stats().created), (1, 1));
+
+    let (pool, judge) = judged_async_with(Settings::new(1).manual().check_timeout(SHORT), 1);
+    judge.condemn(0);
+    drop(soon(pool.get_async()).unwrap());
+    assert_eq!((pool.stats().failed_checks, pool.stats().check_timeouts), (1, 0));
+    judge.checks_slowly.set(1);
+    drop(soon(pool.get_async()).unwrap());
+    assert_eq!((pool.stats().failed_checks, pool.stats().check_timeouts), (2, 1));
+}
+
+/// Wherever it is found: by a `get`, on its return, or by a sweep.
+#[test]
+fn expired_items_are_counted() {
+    let (pool, _) = counted_with(Settings::new(4).manual().max_lifetime(SHORT));
+    assert_eq!(pool.prefill(2), Ok(2));
+    thread::sleep(SHORT);
+    let item = pool.get().unwrap();
+    assert_eq!(pool.stats().expired, 1);
+    pool.advance();
+    assert_eq!(pool.stats().expired, 2);
+    thread::sleep(SHORT);
+    drop(item);
+    assert_eq!((pool.stats().expired, pool.idle()), (3, 0));
+}
