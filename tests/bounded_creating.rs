@@ -7,6 +7,7 @@ mod judge;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -287,4 +288,53 @@ fn none_at_once_is_no_limit() {
     let settings = Settings::new(1).manual().max_creating(0);
     let error = BoundedPool::try_with_settings(String::new, settings).unwrap_err();
     assert_eq!(error.to_string(), "max_creating is 0, but must be at least 1");
+}
+
+/// It becomes idle with the place that waited for the turn, so nothing is dropped.
+#[test]
+fn a_cancelled_turn_keeps_what_it_was_served() {
+    let (pool, judge) = judged_async_with(one_at_a_time(3), 2);
+    let fit = smol::block_on(pool.get_async()).unwrap();
+    let unfit = smol::block_on(pool.get_async()).unwrap();
+    judge.condemn(unfit.id);
+    judge.creates_slowly.set(1);
+    let mut first = Polled::waiting(pool.get_async());
+    drop(unfit);
+    let cancelled = Polled::waiting(pool.get_async());
+    drop(fit);
+    judge.creates_slowly.set(0);
+    let _created = first.poll().expect("it is created").unwrap();
+    judge.creates_slowly.set(1);
+    let _creating = Polled::waiting(pool.get_async());
+    assert_eq!(pool.in_use(), 3);
+    drop(cancelled);
+    assert_eq!((pool.in_use(), pool.idle(), pool.stats().rejected), (2, 1, 0));
+}
+
+/// Not while an idle item is left that may be fit.
+#[test]
+fn a_turn_is_taken_only_to_create() {
+    struct Watching;
+    static POOL: BoundedPool<u8, Watching> =
+        BoundedPool::with_settings(Watching, Settings::new(2).manual().max_creating(1));
+    static CREATING: AtomicUsize = AtomicUsize::new(0);
+    impl TryRecycle<u8> for Watching {
+        type Error = Infallible;
+
+        fn try_create(&self) -> Result<u8, Infallible> {
+            Ok(0)
+        }
+
+        fn check(&self, _: &mut u8, _: &Info) -> bool {
+            CREATING.fetch_add(POOL.status().creating, Ordering::Relaxed);
+            false
+        }
+
+        fn recycle(&self, _: &mut u8, _: &Info) -> bool {
+            true
+        }
+    }
+    drop(POOL.get_many(2).unwrap());
+    drop(POOL.get_many(2).unwrap());
+    assert_eq!((CREATING.load(Ordering::Relaxed), POOL.stats().failed_checks), (0, 2));
 }

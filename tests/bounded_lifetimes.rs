@@ -5,6 +5,8 @@
 mod bounded;
 mod common;
 
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -179,4 +181,41 @@ fn status_counts_items_that_are_being_dropped() {
     assert_eq!(DROPPING.get(), 2);
     let status = LOOKED.status();
     assert_eq!((status.in_use, status.dropping, status.idle, status.closed), (0, 0, 0, true));
+}
+
+/// Whatever is put back meanwhile, a sweep drops what was idle for an epoch, and nothing younger.
+#[test]
+fn overlapping_retains_keep_the_ages() {
+    let (pool, _) = counted(3);
+    let retain = |started: Sender<()>, go: Receiver<()>| {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            pool.retain(|_, _| {
+                // Only the first of its items is met by the others.
+                if started.send(()).is_ok() {
+                    let _ = go.recv();
+                }
+                true
+            })
+        })
+    };
+    drop(pool.get_many(2).unwrap());
+    let (started, first_started) = channel();
+    let (first_go, go) = channel();
+    let first = retain(started, go);
+    first_started.recv().expect("it has an item");
+    pool.advance();
+    let young = pool.get().unwrap();
+    let id = young.id;
+    drop(young);
+    let (started, second_started) = channel();
+    let (second_go, go) = channel();
+    let second = retain(started, go);
+    second_started.recv().expect("it has an item");
+    drop((first_go, first_started));
+    first.join().expect("no panic");
+    drop((second_go, second_started));
+    second.join().expect("no panic");
+    assert_eq!((pool.idle(), pool.advance().dropped), (3, 2));
+    assert_eq!(pool.get().unwrap().id, id);
 }

@@ -10,6 +10,7 @@ mod judge;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -191,4 +192,26 @@ fn stopping_the_janitor_ends_the_timer() {
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
     let _item = smol::block_on(pool.get_async()).unwrap();
     assert!(is_late(soon(pool.get_async()), Phase::Wait));
+}
+
+/// Wakers run when the threads are gone, so one may stop them again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_waker_may_stop_the_janitor() {
+    struct Stops;
+    impl Wake for Stops {
+        fn wake(self: Arc<Self>) {
+            ebbtide::stop_janitor();
+        }
+    }
+    if !common::alone("a_waker_may_stop_the_janitor") {
+        return;
+    }
+    let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
+    let _item = smol::block_on(pool.get_async()).unwrap();
+    let waker = Waker::from(Arc::new(Stops));
+    let mut waiting = Box::pin(pool.get_async());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let stop = thread::spawn(ebbtide::stop_janitor);
+    until("it returns", || stop.is_finished());
 }

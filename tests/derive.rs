@@ -97,6 +97,34 @@ fn the_default_variant_keeps_its_storage() {
     assert!(matches!(&buffer, Buffer::Heap(bytes) if bytes.is_empty() && bytes.capacity() >= 100));
 }
 
+/// A type that contains itself.
+#[derive(Clear, Debug, Default, PartialEq)]
+enum List<T> {
+    #[default]
+    End,
+    Item(Vec<T>, Box<List<T>>),
+}
+
+#[test]
+fn a_generic_type_may_contain_itself() {
+    becomes_new(List::Item(vec![Opaque(1)], Box::new(List::Item(vec![], Box::default()))));
+}
+
+/// What the compiler says of the fields, it does not say again of the derived code.
+#[derive(Clear, Debug, Default, PartialEq)]
+#[expect(non_snake_case, reason = "as in some protocols")]
+struct Foreign {
+    headerLength: u8,
+    #[deprecated]
+    old: u8,
+}
+
+#[test]
+#[expect(deprecated, reason = "the field is filled")]
+fn odd_fields_are_cleared() {
+    becomes_new(Foreign { headerLength: 1, old: 1 });
+}
+
 fn to_nine(value: &mut Opaque) {
     value.0 = 9;
 }

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{MANUAL, Worker, alone, on_thread};
-use ebbtide::{Fetch, Manual, Pool, Settings};
+use ebbtide::{BoxPool, BufferPool, Fetch, Manual, Pool, Settings};
 
 /// Items of at least this many bytes are large.
 const LARGE: usize = 1024;
@@ -115,4 +115,27 @@ fn an_heir_has_private_slots_at_once() {
     drop(self::pool::<1>(FETCHED).get());
     (0..2).for_each(|_| on_thread(|| drop(pool.get())));
     assert_eq!((pool.idle(), shared(&pool)), (1, 0));
+}
+
+/// Threads that come one after the other inherit the same slot set, and so what lies in it.
+#[test]
+fn threads_in_a_row_use_one_item() {
+    if !alone("threads_in_a_row_use_one_item") {
+        return;
+    }
+    fn created<const BYTES: usize>(settings: Settings<Manual>) -> usize {
+        let pool = pool::<BYTES>(settings);
+        (0..100).for_each(|_| on_thread(|| drop(pool.get())));
+        pool.stats().created
+    }
+    let auto = MANUAL.fetch(Fetch::Auto);
+    assert_eq!([created::<{ 2 * LARGE }>(auto), created::<{ 2 * LARGE }>(FETCHED)], [1, 1]);
+    assert_eq!([created::<{ 64 * LARGE }>(auto), created::<{ 64 * LARGE }>(FETCHED)], [1, 1]);
+    let boxes = BoxPool::with_settings(auto);
+    let buffers: BufferPool = BufferPool::new();
+    for _ in 0..100 {
+        on_thread(|| drop((boxes.insert([0_u8; 4 * LARGE]), buffers.get(100 * LARGE))));
+    }
+    let buffers: usize = buffers.stats().map(|(_, stats)| stats.created).sum();
+    assert_eq!((boxes.stats().created, buffers), (1, 1));
 }

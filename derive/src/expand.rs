@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::visit::{self, Visit};
+use syn::visit::Visit;
 use syn::{Attribute, Data, DeriveInput, Error, Generics, Result, WherePredicate, parse_quote};
 
 use crate::field::Field;
@@ -53,18 +53,18 @@ pub(crate) fn clear(input: &DeriveInput) -> Result<TokenStream> {
     });
 
     let name = &input.ident;
-    let generics = bounded(&input.generics, shapes.iter().flat_map(|shape| &shape.fields), is_enum);
+    let generics = bounded(name, &input.generics, shapes.iter().flat_map(|shape| &shape.fields), is_enum);
     let (implemented, types, bounds) = generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
-        #[allow(clippy::all, unreachable_code, unused_variables, reason = "generated")]
+        #[allow(clippy::all, deprecated, non_snake_case, unreachable_code, unused_variables, reason = "generated")]
         impl #implemented ::ebbtide::Clear for #name #types #bounds {
             fn clear(&mut self) {
                 #clear
             }
 
             fn weight(&self) -> usize {
-                ::core::cmp::Ord::max(#weight, ::core::mem::size_of::<Self>())
+                ::core::cmp::Ord::max(#weight, ::core::mem::size_of_val::<Self>(self))
             }
 
             fn used(&self) -> usize {
@@ -87,11 +87,11 @@ fn clear_enum(name: &Ident, fields: &TokenStream) -> TokenStream {
     // An enum without `Default` is then an error at its name.
     let default = quote_spanned! { name.span() => <Self as ::core::default::Default>::default() };
     quote! {
-        let default = #default;
-        if ::core::mem::discriminant(self) == ::core::mem::discriminant(&default) {
+        let __default = #default;
+        if ::core::mem::discriminant(self) == ::core::mem::discriminant(&__default) {
             #fields
         } else {
-            *self = default;
+            *self = __default;
         }
     }
 }
@@ -115,13 +115,19 @@ fn own<'a>(fields: &'a [Field<'a>]) -> impl Iterator<Item = (&'a Ident, &'a syn:
 }
 
 /// Adds `Clear` for each field type that depends on a type parameter. So `Vec<T>` asks nothing of `T`.
-fn bounded<'a>(generics: &Generics, fields: impl Iterator<Item = &'a Field<'a>>, is_enum: bool) -> Generics {
+fn bounded<'a>(
+    name: &Ident,
+    generics: &Generics,
+    fields: impl Iterator<Item = &'a Field<'a>>,
+    is_enum: bool,
+) -> Generics {
     let mut bounded = generics.clone();
     let mut predicates: Vec<WherePredicate> = Vec::new();
     for field in fields.filter(|field| field.is_cleared_by_itself()) {
-        let mut mentions = Mentions { generics, found: false };
+        let mut mentions = Mentions { name, generics, found: false, itself: false };
         mentions.visit_type(field.ty);
-        if mentions.found {
+        // A type that contains itself has `Clear` if it has: to ask for that would lead in a circle.
+        if mentions.found && !mentions.itself {
             let ty = field.ty;
             predicates.push(parse_quote! { #ty: ::ebbtide::Clear });
         }
@@ -137,19 +143,22 @@ fn bounded<'a>(generics: &Generics, fields: impl Iterator<Item = &'a Field<'a>>,
 
 /// Looks for a type parameter in a type.
 struct Mentions<'a> {
+    name: &'a Ident,
     generics: &'a Generics,
     found: bool,
+    /// Whether the type that derives is in it.
+    itself: bool,
 }
 
 impl<'ast> Visit<'ast> for Mentions<'_> {
     fn visit_ident(&mut self, name: &'ast Ident) {
         self.found |= self.generics.type_params().any(|parameter| parameter.ident == *name);
+        self.itself |= name == self.name;
     }
 
-    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+    fn visit_macro(&mut self, _: &'ast syn::Macro) {
         // What a macro in place of a type makes is unknown here.
         self.found = true;
-        visit::visit_macro(self, mac);
     }
 }
 

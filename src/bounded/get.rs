@@ -346,7 +346,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             Some(held) => held,
             None => self.places().take_by(Want::Places(1), &deadline)?,
         };
-        match held.next(|item| self.is_fit(item), deadline, create) {
+        match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), create) {
             Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
             Err(error) => Err(held.fail(error)),
         }
@@ -374,7 +374,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let mut held = self.places().take_by(Want::Places(n), &deadline)?;
         let mut items = Vec::with_capacity(n);
         while held.len() > 0 {
-            match held.next(|item| self.is_fit(item), &deadline, || self.recycler.try_create()) {
+            match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), || self.recycler.try_create()) {
                 Ok(item) => items.push(guard(item)),
                 Err(error) => {
                     let error = Contained::new(error);
@@ -389,8 +389,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 
 /// Where creation cannot fail, `None` is enough: there is no error to report.
 impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
-    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, or if the
-    /// pool is closed.
+    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, if
+    /// [`max_creating`](super::Settings::max_creating) allows no creation now, or if the pool is closed.
     ///
     /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the
     /// error.
@@ -416,7 +416,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
             Ok(item) => self.places().hold(item),
             Err(place) => place?,
         };
-        let item = held.next(|item| self.is_fit(item), || Some(Instant::now()), || self.recycler.try_create()).ok()?;
+        let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
         Some(Pooled::new(item, self).outliving(held))
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::error::Refused;
 use super::held::Held;
 use super::info::Item;
 use super::timeout::within;
@@ -96,7 +97,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all_async(self.wait(Want::Places(n)).await?, |item| Pooled::new(item, self)).await
+        self.fill_all_async(self.wait(self.places().wait(Want::Places(n))).await?, |item| Pooled::new(item, self)).await
     }
 
     /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
@@ -129,7 +130,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
         let pool = Arc::clone(self);
         async move {
-            let held = pool.wait(Want::Places(n)).await?;
+            let held = pool.wait(pool.places().wait(Want::Places(n))).await?;
             pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
         }
     }
@@ -286,7 +287,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Ok(item) if !self.looks() => return Ok(Pooled::new(item, self).outliving(create).into_item()),
             Ok(item) => self.places().hold(item),
             Err(Some(place)) => place,
-            Err(None) => self.wait(Want::Places(1)).await?,
+            Err(None) => self.wait(self.places().wait(Want::Places(1))).await?,
         };
         match self.next_async(&mut held, create).await {
             Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
@@ -305,7 +306,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         F: Future<Output = Result<T, E>>,
     {
         loop {
-            if let Some(mut item) = held.pop() {
+            while let Some(mut item) = held.pop() {
                 if self.is_fit_async(item.get()).await {
                     return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
                 }
@@ -313,7 +314,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             if held.may_create() {
                 break;
             }
-            held.join(self.wait(Want::Turn).await?);
+            self.wait(held.turn()).await?;
         }
         let made = self.create_in_time(create.into_inner()).await?;
         Ok(held.occupy(made))
@@ -351,8 +352,8 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
-    async fn wait<E>(&self, want: Want) -> Result<Held<'_, T>, GetError<E>> {
-        match within(self.settings.timeouts.wait, self.places().wait(want)).await {
+    async fn wait<O, E>(&self, waiting: impl Future<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+        match within(self.settings.timeouts.wait, waiting).await {
             Ok(answer) => Ok(answer?),
             Err(after) => {
                 self.places().counts.wait_timeouts.add(1);

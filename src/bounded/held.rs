@@ -1,12 +1,16 @@
 //! Places that were taken and are not yet in guards.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::GetError;
+use super::error::Refused;
 use super::info::Item;
 use super::places::Places;
 use super::state::Lot;
-use super::waiters::Want;
+use super::waiters::{Ticket, Want};
 use crate::engine::item::{Contained, for_each_caught, raise};
 
 /// A lot whose unused places, and turn, are returned when it is dropped.
@@ -25,17 +29,17 @@ impl<'a, T> Held<'a, T> {
         self.lot.places
     }
 
-    /// Splits off one place, with its idle item if that is `fit`. If not, drops the item and creates one in its place. If
-    /// it has no turn for that, it waits until `deadline`. If creating the item fails, or anything panics, the place stays
-    /// here.
+    /// Splits off one place, with an idle item that is `fit`. Drops those that are not, and if none is left, creates an
+    /// item in the place. If it has no turn for that, `turn` gets one, or an idle item instead. If that or creating the
+    /// item fails, or anything panics, the place stays here.
     pub(super) fn next<E>(
         &mut self,
         mut fit: impl FnMut(&mut Item<T>) -> bool,
-        deadline: impl Fn() -> Option<Instant>,
+        turn: impl Fn(&mut Self) -> Result<(), Refused>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
         loop {
-            if let Some(mut item) = self.pop() {
+            while let Some(mut item) = self.pop() {
                 if fit(item.get()) {
                     return Ok(self.hand_out(item));
                 }
@@ -43,7 +47,7 @@ impl<'a, T> Held<'a, T> {
             if self.may_create() {
                 return Ok(self.occupy(create().map_err(GetError::Create)?));
             }
-            self.join(self.places.take_by(Want::Turn, &deadline)?);
+            turn(self)?;
         }
     }
 
@@ -52,8 +56,27 @@ impl<'a, T> Held<'a, T> {
         self.lot.creates
     }
 
-    /// Takes over a turn, or an item for a place that has none.
-    pub(super) fn join(&mut self, mut turn: Held<'_, T>) {
+    /// Takes a turn to create, or an idle item instead, for a place that has none, if nobody waits for the same.
+    pub(super) fn try_turn(&mut self) -> Result<(), Refused> {
+        let turn = self.places.take(Want::Turn)?;
+        self.join(turn);
+        Ok(())
+    }
+
+    /// The same, and waits until `deadline` if others come first.
+    pub(super) fn turn_by(&mut self, deadline: impl FnOnce() -> Option<Instant>) -> Result<(), Refused> {
+        match self.try_turn() {
+            Err(Refused::Busy) => self.places.wait_by(deadline, self.turn()),
+            answer => answer,
+        }
+    }
+
+    /// Waits for a turn.
+    pub(super) fn turn(&mut self) -> Turn<'_, 'a, T> {
+        Turn { held: self, ticket: None }
+    }
+
+    fn join(&mut self, mut turn: Held<'_, T>) {
         let Lot { newest, creates, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
         (self.lot.newest, self.lot.creates) = (newest, creates);
     }
@@ -99,6 +122,31 @@ impl<T> Drop for Held<'_, T> {
         // One without a place has a turn, or an item for a place of another.
         if lot.places > 0 || lot.creates || lot.newest.is_some() {
             self.places.put(self.places.lock(), lot);
+        }
+    }
+}
+
+/// The wait for a turn. If it is cancelled, what it was served stays with the place.
+#[must_use]
+pub(super) struct Turn<'h, 'a, T> {
+    held: &'h mut Held<'a, T>,
+    ticket: Option<Ticket>,
+}
+
+impl<T> Future for Turn<'_, '_, T> {
+    type Output = Result<(), Refused>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { held, ticket } = &mut *self;
+        let answer = held.places.poll(ticket, Want::Turn, context.waker());
+        answer.map(|turn| turn.map(|turn| held.join(turn)))
+    }
+}
+
+impl<T> Drop for Turn<'_, '_, T> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.ticket.and_then(|ticket| self.held.places.leave(ticket)) {
+            self.held.join(turn);
         }
     }
 }

@@ -209,17 +209,15 @@ impl<T> Places<T> {
         Poll::Ready(answer.map(|lot| Held::new(self, lot)))
     }
 
-    /// Leaves the queue. If the waiter was already served, its places are taken back.
-    pub(super) fn leave(&self, ticket: Ticket) {
+    /// Leaves the queue. Returns what the waiter was already served.
+    pub(super) fn leave(&self, ticket: Ticket) -> Option<Held<'_, T>> {
         let mut state = self.lock();
         let (served, waker) = state.waiters.leave(ticket);
-        let after = match served {
-            Some(Ok(lot)) => state.put(lot),
-            Some(Err(_)) | None => After { wakers: state.serve(), doomed: Vec::new() },
-        };
+        let served = served.and_then(Result::ok);
+        let wakers = if served.is_none() { state.serve() } else { Vec::new() };
         drop(state);
-        janitor::attend(&self.registration);
-        let mut first = self.settle(after);
+        let served = served.map(|lot| Held::new(self, lot));
+        let mut first = wake_each(wakers);
         // Dropping a waker runs user code, as waking does.
         if let Some(panic) = drop_each(waker) {
             keep_first(&mut first, panic);
@@ -227,6 +225,7 @@ impl<T> Places<T> {
         if let Some(panic) = first {
             raise(panic);
         }
+        served
     }
 
     /// Takes a place for a new idle item, if one is free and nobody waits.

@@ -1,5 +1,5 @@
-//! The state of a bounded pool's places: how many are taken, which items are idle, and who waits. Runs no user code but the
-//! allocator.
+//! The state of a bounded pool's places: how many are taken, which items are idle, and who waits. Runs no user code but
+//! the allocator.
 //!
 //! A *place* is an item's right to exist, and there are `capacity` of them. A place is *taken* when somebody gets it,
 //! and stays so until its item is idle or dropped. Each of the other places has an idle item or none. So `taken + idle
@@ -11,6 +11,7 @@
 //! A *doomed* item is one that is being dropped. It keeps its place until its `Drop` has run: otherwise a new item
 //! could exist beside it.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::num::Wrapping;
 use std::task::Waker;
@@ -113,7 +114,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Takes what is wanted if it is free and nobody waits for the same.
+    /// Takes what is wanted if it is free and nobody who waits comes first.
     pub(super) fn take(&mut self, want: Want) -> Result<Lot<T>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
@@ -270,7 +271,8 @@ impl<T> State<T> {
         std::mem::take(&mut self.idle)
     }
 
-    /// Takes back what `take_idle` took, sorted as it was. Items that became idle since then are younger.
+    /// Takes back what `take_idle` took, sorted as it was. Of what became idle since then, most is younger, but not what
+    /// another `retain` has put back.
     pub(super) fn put_back(&mut self, kept: VecDeque<Idle<T>>, mut doomed: Vec<Item<T>>) -> After<T> {
         self.taken -= kept.len() + doomed.len();
         self.dropped += doomed.len();
@@ -282,6 +284,8 @@ impl<T> State<T> {
                 doomed.push(idle.item);
             }
         }
+        let epoch = self.epoch;
+        self.idle.make_contiguous().sort_by_key(|idle| Reverse(epoch.wrapping_sub(idle.stamp)));
         self.doom(doomed)
     }
 
@@ -296,8 +300,8 @@ impl<T> State<T> {
             }
         };
         let mut doomed = self.oldest(n);
-        if self.settings.max_lifetime.is_some() {
-            let now = clock();
+        let now = self.settings.max_lifetime.and_then(|_| clock());
+        if self.idle.iter().any(|idle| idle.item.notes().expires_by(now)) {
             let (expired, kept): (VecDeque<_>, _) =
                 self.idle.drain(..).partition(|idle| idle.item.notes().expires_by(now));
             self.idle = kept;

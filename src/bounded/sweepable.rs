@@ -1,6 +1,7 @@
 //! How the janitor sweeps a bounded pool: in one step, under the pool's lock. So it needs no barrier, and closes
 //! nothing before one.
 
+use super::disposer::Disposer;
 use super::places::Places;
 use crate::engine::registration::Registration;
 use crate::engine::top::Purpose;
@@ -49,7 +50,9 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
             janitor::park(&places.registration, || places.snapshot().stats.idle == 0);
         }
         let drops = condemned.swept.dropped > 0;
-        let (weak, disposer) = (Arc::downgrade(&places), places.disposer.clone());
+        let weak = Arc::downgrade(&places);
+        // Without items to drop, the job may be thrown away here, and with it what the function of a disposer holds.
+        let disposer = if drops { places.disposer.clone() } else { Disposer::default() };
         // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
         Job::new(places, drops, move || condemned.drop_items(|item| disposer.dispose(item), || weak.upgrade()))
     }

@@ -35,15 +35,24 @@ impl<T> Places<T> {
         deadline: impl FnOnce() -> Option<Instant>,
     ) -> Result<Held<'_, T>, Refused> {
         match self.take(want) {
-            Err(Refused::Busy) => match deadline() {
-                // Not even for a moment in the queue: there it would block the waiters behind it.
-                Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
-                deadline => block_on(pin!(self.wait(want)), deadline).unwrap_or_else(|| {
-                    self.counts.wait_timeouts.add(1);
-                    Err(Refused::Busy)
-                }),
-            },
+            Err(Refused::Busy) => self.wait_by(deadline, self.wait(want)),
             answer => answer,
+        }
+    }
+
+    /// Waits on this thread, until `deadline`.
+    pub(super) fn wait_by<O>(
+        &self,
+        deadline: impl FnOnce() -> Option<Instant>,
+        waiting: impl Future<Output = Result<O, Refused>>,
+    ) -> Result<O, Refused> {
+        match deadline() {
+            // Not even for a moment in the queue: there it would block the waiters behind it.
+            Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
+            deadline => block_on(pin!(waiting), deadline).unwrap_or_else(|| {
+                self.counts.wait_timeouts.add(1);
+                Err(Refused::Busy)
+            }),
         }
     }
 }
@@ -60,7 +69,7 @@ impl<'a, T> Future for Waiting<'a, T> {
 impl<T> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.places.leave(ticket);
+            drop(self.places.leave(ticket));
         }
     }
 }

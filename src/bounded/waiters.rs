@@ -1,4 +1,5 @@
-//! The queue of waiters for places, in order of arrival. Those who want a turn have waited before, and come first. A waiter is *served* when it is given its places.
+//! The queue of waiters for places, in order of arrival. Those who want a turn have a place already, and come first. A
+//! waiter is *served* when it is given its places.
 //!
 //! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
 //! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
@@ -29,6 +30,8 @@ pub(super) struct Waiters<L> {
     /// Unused tickets.
     free: Vec<Ticket>,
     first: Option<Ticket>,
+    /// The last who wants a turn.
+    last_turn: Option<Ticket>,
     last: Option<Ticket>,
     len: usize,
 }
@@ -45,7 +48,7 @@ struct Waiter<L> {
 
 impl<L> Waiters<L> {
     pub(super) fn new() -> Self {
-        Self { table: Vec::new(), free: Vec::new(), first: None, last: None, len: 0 }
+        Self { table: Vec::new(), free: Vec::new(), first: None, last_turn: None, last: None, len: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -68,11 +71,8 @@ impl<L> Waiters<L> {
 
     /// Adds a waiter at the end of the queue, or for a turn, before the first who wants places.
     pub(super) fn enqueue(&mut self, want: Want, waker: Waker) -> Ticket {
-        let mut next = self.first.filter(|_| want == Want::Turn);
-        while let Some(ticket) = next.filter(|&ticket| self.table[ticket].want == Want::Turn) {
-            next = self.table[ticket].next;
-        }
-        let previous = next.map_or(self.last, |next| self.table[next].previous);
+        let previous = if want == Want::Turn { self.last_turn } else { self.last };
+        let next = previous.map_or(self.first, |previous| self.table[previous].next);
         let waiter = Waiter { want, waker: Some(waker), answer: None, previous, next };
         let ticket = match self.free.pop() {
             Some(ticket) => {
@@ -91,6 +91,9 @@ impl<L> Waiters<L> {
         match next {
             Some(next) => self.table[next].previous = Some(ticket),
             None => self.last = Some(ticket),
+        }
+        if want == Want::Turn {
+            self.last_turn = Some(ticket);
         }
         self.len += 1;
         ticket
@@ -166,6 +169,10 @@ impl<L> Waiters<L> {
         match next {
             Some(next) => self.table[next].previous = previous,
             None => self.last = previous,
+        }
+        if self.last_turn == Some(ticket) {
+            // Only such waiters are in front of one.
+            self.last_turn = previous;
         }
         self.len -= 1;
         Some(waker)

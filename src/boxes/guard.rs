@@ -47,7 +47,7 @@ use crate::pool::Guard;
 ///
 /// # Traits
 ///
-/// It has those of a `Box` that stable Rust allows: it is `Send`, `Sync` and `UnwindSafe` if the value is, always
+/// It has these of a `Box`: it is `Send`, `Sync` and `UnwindSafe` if the value is, always
 /// `Unpin`, and it compares, hashes, iterates and is polled as the value. To get a box of a trait object, see
 /// [`erase`](Self::erase).
 ///
@@ -138,7 +138,7 @@ impl<'pool, T: Send> PooledBox<T, &'pool BoxPool<T>> {
     ///
     /// Also a part of the value can be seen: all of it is dropped with the box.
     ///
-    /// The box becomes five words, and its drop an indirect call.
+    /// The box becomes three words and what a reference takes, and its drop an indirect call.
     ///
     /// # Panics
     ///

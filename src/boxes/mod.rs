@@ -22,8 +22,8 @@ use crate::sync::const_unless_loom;
 /// `Box::new` with recycled memory. A value is new each time and is dropped with its box. Only its memory is kept for
 /// the next one.
 ///
-/// The memory of all threads is shared, so a value may be dropped where it was not created. Nothing of a value is left
-/// for the next one: it needs neither [`Clear`](crate::Clear) nor `Default`, and may be of any type, `Send` or not.
+/// The memory of all threads is shared, so a value may be dropped where it was not created. Nobody sees a value that
+/// was there before, so a type needs neither [`Clear`](crate::Clear) nor `Default`, and may be `Send` or not.
 ///
 /// ```
 /// use ebbtide::{BoxPool, PooledBox};
@@ -48,9 +48,9 @@ use crate::sync::const_unless_loom;
 /// # Costs
 ///
 /// Those of a [`Pool`]: while the private slots of a thread serve it, an insert and a drop together take a few
-/// nanoseconds, whatever the size of `T`. A box is two words. Memory that nobody used for two epochs is freed.
+/// nanoseconds, besides moving the value. A box is two words. Memory that nobody used for two epochs is freed.
 ///
-/// Values on which a thread only adds up small boxes and then drops all of them are cheaper in an arena.
+/// Many small values that one thread creates and then drops all together are cheaper in an arena.
 pub struct BoxPool<T> {
     pool: Pool<Storage<T>, Reuse>,
 }

@@ -23,7 +23,7 @@ const WORDS: usize = 512 / usize::BITS as usize;
 pub(crate) struct Lobby<T> {
     /// Null, or from `Item::into_raw`.
     places: [[AtomicPtr<T>; PLACES]; 2],
-    /// How many items lie here, less those whose put is under way. It may wrap around for a moment.
+    /// How many items lie here, and those whose put is under way.
     len: AtomicUsize,
     /// Which threads have put an item here.
     known: [AtomicUsize; WORDS],
@@ -64,6 +64,8 @@ impl<T> Lobby<T> {
     /// Puts in an item that returned in `epoch`. Returns it if no place is empty.
     pub(crate) fn put(&self, item: Item<T>, epoch: usize) -> Result<(), Item<T>> {
         let item = item.into_raw();
+        // ORDERING: Relaxed, no partner but the load in `len`. It comes first, so that no item lies here uncounted.
+        self.len.fetch_add(1, Ordering::Relaxed);
         let filled = self.places[epoch & 1].iter().any(|place| {
             // ORDERING: Relaxed, no partner; this only decides whether to try.
             place.load(Ordering::Relaxed).is_null()
@@ -71,13 +73,13 @@ impl<T> Lobby<T> {
                 // on failure: tried elsewhere.
                 && place.compare_exchange(ptr::null_mut(), item, Ordering::Release, Ordering::Relaxed).is_ok()
         });
-        if !filled {
-            // SAFETY: the pointer is from `into_raw` just now, and in no place.
-            return Err(unsafe { Item::from_raw(item) });
+        if filled {
+            return Ok(());
         }
         // ORDERING: Relaxed, no partner but the load in `len`; only the sum matters.
-        self.len.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: the pointer is from `into_raw` just now, and in no place.
+        Err(unsafe { Item::from_raw(item) })
     }
 
     /// Takes an item that returned in `epoch`.

@@ -99,7 +99,7 @@ impl<T> Store<T> {
     /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
     #[inline]
     pub(crate) fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
-        let set = self.own_set().or_else(|| if self.is_lobby_open() { None } else { self.slot_set() });
+        let set = self.own_set().or_else(|| if self.is_lobby_open() { self.inherited_set() } else { self.slot_set() });
         self.answer_if_asked(set);
         if let Some(item) = set.and_then(SlotSet::pop_either) {
             return Some(item);
@@ -290,6 +290,12 @@ impl<T> Store<T> {
         let kept = offered - rejected.as_ref().map_or(0, Batch::len);
         self.count(visit.set, kept, |tally| &tally.shared);
         rejected
+    }
+
+    /// Returns the slot set that a new thread inherits, if there is one.
+    #[cold]
+    fn inherited_set(&self) -> Option<&SlotSet<T>> {
+        self.sets.inherit().map(|set| &**set)
     }
 
     /// Returns the calling thread's slot set, and creates it if need be. Returns `None` if the thread has no number.

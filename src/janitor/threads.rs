@@ -124,6 +124,8 @@ pub(super) fn stop() {
     (registry.stopping, registry.running) = (false, false);
     drop(registry);
     CHANGED.notify_all();
+    #[cfg(feature = "bounded")]
+    super::timer::wake_all();
     // From now on, using one of these pools starts the threads again.
     collect(true).into_iter().flatten().for_each(|pool| pool.registration().stop());
     while do_next_task() {}

@@ -110,11 +110,15 @@ fn wake(tasks: BTreeMap<Key, Waker>) {
     for_each_caught(tasks.into_values(), Waker::wake).into_iter().for_each(discard);
 }
 
-/// Ends the thread. Tasks that still wait start another, because this wakes them.
+/// Ends the thread. Tasks that still wait start another once `wake_all` has woken them.
 pub(super) fn stop() {
     let thread = timers().thread.take();
     LOOK.notify_all();
     thread.and_then(|thread| thread.join().err()).into_iter().for_each(discard);
+}
+
+/// Wakes every task that waits.
+pub(super) fn wake_all() {
     let waiting = mem::take(&mut timers().wakers);
     wake(waiting);
 }

@@ -36,6 +36,11 @@ impl<T> PerThread<T> {
         self.entry(current())
     }
 
+    /// Returns the calling thread's entry, if its bucket exists. Unlike `get`, it takes a number for a new thread.
+    pub(crate) fn inherit(&self) -> Option<&T> {
+        self.entry(enroll()?)
+    }
+
     /// Returns the calling thread's entry. If need be it creates the bucket, each entry by `make` with a number of its
     /// own. Returns `None` if the thread has no number.
     #[inline]
