@@ -18,3 +18,6 @@ impl Alarm {
 
 #[cfg(loom_is_shuttle)]
 pub(super) fn stop() {}
+
+#[cfg(loom_is_shuttle)]
+pub(super) fn wake_all() {}
