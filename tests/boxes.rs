@@ -139,8 +139,7 @@ fn memory_that_nobody_uses_is_freed() {
     assert_eq!(pool.idle(), 100);
     pool.advance();
     assert_eq!(pool.idle(), 0);
-    pool.prefill(3);
-    assert_eq!(pool.idle(), 3);
+    assert_eq!((pool.prefill(3), pool.idle()), (3, 3));
     pool.clear();
     assert_eq!(pool.idle(), 0);
 }

@@ -107,7 +107,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// # Errors
     ///
-    /// [`GetError::Closed`] if the pool is closed.
+    /// [`GetError::Closed`] if the pool is closed, and [`GetError::TimedOut`] if the timeout of the settings passes.
     ///
     /// # Panics
     ///

@@ -87,7 +87,7 @@ pub trait Manage<T> {
         Self::Error: Send;
 
     /// Decides whether an idle item may be handed out. With `false`, the item is dropped, and a new one is created in
-    /// the same place, so the caller keeps its turn. The default is `true`.
+    /// the same place, so the caller need not wait again. The default is `true`.
     ///
     /// If the future is dropped before it is ready, the item may be in the midst of something. So it is dropped, and its
     /// place is free again.

@@ -93,7 +93,7 @@ use places::{Places, Snapshot};
 /// # Checks
 ///
 /// A [`TryRecycle`] or, for tasks, a [`Manage`] can check an idle item before it is handed out, after the wait. If the
-/// check fails, the item is dropped and a new one is created in the same place. So the caller keeps its turn, and there
+/// check fails, the item is dropped and a new one is created in the same place. So the caller need not wait again, and there
 /// are never more items than the capacity. If the check panics, or its future is dropped, the item is dropped and its
 /// place is free. New items are not checked.
 ///

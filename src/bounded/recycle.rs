@@ -70,7 +70,7 @@ pub trait TryRecycle<T> {
     fn try_create(&self) -> Result<T, Self::Error>;
 
     /// Decides whether an idle item may be handed out. With `false`, the item is dropped, and a new one is created in
-    /// the same place, so the caller keeps its turn. The default is `true`.
+    /// the same place, so the caller need not wait again. The default is `true`.
     ///
     /// Runs on the thread that gets the item, without the pool's lock. It blocks that thread, however long it takes.
     ///

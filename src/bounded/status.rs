@@ -15,9 +15,10 @@
 pub struct Status {
     /// How many items may exist.
     pub capacity: usize,
-    /// Items in use, being created, dropped or checked, or on their way to a waiter.
+    /// Items in use, being created, dropped or checked, or on their way to a waiter. Also the places of those who wait to
+    /// create one.
     pub in_use: usize,
-    /// Items being created. For a `get` of several it counts one at a time.
+    /// Calls that create items, or may do so now.
     pub creating: usize,
     /// Items in use that the pool is dropping.
     pub dropping: usize,

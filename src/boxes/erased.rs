@@ -5,6 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
@@ -84,6 +85,9 @@ impl<U: ?Sized> DerefMut for ErasedBox<'_, U> {
         unsafe { self.seen.as_mut() }
     }
 }
+
+impl<U: UnwindSafe + ?Sized> UnwindSafe for ErasedBox<'_, U> {}
+impl<U: RefUnwindSafe + ?Sized> RefUnwindSafe for ErasedBox<'_, U> {}
 
 // The value does not move with its box.
 impl<U: ?Sized> Unpin for ErasedBox<'_, U> {}

@@ -202,18 +202,18 @@ impl<T> BoxPool<T> {
         self.pool.take_or(|| Storage(MaybeUninit::uninit()))
     }
 
-    /// Allocates memory for `n` values, which is then idle in the shared queues. As
-    /// [`Pool::prefill`](Pool::prefill).
+    /// Allocates memory for `n` values, which is then idle in the shared queues. Returns for how many. As
+    /// [`Pool::prefill`].
     ///
     /// ```
     /// use ebbtide::BoxPool;
     ///
     /// let pool: BoxPool<u64> = BoxPool::new();
-    /// pool.prefill(10);
+    /// assert_eq!(pool.prefill(10), 10);
     /// assert_eq!(pool.idle(), 10);
     /// ```
-    pub fn prefill(&self, n: usize) {
-        self.pool.prefill(n);
+    pub fn prefill(&self, n: usize) -> usize {
+        self.pool.prefill(n)
     }
 
     /// Ends the current epoch and frees memory that was idle since the epoch before. As [`Pool::advance`].

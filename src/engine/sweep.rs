@@ -4,7 +4,7 @@
 //!
 //! 1. `close` every slot set that does not look empty and whose owner is not in a claim. Pass one heavy barrier.
 //!    `collect` the items of those whose owners have not answered meanwhile.
-//! 2. `condemn`: take every batch stamped before this epoch, the victims, into a list. Take out the shards that an
+//! 2. `condemn`: take the victims, every batch stamped before this epoch and what is in the lobby, into a list. Take out the shards that an
 //!    earlier sweep retired, unless a thread still visits them.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims. Retire the shards if they are empty. Return the token.

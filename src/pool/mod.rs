@@ -73,8 +73,9 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// next one inherits its slot set. A pool allocates slot sets in blocks of 1, 2, 4, 8 and so on, as more threads use
 /// pools at the same time. They are freed with the pool.
 ///
-/// If items [weigh](Recycle::weight) 1 KiB or more, or are [costly](crate::Fetch), a thread gets its slot set only when it
-/// returns its second item. The first lies where all threads find it. So a pool that many threads use once holds few items.
+/// If items [weigh](Recycle::weight) 1 KiB or more, or are [costly](crate::Fetch), a thread returns its first item to a
+/// place where all threads find it, if one of eight is empty. Only the next one makes it a slot set. So a pool that many
+/// threads use once holds few items.
 ///
 /// # How items shrink
 ///
