@@ -51,9 +51,13 @@ async fn all_say_goodbye(settings: Settings, end: impl FnOnce(Pool) -> Option<Po
     let pool = BoundedPool::with_settings(manager, settings);
     drop(pool.get_many_async(4).await.unwrap());
     let pool = end(pool);
-    while goodbyes.get() < 4 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let said = async {
+        while goodbyes.get() < 4 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    // Only a goodbye that is never said misses the deadline.
+    tokio::time::timeout(Duration::from_secs(60), said).await.expect("all say goodbye");
     assert_eq!((goodbyes.get(), pool.map_or(0, |pool| pool.idle())), (4, 0));
 }
 
