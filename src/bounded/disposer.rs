@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::info::Item;
 use crate::engine::item::{discard, drop_each};
 
-/// What a pool does with each item that it does not keep: by default drop it. [`Manage::disposer`](super::Manage::disposer)
-/// returns it.
+/// What a pool does with each item that it does not keep: by default drop it.
+/// [`Manage::disposer`](super::Manage::disposer) returns it.
 ///
-/// It gets the items that a sweep, `clear`, `retain`, `resize` or `close` ends, those that fail their check, that
-/// `recycle` refuses or that are too old, and idle ones when the pool is dropped. An item is [in
+/// It gets the items that a sweep, `clear`, `retain`, `resize` or `close` ends, those that did not pass their check,
+/// that `recycle` refuses or that are too old, and idle ones when the pool is dropped. An item is [in
 /// use](crate::BoundedPool::in_use) until the function returns for it. It runs on the thread that ends the item, such as
-/// the janitor's, without the pool's lock. It may outlive the manager.
+/// the janitor's, without the pool's lock. A `get` in it may wait for the place that only its return frees. It may
+/// outlive the manager.
 ///
 /// Connections often must be closed by a task of their runtime:
 ///

@@ -1,5 +1,5 @@
-//! The heap part of a bounded pool: the state of its places under a lock, and what is done after the lock is released. Only
-//! the allocator runs user code under the lock.
+//! The heap part of a bounded pool: the state of its places under a lock, and what is done after the lock is released.
+//! Only the allocator runs user code under the lock.
 
 use std::any::type_name;
 use std::collections::VecDeque;

@@ -271,8 +271,7 @@ impl<T> State<T> {
         std::mem::take(&mut self.idle)
     }
 
-    /// Takes back what `take_idle` took, sorted as it was. Of what became idle since then, most is younger, but not what
-    /// another `retain` has put back.
+    /// Takes back what `take_idle` took. Sorts by age, because what another `retain` has put back since then may be older.
     pub(super) fn put_back(&mut self, kept: VecDeque<Idle<T>>, mut doomed: Vec<Item<T>>) -> After<T> {
         self.taken -= kept.len() + doomed.len();
         self.dropped += doomed.len();

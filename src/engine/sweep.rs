@@ -4,8 +4,8 @@
 //!
 //! 1. `close` every slot set that does not look empty and whose owner is not in a claim. Pass one heavy barrier.
 //!    `collect` the items of those whose owners have not answered meanwhile.
-//! 2. `condemn`: take the victims, every batch stamped before this epoch and what is in the lobby, into a list. Take out the shards that an
-//!    earlier sweep retired, unless a thread still visits them.
+//! 2. `condemn`: take the victims, which are every batch stamped before this epoch and those in the lobby, into a list.
+//!    Take out the shards that an earlier sweep retired, unless a thread still visits them.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims. Retire the shards if they are empty. Return the token.
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, or hand it to a receiver. Free the shards.

@@ -74,7 +74,7 @@ pub(crate) fn attend(registration: &Registration) {
 /// exit.
 ///
 /// Idle items stay. Items that a sweep has condemned are dropped, by the threads or by this call. It waits for a `Drop`
-/// that runs on one of the threads.
+/// or a waker that runs on one of the threads.
 ///
 /// Until the threads start again, only `advance` and [`advance_all`] sweep. They start at the first use of another pool
 /// with timed epochs. So that every pool in use is swept, they also start when a `get` or `prefill` creates an item,
@@ -83,8 +83,8 @@ pub(crate) fn attend(registration: &Registration) {
 ///
 /// Tasks that wait with a timeout are woken. The first that then waits on starts the thread for timeouts again.
 ///
-/// In an item's `Drop` or a waker on one of these threads, it does nothing. In the child of a `fork` it must not be called, because
-/// the threads are the parent's.
+/// In an item's `Drop` or a waker on one of these threads, it does nothing. In the child of a `fork` it must not be
+/// called, because the threads are the parent's.
 ///
 /// ```
 /// use ebbtide::{Pool, stop_janitor};

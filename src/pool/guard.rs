@@ -83,7 +83,7 @@ pub trait Home<T> {
 type Notes<T, P> = <<P as Deref>::Target as Home<T>>::Notes;
 
 // SAFETY: a shared reference to a guard gives only a shared reference to the item and its notes, which are `Sync`. The
-// pool and its recycler are used only in `drop` and `detach`, which take the guard itself.
+// pool and its recycler are used only in `drop`, `detach` and `replace`, which have the guard to themselves.
 unsafe impl<T: Send + Sync, P: Deref<Target: Home<T>>> Sync for Guard<T, P> {}
 
 impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
