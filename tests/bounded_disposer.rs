@@ -180,27 +180,33 @@ fn the_janitor_disposes_of_what_it_sweeps() {
     until("it is gone", || *lock(&shared.gone) == [0]);
 }
 
+/// Creates zeros, with the disposer that this returns.
+struct Numbers(fn() -> Disposer<u8>);
+
+impl TryRecycle<u8> for Numbers {
+    type Error = Infallible;
+
+    fn try_create(&self) -> Result<u8, Infallible> {
+        Ok(0)
+    }
+
+    fn recycle(&self, _: &mut u8, _: &Info) -> bool {
+        true
+    }
+
+    fn disposer(&self) -> Disposer<u8> {
+        (self.0)()
+    }
+}
+
 /// An item is in use until the disposer returns, which may use the pool.
 #[test]
 fn an_item_keeps_its_place_until_the_disposer_returns() {
-    static POOL: BoundedPool<u8, Looks> = BoundedPool::with_settings(Looks, Settings::new(2).manual());
+    static POOL: BoundedPool<u8, Numbers> = BoundedPool::with_settings(
+        Numbers(|| Disposer::new(|_| SEEN.add(10 * POOL.in_use() + POOL.prefill(2).unwrap()))),
+        Settings::new(2).manual(),
+    );
     static SEEN: Count = Count::new();
-    struct Looks;
-    impl TryRecycle<u8> for Looks {
-        type Error = Infallible;
-
-        fn try_create(&self) -> Result<u8, Infallible> {
-            Ok(0)
-        }
-
-        fn recycle(&self, _: &mut u8, _: &Info) -> bool {
-            true
-        }
-
-        fn disposer(&self) -> Disposer<u8> {
-            Disposer::new(|_| SEEN.add(10 * POOL.in_use() + POOL.prefill(2).unwrap()))
-        }
-    }
     assert_eq!(POOL.prefill(2), Ok(2));
     POOL.clear();
     assert_eq!((SEEN.get(), POOL.idle()), (20 + 11, 1));
@@ -254,26 +260,13 @@ fn a_panic_before_the_first_use() {
 /// What the disposer owns is dropped with the pool. If that panics, the pool's drop does not.
 #[test]
 fn a_panic_in_the_drop_of_the_disposer_is_contained() {
-    struct Explodes;
-    impl TryRecycle<u8> for Explodes {
-        type Error = Infallible;
-
-        fn try_create(&self) -> Result<u8, Infallible> {
-            Ok(0)
-        }
-
-        fn recycle(&self, _: &mut u8, _: &Info) -> bool {
-            true
-        }
-
-        fn disposer(&self) -> Disposer<u8> {
-            let bomb = Bomb;
-            Disposer::new(move |_| {
-                let _ = &bomb;
-            })
-        }
-    }
-    let pool = BoundedPool::with_settings(Explodes, Settings::new(1).manual());
+    let explodes = || {
+        let bomb = Bomb;
+        Disposer::new(move |_| {
+            let _ = &bomb;
+        })
+    };
+    let pool = BoundedPool::with_settings(Numbers(explodes), Settings::new(1).manual());
     drop(pool.get());
     drop(pool);
 }

@@ -100,11 +100,11 @@ fn assert_all_idle<R>(pool: &BoundedPool<Tracked, R>, world: &World) {
     assert_eq!((status.in_use, status.creating, status.waiting, status.idle), (0, 0, 0, world.alive()));
 }
 
-/// Two threads find no idle item. One creates its item after the other, or gets that one.
-#[test]
-fn two_threads_and_one_turn() {
-    explore("two threads and one turn", UNBOUNDED, |world| {
-        let pool = Slowly::pool(world, true, |slowly| slowly);
+/// Two threads get items. So many are idle at first.
+fn two_threads(name: &str, idle: usize, fit: bool) {
+    explore(name, UNBOUNDED, move |world| {
+        let pool = Slowly::pool(world, fit, |slowly| slowly);
+        pool.prefill(idle).unwrap();
         let other = spawn_with(&pool, |pool| pool.get().unwrap().taken_out());
         world.go();
         pool.get().unwrap().taken_out();
@@ -113,18 +113,16 @@ fn two_threads_and_one_turn() {
     });
 }
 
+/// Two threads find no idle item. One creates its item after the other, or gets that one.
+#[test]
+fn two_threads_and_one_turn() {
+    two_threads("two threads and one turn", 0, true);
+}
+
 /// Two threads get items that fail their checks. Each keeps its place, and one waits for its turn.
 #[test]
 fn two_unfit_items_and_one_turn() {
-    explore("two unfit items and one turn", UNBOUNDED, |world| {
-        let pool = Slowly::pool(world, false, |slowly| slowly);
-        pool.prefill(2).unwrap();
-        let other = spawn_with(&pool, |pool| pool.get().unwrap().taken_out());
-        world.go();
-        pool.get().unwrap().taken_out();
-        other.join().unwrap();
-        assert_all_idle(&pool, world);
-    });
+    two_threads("two unfit items and one turn", 2, false);
 }
 
 /// An item comes back while one thread creates the second, and another waits.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bounds, explore, get, try_get};
+use common::{Bounds, explore, get, return_against_a_round, try_get};
 use ebbtide::Pooled;
 
 /// Two preemptions can stop a put or a get between any two steps, and a sweep there too.
@@ -60,16 +60,6 @@ fn put_to_the_lobby_against_two_sweeps() {
 fn put_to_the_lobby_against_a_round() {
     explore("put to the lobby against a round", TWO, |world| {
         let pool = world.pool_with_lobby();
-        let item = get(&pool);
-        let sweeper = || ebbtide::sweeper(&pool).expect("the pool has been used");
-        sweeper().round();
-        let round = sweeper();
-        let round = common::spawn(move || round.round());
-        world.go();
-        drop(item);
-        round.join().unwrap();
-        assert!(!sweeper().is_unattended(), "an item is idle in a pool that no round sweeps");
-        world.expect_drops();
-        drop(pool);
+        return_against_a_round(world, pool);
     });
 }

@@ -2,28 +2,16 @@
 
 mod common;
 
-use common::{Bounds, explore, get};
+use common::{Bounds, explore, get, return_against_a_round};
 
 /// Two preemptions can stop a put between any two steps while a round passes, and the round within the put.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 
-/// An item was in use when a round found nothing. It returns while the next round looks again.
 fn put_against_a_round(name: &str, private_slots: usize) {
     explore(name, TWO, move |world| {
         let pool = world.pool(private_slots);
         pool.put(world.make());
-        let item = get(&pool);
-        let sweeper = || ebbtide::sweeper(&pool).expect("the pool has been used");
-        // With shards, the first rounds free them.
-        (0..3).for_each(|_| sweeper().round());
-        let round = sweeper();
-        let round = common::spawn(move || round.round());
-        world.go();
-        drop(item);
-        round.join().unwrap();
-        assert!(!sweeper().is_unattended(), "an item is idle in a pool that no round sweeps");
-        world.expect_drops();
-        drop(pool);
+        return_against_a_round(world, pool);
     });
 }
 

@@ -359,9 +359,11 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             counts.expired.add(1);
             return false;
         }
-        let fit = !R::CHECKED || self.recycler.check(item, &info);
-        counts.failed_checks.add((!fit).into());
-        fit
+        if R::CHECKED && !self.recycler.check(item, &info) {
+            counts.failed_checks.add(1);
+            return false;
+        }
+        true
     }
 
     /// Gets `n` items in guards.

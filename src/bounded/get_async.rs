@@ -345,10 +345,14 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             return true;
         }
         let checked = within(self.settings.timeouts.check, self.recycler.check(item, &info)).await;
-        counts.check_timeouts.add(checked.is_err().into());
-        let fit = checked.unwrap_or(false);
-        counts.failed_checks.add((!fit).into());
-        fit
+        if checked == Ok(true) {
+            return true;
+        }
+        if checked.is_err() {
+            counts.check_timeouts.add(1);
+        }
+        counts.failed_checks.add(1);
+        false
     }
 
     /// Waits for what is wanted, at most as long as the settings say.

@@ -90,7 +90,7 @@ impl<T> Fetched<T> {
 
 impl<T> Store<T> {
     /// Takes an item from another thread's private slots, if it finds one there. `own` is the calling thread's slot set,
-    /// which is empty. If it has none, it gets one for what is found.
+    /// which is empty. If it has none, it gets one before it takes anything.
     pub(crate) fn fetch(&self, own: Option<&SlotSet<T>>) -> Option<Item<T>> {
         if !self.fetches.due() || !self.take_fetch_token() {
             return None;

@@ -425,6 +425,22 @@ pub(crate) fn get(pool: &TrackedPool) -> Pooled<'_, Tracked, World> {
     item
 }
 
+/// An item was in use when rounds found nothing. It returns while the next round looks again.
+pub(crate) fn return_against_a_round(world: &World, pool: Arc<TrackedPool>) {
+    let item = get(&pool);
+    let sweeper = || ebbtide::sweeper(&pool).expect("the pool has been used");
+    // With shards, the first rounds free them.
+    (0..3).for_each(|_| sweeper().round());
+    let round = sweeper();
+    let round = spawn(move || round.round());
+    world.go();
+    drop(item);
+    round.join().unwrap();
+    assert!(!sweeper().is_unattended(), "an item is idle in a pool that no round sweeps");
+    world.expect_drops();
+    drop(pool);
+}
+
 /// `Pool::try_get`, and the item's first use.
 pub(crate) fn try_get(pool: &TrackedPool) -> Option<Pooled<'_, Tracked, World>> {
     let item = pool.try_get()?;
