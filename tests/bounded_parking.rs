@@ -64,12 +64,18 @@ fn an_empty_pool_is_not_swept() {
 #[test]
 fn a_parked_pool_is_swept_again_when_items_return() {
     let tick = clock();
-    type Way = fn(&CountedPool);
-    let ways: [(usize, Way); 3] = [
-        (4, |pool| drop(pool.get_many(3).expect("it is open"))),
-        (4, |pool| assert_eq!(pool.prefill(2), Ok(2))),
+    type Way = fn(&CountedPool, &dyn Fn(usize));
+    let ways: [(usize, Way); 4] = [
+        // Creating the item ends the parking too, so the pool is parked again before the item returns.
+        (4, |pool, tick| {
+            let held = pool.get().expect("it is open");
+            tick(3);
+            drop(held);
+        }),
+        (4, |pool, _| drop(pool.get_many(3).expect("it is open"))),
+        (4, |pool, _| assert_eq!(pool.prefill(2), Ok(2))),
         // The wait is served and then cancelled.
-        (1, |pool| {
+        (1, |pool, _| {
             let held = pool.get().expect("it is open");
             let mut wait = Box::pin(pool.get_async());
             assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -82,7 +88,7 @@ fn a_parked_pool_is_swept_again_when_items_return() {
         drop(pool.get().expect("it is open"));
         drained(&pool);
         tick(3);
-        way(&pool);
+        way(&pool, &tick);
         drained(&pool);
         until("the last ones are dropped", || ledger.live() == 0);
         ledger.assert_all_dropped_once();
