@@ -34,7 +34,7 @@ The entries are in ci/breaks/*.toml. An edit replaces the tokens `find` of its f
 comments and whitespace do not matter. `within` limits the search to items that begin with these tokens. An entry with several
 tests must make each of them fail.
 
-Each of two workers has a copy of the project and a target directory, under target/breaks. Two variables change what is
+Each of three workers has a copy of the project and a target directory, under target/breaks. Two variables change what is
 usual: BREAKS_TARGET_DIR, and BREAKS_TIMEOUT, the seconds that a test may take (400).
 ";
 
