@@ -48,23 +48,38 @@ fn collections_are_emptied_and_keep_their_storage() {
         fill: |c: &mut Map, n| assert!(c.insert(n, 1).is_none()),
         len: Map::len,
         capacity: Map::capacity,
-        element: 16,
+        element: size_of::<(u16, u64)>(),
     });
-    check(&Kind { fill: |c: &mut Set, n| assert!(c.insert(n)), len: Set::len, capacity: Set::capacity, element: 2 });
+    check(&Kind {
+        fill: |c: &mut Set, n| assert!(c.insert(n)),
+        len: Set::len,
+        capacity: Set::capacity,
+        element: size_of::<u16>(),
+    });
     check(&Kind {
         fill: |c: &mut IndexMap, n| assert!(c.insert(n, 1).is_none()),
         len: IndexMap::len,
         capacity: IndexMap::capacity,
-        element: 24,
+        element: size_of::<(usize, u16, u64)>(),
     });
     check(&Kind {
         fill: |c: &mut IndexSet, n| assert!(c.insert(n)),
         len: IndexSet::len,
         capacity: IndexSet::capacity,
-        element: 10,
+        element: size_of::<(usize, u16)>(),
     });
-    check(&Kind { fill: |c: &mut Small, n| c.push(n.into()), len: Small::len, capacity: Small::capacity, element: 8 });
-    check(&Kind { fill: add_header, len: HeaderMap::len, capacity: HeaderMap::capacity, element: 80 });
+    check(&Kind {
+        fill: |c: &mut Small, n| c.push(n.into()),
+        len: Small::len,
+        capacity: Small::capacity,
+        element: size_of::<u64>(),
+    });
+    check(&Kind {
+        fill: add_header,
+        len: HeaderMap::len,
+        capacity: HeaderMap::capacity,
+        element: size_of::<(HeaderName, HeaderValue)>(),
+    });
 }
 
 #[test]

@@ -104,6 +104,45 @@ fn each_sweep_emits_an_event() {
     assert_eq!(texts(&events(|| (), use_it)), expected);
 }
 
+/// A pool's name is in its events, and in what `Debug` prints.
+#[test]
+fn a_name_tells_pools_apart() {
+    let pool: Pool<String> = Pool::with_settings(DefaultRecycle, MANUAL.name("words"));
+    let buffers = ebbtide::BufferPool::with_settings(ebbtide::buffers::Settings::new().manual().name("pages"));
+    let boxes: ebbtide::BoxPool<u8> = ebbtide::BoxPool::with_settings(MANUAL.name("nodes"));
+    let lines = events(
+        || (),
+        || {
+            drop((pool.get(), buffers.get(1), boxes.insert(1)));
+            pool.advance();
+            buffers.advance();
+            boxes.advance();
+        },
+    );
+    for (text, name) in texts(&lines).iter().zip(["words", "pages", "nodes"]) {
+        assert!(text.starts_with(&format!(" message=swept pool={name} item=")), "{text}");
+    }
+    assert_eq!((lines.len(), pool.name(), buffers.name(), boxes.name()), (3, "words", "pages", "nodes"));
+    for (debug, name) in
+        [(format!("{pool:?}"), "words"), (format!("{buffers:?}"), "pages"), (format!("{boxes:?}"), "nodes")]
+    {
+        assert!(debug.contains(name), "{debug}");
+    }
+}
+
+#[cfg(feature = "bounded")]
+#[test]
+fn a_name_tells_bounded_pools_apart() {
+    let settings = ebbtide::bounded::Settings::new(4).manual().name("words");
+    let pool: ebbtide::BoundedPool<String> = ebbtide::BoundedPool::with_settings(DefaultRecycle, settings);
+    drop(pool.get());
+    let lines = events(|| (), || _ = pool.advance());
+    let [text] = texts(&lines)[..] else { panic!("{} events", lines.len()) };
+    assert!(text.contains(" pool=words "), "{text}");
+    assert_eq!(pool.name(), "words");
+    assert!(format!("{pool:?}").contains("words"));
+}
+
 #[cfg(feature = "bounded")]
 #[test]
 fn each_sweep_of_a_bounded_pool_emits_an_event() {

@@ -18,7 +18,10 @@ fn error_of<E: Epochs<String>>(settings: Settings<E>) -> Option<SettingsError> {
 fn errors_name_setting_value_and_limits() {
     let cases = [
         (error_of(Settings::new().private_slots(4097)), "private_slots is 4097, but must be from 0 to 4096"),
-        (error_of(Settings::new().private_slots(usize::MAX).manual()), "from 0 to 4096"),
+        (
+            error_of(Settings::new().private_slots(usize::MAX).manual()),
+            "private_slots is 65535 or more, but must be from 0 to 4096",
+        ),
         (error_of(Settings::new().every(Duration::ZERO)), "every is 0ns, but must be at least 1 ms"),
         (error_of(Settings::new().every(Duration::from_micros(999))), "every is 999µs, but must be at least 1 ms"),
         (

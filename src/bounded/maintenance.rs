@@ -1,5 +1,7 @@
 //! Operations on the pool as a whole, and its counts.
 
+use std::any::type_name;
+
 use super::info::Item;
 use super::places::{Places, Snapshot};
 use super::{BoundedPool, Info, Manage, Status, TryRecycle};
@@ -175,6 +177,18 @@ impl<T, R> BoundedPool<T, R> {
         });
         panic.into_iter().for_each(raise);
         swept
+    }
+
+    /// Returns the name from the [settings](super::Settings::name), or the type of the items.
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    ///
+    /// let pool: BoundedPool<String> = BoundedPool::new(4);
+    /// assert_eq!(pool.name(), "alloc::string::String");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        self.settings.name.unwrap_or_else(type_name::<T>)
     }
 
     /// Returns whether the pool was closed.

@@ -278,7 +278,7 @@ impl<T> Places<T> {
     /// Begins a sweep: decides which idle items to drop. Runs no user code.
     pub(super) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
-        let trace = Trace::begin(purpose, state.epoch);
+        let trace = Trace::begin(state.settings.name, purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
         Condemned { after, swept, trace }
     }

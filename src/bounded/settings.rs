@@ -28,6 +28,7 @@ use crate::pool::{Epoch, Manual, SettingsError, Timed};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<E = Timed> {
+    pub(super) name: Option<&'static str>,
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
     pub(super) max_creating: usize,
@@ -90,6 +91,7 @@ impl Settings {
     pub const fn new(capacity: usize) -> Self {
         let timeouts = Timeouts { wait: None, create: None, check: None };
         Self {
+            name: None,
             capacity,
             min_idle: 0,
             max_creating: usize::MAX,
@@ -102,6 +104,20 @@ impl Settings {
 }
 
 impl<E: Copy> Settings<E> {
+    /// Names the pool, for [metrics](crate::Stats), `tracing` events and `Debug`. The default is the type of the items.
+    ///
+    /// ```
+    /// use ebbtide::{BoundedPool, bounded::Settings};
+    ///
+    /// let pool = BoundedPool::with_settings(String::new, Settings::new(8).name("lines"));
+    /// assert_eq!(pool.name(), "lines");
+    /// ```
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// Sets the length of an epoch, which is the time between two sweeps by the janitor. An idle item lives for one to
     /// two epochs. The minimum is 1 ms, and the default is 30 seconds.
     ///
@@ -313,8 +329,8 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { capacity, min_idle, max_creating, order, timeouts, max_lifetime, .. } = self;
-        Settings { capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime }
+        let Self { name, capacity, min_idle, max_creating, order, timeouts, max_lifetime, .. } = self;
+        Settings { name, capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime }
     }
 
     /// Checks every setting against its limits.

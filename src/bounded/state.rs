@@ -27,7 +27,7 @@ use crate::sync::clock;
 
 pub(super) struct State<T> {
     pub(super) capacity: usize,
-    settings: Settings<()>,
+    pub(super) settings: Settings<()>,
     pub(super) taken: usize,
     /// How many turns are taken.
     pub(super) creating: usize,

@@ -8,6 +8,7 @@ mod guard;
 pub use erased::ErasedBox;
 pub use guard::{OwnedPooledBox, PooledBox};
 
+use std::any::type_name;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -256,6 +257,18 @@ impl<T> BoxPool<T> {
     /// ```
     pub fn idle(&self) -> usize {
         self.pool.idle()
+    }
+
+    /// Returns the name from the [settings](Settings::name), or the type of the values.
+    ///
+    /// ```
+    /// use ebbtide::BoxPool;
+    ///
+    /// let pool: BoxPool<String> = BoxPool::new();
+    /// assert_eq!(pool.name(), "alloc::string::String");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        self.pool.given_name().unwrap_or_else(type_name::<T>)
     }
 
     /// Returns what the pool did since it was created. Its items are the memory, not the values.

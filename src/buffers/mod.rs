@@ -341,6 +341,18 @@ impl BufferPool {
         self.stats().fold(0, |sum: usize, (size, stats)| sum.saturating_add(size.saturating_mul(stats.idle)))
     }
 
+    /// Returns the name from the [settings](Settings::name), or the type of the buffers.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    ///
+    /// let pool = BufferPool::new();
+    /// assert_eq!(pool.name(), "alloc::vec::Vec<u8>");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        self.classes[self.smallest].name()
+    }
+
     /// Returns what each class did since the pool was created, with the size of the class in bytes. The smallest class
     /// comes first.
     ///
@@ -414,7 +426,7 @@ impl Default for BufferPool {
 
 impl fmt::Debug for BufferPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let used = self.stats().filter(|(_, stats)| *stats != Stats::default());
-        f.debug_map().entries(used).finish()
+        let used: Vec<_> = self.stats().filter(|(_, stats)| *stats != Stats::default()).collect();
+        f.debug_struct("BufferPool").field("name", &self.name()).field("stats", &used).finish_non_exhaustive()
     }
 }

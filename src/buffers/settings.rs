@@ -73,6 +73,22 @@ impl Default for Settings {
 }
 
 impl<E: Copy> Settings<E> {
+    /// Names the pool, for [metrics](crate::Stats), `tracing` events and `Debug`. The default is the type of the items.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    /// use ebbtide::buffers::Settings;
+    ///
+    /// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().name("pages"));
+    ///
+    /// assert_eq!(PAGES.name(), "pages");
+    /// ```
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.every_class = self.every_class.name(name);
+        self
+    }
+
     /// Sets the size of the smallest class in bytes: a power of two from 64 to [`largest`](Self::largest). No smaller
     /// buffer is created, and a smaller one is dropped when it returns. The default is 1 KiB.
     ///

@@ -106,7 +106,7 @@ impl<T> Store<T> {
             }
             let array = fetched.unused.take();
             // Nothing is allocated or freed while the slots are closed.
-            let into = || array.unwrap_or_else(|| Array::new(self.limits.array));
+            let into = || array.unwrap_or_else(|| self.new_array());
             fetched = self.take_from(set, own, (own.is_some() && set.loaded_len() > 1).then(into));
             if fetched.item.is_some() {
                 self.fetches.cursor.set(index);

@@ -23,10 +23,11 @@ use crate::sync::{AtomicBool, AtomicUsize, Counter, Ordering, PerThread, fence};
 /// What a pool's settings come to here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    pub(crate) name: Option<&'static str>,
     /// Items in one array. A thread's private slots are two arrays.
-    pub(crate) array: usize,
+    pub(crate) array: u16,
     /// A sweep leaves this many items in the shared queues, if there are as many. A clear leaves none.
-    pub(crate) min_idle: usize,
+    pub(crate) min_idle: u32,
     /// Drop one put in four, at random from this seed.
     pub(crate) chaos: Option<u32>,
 }
@@ -137,7 +138,7 @@ impl<T> Store<T> {
         if !shared.has_room(set.len()) {
             return;
         }
-        let into = shared.take_empty(home).unwrap_or_else(|| Array::new(self.limits.array));
+        let into = shared.take_empty(home).unwrap_or_else(|| self.new_array());
         // This runs inside the claim, because the sweep reserves room for these items too, if it still finds them.
         let reserve = |items| {
             let reserved = shared.reserve(items);
@@ -204,7 +205,7 @@ impl<T> Store<T> {
         let visit = &self.shards.visit(Some(set));
         let home = set.home.into();
         let empty = visit.get().and_then(|shared| shared.take_empty(home));
-        match set.spill(item, empty.unwrap_or_else(|| Array::new(self.limits.array))) {
+        match set.spill(item, empty.unwrap_or_else(|| self.new_array())) {
             Ok(None) => None,
             Ok(Some(unused)) if unused.items.is_empty() => {
                 if let Some(shared) = visit.get() {
@@ -302,6 +303,10 @@ impl<T> Store<T> {
     pub(super) fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
+    }
+
+    pub(super) fn new_array(&self) -> Array<T> {
+        Array::new(self.limits.array.into())
     }
 
     fn chaos_strikes(&self) -> bool {

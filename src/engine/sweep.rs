@@ -80,9 +80,9 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
         let sets: Vec<_> =
             store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
-        let fresh = sets.iter().map(|_| Array::new(store.limits.array)).collect();
+        let fresh = sets.iter().map(|_| store.new_array()).collect();
         let collected = Vec::with_capacity(sets.len());
-        let trace = Trace::begin(purpose, store.epoch());
+        let trace = Trace::begin(store.limits.name, purpose, store.epoch());
         Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, passed: false, trace })
     }
 
@@ -183,7 +183,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
 /// Items in private slots do not count. After a sweep, those are what threads at work took or put meanwhile. While
 /// items move, a number that is read in several places counts some of them twice.
 fn keep_min_idle<T>(store: &Store<T>, visit: &Visit<'_, T>, condemned: &mut Vec<Batch<T>>, epoch: usize) -> usize {
-    let wanted = store.limits.min_idle.saturating_sub(store.shards.held());
+    let wanted = (store.limits.min_idle as usize).saturating_sub(store.shards.held());
     let mut spared = 0;
     while spared < wanted {
         let Some(mut batch) = condemned.pop() else { break };

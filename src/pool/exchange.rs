@@ -179,11 +179,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
     }
 
-    /// The room for `max_idle` items, if that is limited or if `min_idle` needs their count.
     fn own_room(&self) -> Option<Share> {
-        let Settings { max_idle, min_idle, .. } = self.settings;
-        let counted = max_idle != usize::MAX || min_idle > 0;
-        counted.then(|| Share::new(sync::Arc::new(Room::new(max_idle)), 1))
+        self.settings.room().map(|most| Share::new(sync::Arc::new(Room::new(most)), 1))
     }
 
     #[cold]

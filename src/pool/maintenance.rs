@@ -1,5 +1,6 @@
 //! What is done to a pool as a whole: filling, sweeping and counting.
 
+use std::any::type_name;
 use std::panic::{self, AssertUnwindSafe};
 
 use super::exchange::attend;
@@ -28,7 +29,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Panics if [`Recycle::create`] panics. The pool keeps the items created before.
     pub fn prefill(&self, n: usize) -> usize {
         let store = self.store();
-        let size = store.limits.array.max(1);
+        let size = store.limits.array.max(1).into();
         let mut kept = 0;
         for start in (0..n).step_by(size) {
             let mut items = Array::new(size);
@@ -155,6 +156,22 @@ impl<T, R> Pool<T, R> {
     /// ```
     pub fn idle(&self) -> usize {
         self.store.get().map_or(0, Store::idle)
+    }
+
+    /// Returns the name from the [settings](crate::Settings::name), or the type of the items.
+    ///
+    /// ```
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Pool<String> = Pool::new();
+    /// assert_eq!(pool.name(), "alloc::string::String");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        self.given_name().unwrap_or_else(type_name::<T>)
+    }
+
+    pub(crate) fn given_name(&self) -> Option<&'static str> {
+        self.settings.name
     }
 
     /// Returns what the pool did since it was created.

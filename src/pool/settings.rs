@@ -80,20 +80,26 @@ impl<T: Send> Epochs<T> for Manual {
 /// // private_slots must be from 0 to 4096
 /// static LINES: Pool<String> = Pool::with_settings(DefaultRecycle, Settings::new().private_slots(5000));
 /// ```
+// Small numbers, so that they fit into the pool's cache line. Larger ones than they hold become the largest.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<E = Timed> {
-    pub(super) private_slots: usize,
-    pub(super) max_idle: usize,
-    pub(super) min_idle: usize,
-    pub(super) fetch: Fetch,
-    chaos: bool,
-    /// A field of its own, because an `Option` would leave no room for `fetch` in the pool's cache line.
-    chaos_seed: u32,
+    pub(super) name: Option<&'static str>,
     pub(super) epoch: Epoch<E>,
+    /// `u32::MAX` is no limit.
+    max_idle: u32,
+    min_idle: u32,
+    chaos_seed: u32,
+    private_slots: u16,
+    chaos: bool,
+    pub(super) fetch: Fetch,
 }
 
 /// The most private slots that a thread has in one pool.
-const MAX_PRIVATE_SLOTS: usize = 4096;
+const MAX_PRIVATE_SLOTS: u16 = 4096;
+
+const fn at_most_u32(n: usize) -> u32 {
+    if n > u32::MAX as usize { u32::MAX } else { n as u32 }
+}
 
 /// When the epochs of a pool end. All kinds of pools have this setting.
 #[derive(Clone, Copy)]
@@ -153,13 +159,14 @@ impl Settings {
         // 30 seconds is long compared with any pause within a busy phase, and short compared with the life of a
         // process.
         Self {
-            private_slots,
-            max_idle: usize::MAX,
-            min_idle: 0,
-            fetch: Fetch::Auto,
-            chaos: false,
-            chaos_seed: 0,
+            name: None,
             epoch: Epoch::DEFAULT,
+            max_idle: u32::MAX,
+            min_idle: 0,
+            chaos_seed: 0,
+            private_slots,
+            chaos: false,
+            fetch: Fetch::Auto,
         }
     }
 }
@@ -171,6 +178,22 @@ impl Default for Settings {
 }
 
 impl<E: Copy> Settings<E> {
+    /// Names the pool, for [metrics](crate::Stats), `tracing` events and `Debug`. The default is the type of the
+    /// items.
+    ///
+    /// ```
+    /// use ebbtide::{DefaultRecycle, Pool, Settings};
+    ///
+    /// static LINES: Pool<String> = Pool::with_settings(DefaultRecycle, Settings::new().name("lines"));
+    ///
+    /// assert_eq!(LINES.name(), "lines");
+    /// ```
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// Sets how many items a thread keeps for itself: 0 to 4096. An odd number is rounded up to an even one. The
     /// default is 32.
     ///
@@ -187,7 +210,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn private_slots(mut self, n: usize) -> Self {
-        self.private_slots = n;
+        self.private_slots = if n > u16::MAX as usize { u16::MAX } else { n as u16 };
         self
     }
 
@@ -227,7 +250,7 @@ impl<E: Copy> Settings<E> {
     }
 
     /// Sets how many items may lie in the shared queues. Items that return beyond that are dropped. Each thread's
-    /// private slots come on top. The default is no limit.
+    /// private slots come on top. The default is no limit, and so is 4294967295 or more.
     ///
     /// ```
     /// use ebbtide::{Pool, Settings};
@@ -237,7 +260,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn max_idle(mut self, n: usize) -> Self {
-        self.max_idle = n;
+        self.max_idle = at_most_u32(n);
         self
     }
 
@@ -257,7 +280,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn min_idle(mut self, n: usize) -> Self {
-        self.min_idle = n;
+        self.min_idle = at_most_u32(n);
         self
     }
 
@@ -305,23 +328,35 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch: _ } = self;
-        Settings { private_slots, max_idle, min_idle, fetch, chaos, chaos_seed, epoch }
+        let Self { name, epoch: _, max_idle, min_idle, chaos_seed, private_slots, chaos, fetch } = self;
+        Settings { name, epoch, max_idle, min_idle, chaos_seed, private_slots, chaos, fetch }
     }
 
     pub(super) const fn limits(&self) -> Limits {
-        let Self { private_slots, min_idle, .. } = *self;
         let chaos = if self.chaos { Some(self.chaos_seed) } else { None };
-        Limits { array: private_slots.div_ceil(2), min_idle, chaos }
+        Limits { name: self.name, array: self.private_slots.div_ceil(2), min_idle: self.min_idle, chaos }
+    }
+
+    /// How many items may lie in the shared queues, if that is limited or if `min_idle` needs their count.
+    pub(super) const fn room(&self) -> Option<usize> {
+        match self.max_idle {
+            u32::MAX if self.min_idle == 0 => None,
+            u32::MAX => Some(usize::MAX),
+            most => Some(most as usize),
+        }
     }
 
     /// Checks every setting against its limits.
     pub(crate) const fn check(&self) -> Result<(), SettingsError> {
-        if self.private_slots > MAX_PRIVATE_SLOTS {
-            return Err(SettingsError::number("private_slots must be from 0 to 4096", self.private_slots));
+        const SLOTS: &str = "private_slots must be from 0 to 4096";
+        match self.private_slots {
+            u16::MAX => return Err(SettingsError::least(SLOTS, u16::MAX as usize)),
+            n if n > MAX_PRIVATE_SLOTS => return Err(SettingsError::number(SLOTS, n as usize)),
+            _ => {}
         }
         if self.min_idle > self.max_idle {
-            return Err(SettingsError::over("min_idle must be at most max_idle", self.min_idle, self.max_idle));
+            let (least, most) = (self.min_idle as usize, self.max_idle as usize);
+            return Err(SettingsError::over("min_idle must be at most max_idle", least, most));
         }
         self.epoch.check()
     }

@@ -23,6 +23,8 @@ pub struct SettingsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Given {
     Number(usize),
+    /// This or more.
+    Least(usize),
     Time(Duration),
     /// The value, and the lower value of the setting with which the rule ends.
     Over(usize, usize),
@@ -31,6 +33,10 @@ enum Given {
 impl SettingsError {
     pub(crate) const fn number(rule: &'static str, given: usize) -> Self {
         Self { rule, given: Given::Number(given) }
+    }
+
+    pub(crate) const fn least(rule: &'static str, given: usize) -> Self {
+        Self { rule, given: Given::Least(given) }
     }
 
     pub(crate) const fn time(rule: &'static str, given: Duration) -> Self {
@@ -58,6 +64,7 @@ impl fmt::Display for SettingsError {
         let (setting, rule) = self.rule.split_once(' ').unwrap_or_default();
         match self.given {
             Given::Number(given) => write!(f, "{setting} is {given}, but {rule}"),
+            Given::Least(given) => write!(f, "{setting} is {given} or more, but {rule}"),
             Given::Time(given) => write!(f, "{setting} is {given:?}, but {rule}"),
             Given::Over(given, limit) => write!(f, "{setting} is {given}, but {rule}, which is {limit}"),
         }

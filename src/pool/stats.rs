@@ -66,18 +66,18 @@ pub struct Stats {
 
 #[cfg(feature = "metrics")]
 impl Stats {
-    /// Sends the counts to the recorder of the `metrics` crate, labelled with the pool's name. `ebbtide_idle` is a
-    /// gauge. The others are counters, named `ebbtide_<field>_total`.
+    /// Sends the counts to the recorder of the `metrics` crate, labelled with the pool's [name](crate::Pool::name) or
+    /// another one. `ebbtide_idle` is a gauge. The others are counters, named `ebbtide_<field>_total`.
     ///
     /// Nothing is sent automatically, so call this at regular intervals. Needs the feature `metrics`.
     ///
     /// ```
-    /// use ebbtide::Pool;
+    /// use ebbtide::{DefaultRecycle, Pool, Settings};
     ///
-    /// static BUFFERS: Pool<Vec<u8>> = Pool::new();
+    /// static BUFFERS: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, Settings::new().name("buffers"));
     ///
     /// drop(BUFFERS.get());
-    /// BUFFERS.stats().publish("buffers"); // ebbtide_created_total{pool="buffers"} 1, and so on
+    /// BUFFERS.stats().publish(BUFFERS.name()); // ebbtide_created_total{pool="buffers"} 1, and so on
     /// ```
     pub fn publish(&self, pool: impl Into<std::borrow::Cow<'static, str>>) {
         // Every field by name, so that none can be forgotten.
