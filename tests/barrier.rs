@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::linux::{forbid_membarrier, trap_membarrier};
 use common::{Count, CountedPool, Ledger, Maker, Worker, alone, burst, counted, on_thread, take_all, until};
-use ebbtide::{Pool, Settings, Swept, advance_all};
+use ebbtide::{BufferPool, Pool, Settings, Swept, advance_all, buffers};
 
 /// A sweep whose barrier fails leaves every private slot unswept and counts that. Shared items age as usual.
 #[test]
@@ -99,10 +99,15 @@ extern "C" fn hold(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void
 
 /// The result of `act` while a sweep is at its barrier, and of the sweep.
 fn at_the_barrier<O>(pool: &CountedPool, act: impl FnOnce() -> O) -> (O, Swept) {
+    while_it_sweeps(|| pool.advance(), act)
+}
+
+fn while_it_sweeps<O>(sweep: impl FnOnce() -> Option<Swept> + Send, act: impl FnOnce() -> O) -> (O, Swept) {
     trap_membarrier(hold);
+    HELD.set(0);
     HOLD.set(1);
     thread::scope(|scope| {
-        let sweep = scope.spawn(|| pool.advance());
+        let sweep = scope.spawn(sweep);
         until("the sweep is at its barrier", || HELD.get() == 1);
         let outcome = act();
         HOLD.set(0);
@@ -144,6 +149,26 @@ fn owners_proceed_while_a_sweep_is_at_its_barrier() {
     assert_eq!(pool.advance().map(|swept| (swept.dropped, swept.kept)), Some((6, 8)));
     worker.run(move || drop(pool));
     ledger.assert_all_dropped_once();
+}
+
+/// A sweep of a buffer pool sweeps the classes that no other sweep has. If there is none, it says so.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "there is no call that could fail")]
+fn a_buffer_pool_sweeps_what_no_other_sweep_has() {
+    if !alone("a_buffer_pool_sweeps_what_no_other_sweep_has") {
+        return;
+    }
+    let settings = buffers::Settings::new().smallest(1024).manual();
+    let [one, two] = [1024, 2048].map(|largest| BufferPool::with_settings(settings.largest(largest)));
+    for pool in [&one, &two] {
+        drop([(); 4].map(|()| pool.get(1024)));
+    }
+    assert_eq!(two.prefill(1, 2048), 1, "in no private slot, so that its sweep needs no barrier");
+
+    let (swept, _) = while_it_sweeps(|| one.advance(), || [one.advance(), one.clear(), one.advance_with(drop)]);
+    assert_eq!(swept, [None; 3]);
+    let (swept, _) = while_it_sweeps(|| two.advance(), || two.advance());
+    assert_eq!(swept.map(|swept| swept.kept), Some(1));
 }
 
 /// Items that an owner moves out for a sweep are victims, as if the sweep had taken them. The next sweep drops those

@@ -84,7 +84,7 @@ fn disposes(end: impl FnOnce(&Arc<Disposing>, &Shared)) {
 
 #[test]
 fn whatever_ends_an_item_it_is_disposed_of() {
-    disposes(|pool, _| assert_eq!(pool.clear().dropped, 1));
+    disposes(|pool, _| assert_eq!(pool.clear().unwrap().dropped, 1));
     disposes(|pool, _| pool.close());
     disposes(|pool, _| {
         pool.advance();

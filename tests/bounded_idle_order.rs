@@ -143,7 +143,7 @@ impl Model {
     fn advance(&mut self, pool: &CountedPool) {
         let old = self.idle.iter().filter(|(_, epoch)| *epoch < self.epoch).count();
         let n = old.min(self.idle.len().saturating_sub(self.min_idle));
-        assert_eq!(pool.advance().dropped, n);
+        assert_eq!(pool.advance().unwrap().dropped, n);
         self.drop_oldest(n);
         self.epoch += 1;
     }

@@ -51,7 +51,7 @@ fn a_sweep_drops_expired_items() {
     let (pool, ledger) = counted_with(Settings::new(2).manual().min_idle(2).max_lifetime(SHORT));
     assert_eq!(pool.prefill(2), Ok(2));
     thread::sleep(SHORT);
-    assert_eq!((pool.advance().dropped, ledger.live()), (2, 0));
+    assert_eq!((pool.advance().unwrap().dropped, ledger.live()), (2, 0));
     assert_eq!((pool.idle(), pool.in_use()), (0, 0));
 }
 
@@ -216,6 +216,6 @@ fn overlapping_retains_keep_the_ages() {
     first.join().expect("no panic");
     drop((second_go, second_started));
     second.join().expect("no panic");
-    assert_eq!((pool.idle(), pool.advance().dropped), (3, 2));
+    assert_eq!((pool.idle(), pool.advance().unwrap().dropped), (3, 2));
     assert_eq!(pool.get().unwrap().id, id);
 }

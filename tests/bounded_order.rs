@@ -137,7 +137,7 @@ fn random_waits_are_served_like_a_plain_list() {
                     free += if served { n } else { 0 };
                 }
                 2 if !held.is_empty() => {
-                    held.swap_remove(dice.below(held.len()));
+                    drop(held.swap_remove(dice.below(held.len())));
                     free += 1;
                 }
                 3 if !waits.is_empty() => {

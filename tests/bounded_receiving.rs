@@ -14,9 +14,9 @@ use ebbtide::bounded::Settings;
 fn expiring(capacity: usize) -> (BoundedPool<Counted, Maker>, std::sync::Arc<Ledger>) {
     let ledger = Ledger::new();
     let pool = BoundedPool::with_settings(Maker(ledger.clone()), Settings::new(capacity).manual());
-    assert_eq!(pool.advance_with(|_| unreachable!("nothing was created")).kept, 0);
+    assert_eq!(pool.advance_with(|_| unreachable!("nothing was created")).unwrap().kept, 0);
     assert_eq!(pool.prefill(capacity), Ok(capacity));
-    assert_eq!(pool.advance_with(|_| unreachable!("the items are young")).kept, capacity);
+    assert_eq!(pool.advance_with(|_| unreachable!("the items are young")).unwrap().kept, capacity);
     (pool, ledger)
 }
 
@@ -32,7 +32,7 @@ fn a_place_is_free_when_the_receiver_returns() {
         std::mem::forget(next.map(|next| next.ready().expect("the first place is free")));
     });
     let second = waiting.expect("it was called").ready().expect("the second place is free");
-    assert_eq!((swept.dropped, pool.in_use(), ledger.live()), (2, 2, 4));
+    assert_eq!((swept.unwrap().dropped, pool.in_use(), ledger.live()), (2, 2, 4));
     drop((received, second));
     assert_eq!((pool.in_use(), pool.idle(), ledger.live()), (1, 1, 2));
 }

@@ -209,7 +209,7 @@ mod bounded {
         let pool = pool(Settings::new(MOST).min_idle(MOST));
         assert_eq!(pool.prefill(5), Ok(5));
         for _ in 0..3 {
-            assert_eq!(pool.advance().kept, 5);
+            assert_eq!(pool.advance().unwrap().kept, 5);
         }
     }
 

@@ -407,5 +407,5 @@ fn a_buffer_pool_counts_busy_slot_sets() {
         let mut classes = pool.stats().map(|(_, Stats { left_busy, .. })| left_busy);
         array::from_fn(|_| classes.next().expect("there are two"))
     };
-    what_was_left_alone_adds_up(users, left_busy, || pool.advance());
+    what_was_left_alone_adds_up(users, left_busy, || pool.advance().expect("no other sweep runs"));
 }

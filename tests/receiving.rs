@@ -120,7 +120,7 @@ fn buffers_of_all_sizes_are_received() {
         if fails {
             assert_eq!(panic_of(sweep), "1024");
         } else {
-            assert_eq!(sweep().dropped, 3);
+            assert_eq!(sweep().unwrap().dropped, 3);
         }
         assert_eq!((received, pool.idle_bytes()), (vec![1 << 10, 8 << 10, 1 << 20], 0));
     }

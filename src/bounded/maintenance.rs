@@ -77,6 +77,9 @@ impl<T, R> BoundedPool<T, R> {
     /// Ends the epoch: drops the items that were returned before this epoch and not used since, but leaves at least
     /// [`min_idle`](super::Settings::min_idle). So an idle item survives one call, but not two.
     ///
+    /// Returns what it did. It is always `Some`, since sweeps of a bounded pool do not exclude each other. The type is that of
+    /// [`Pool::advance`](crate::Pool::advance).
+    ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///
@@ -93,8 +96,8 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// If the `Drop` of an item panics, the other items are still dropped. If a waker panics, the others are still
     /// woken. Then the first such panic continues here, unless the thread is already unwinding.
-    pub fn advance(&self) -> Swept {
-        self.sweep(Purpose::Advance, Places::dispose)
+    pub fn advance(&self) -> Option<Swept> {
+        Some(self.sweep(Purpose::Advance, Places::dispose))
     }
 
     /// Like [`advance`](Self::advance), but hands the items to `receive` instead of dropping them. For items that must be
@@ -125,27 +128,29 @@ impl<T, R> BoundedPool<T, R> {
     ///
     /// If `receive` or a waker panics, `receive` still gets the other items, and the other waiters are still woken. Then
     /// the first such panic continues here, unless the thread is already unwinding.
-    pub fn advance_with(&self, receive: impl FnMut(T)) -> Swept {
+    pub fn advance_with(&self, receive: impl FnMut(T)) -> Option<Swept> {
         let mut receive = Contained::new(receive);
-        self.sweep(Purpose::Advance, |_, item| receive(item.into_inner()))
+        Some(self.sweep(Purpose::Advance, |_, item| receive(item.into_inner())))
     }
 
     /// Drops every idle item, regardless of [`min_idle`](super::Settings::min_idle), and does not end the epoch.
+    ///
+    /// Returns what it did, as [`advance`](Self::advance) does.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///
     /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
     /// drop(pool.get()?);
-    /// assert_eq!(pool.clear().dropped, 1);
+    /// assert_eq!(pool.clear().map(|swept| swept.dropped), Some(1));
     /// # Ok::<(), GetError>(())
     /// ```
     ///
     /// # Panics
     ///
     /// As [`advance`](Self::advance).
-    pub fn clear(&self) -> Swept {
-        self.sweep(Purpose::Clear, Places::dispose)
+    pub fn clear(&self) -> Option<Swept> {
+        Some(self.sweep(Purpose::Clear, Places::dispose))
     }
 
     /// Drops the idle items for which `keep` returns `false`, and does not end the epoch. The others keep their age.

@@ -1,7 +1,7 @@
 //! A value in recycled memory whose type is forgotten.
 
-use std::fmt;
 use std::future::Future;
+use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -11,11 +11,14 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::{BoxPool, PooledBox};
+use crate::pool::forward;
 
 /// A value in memory of a [`BoxPool`], seen as a `U`: a trait object, a slice, or a part of it. [`PooledBox::erase`]
 /// returns it.
 ///
-/// It is `Send` and `Sync` if `U` is. So write `dyn Trait + Send` for what goes to other threads.
+/// It is `Send` and `Sync` if `U` is. So write `dyn Trait + Send` for what goes to other threads. It also has the traits of a
+/// [`PooledBox`] if `U` has them.
+#[must_use = "a box that is not used drops its value at once"]
 pub struct ErasedBox<'pool, U: ?Sized> {
     /// Points into the value.
     seen: NonNull<U>,
@@ -92,6 +95,8 @@ impl<U: RefUnwindSafe + ?Sized> RefUnwindSafe for ErasedBox<'_, U> {}
 // The value does not move with its box.
 impl<U: ?Sized> Unpin for ErasedBox<'_, U> {}
 
+forward!(['pool, U: ?Sized] ErasedBox<'pool, U> => U);
+
 impl<F: Future + Unpin + ?Sized> Future for ErasedBox<'_, F> {
     type Output = F::Output;
 
@@ -100,14 +105,28 @@ impl<F: Future + Unpin + ?Sized> Future for ErasedBox<'_, F> {
     }
 }
 
-impl<U: fmt::Debug + ?Sized> fmt::Debug for ErasedBox<'_, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        U::fmt(self, f)
+impl<I: Iterator + ?Sized> Iterator for ErasedBox<'_, I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        (**self).next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (**self).size_hint()
+    }
+
+    fn nth(&mut self, n: usize) -> Option<I::Item> {
+        (**self).nth(n)
     }
 }
 
-impl<U: fmt::Display + ?Sized> fmt::Display for ErasedBox<'_, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        U::fmt(self, f)
+impl<I: DoubleEndedIterator + ?Sized> DoubleEndedIterator for ErasedBox<'_, I> {
+    fn next_back(&mut self) -> Option<I::Item> {
+        (**self).next_back()
     }
 }
+
+impl<I: ExactSizeIterator + ?Sized> ExactSizeIterator for ErasedBox<'_, I> {}
+
+impl<I: FusedIterator + ?Sized> FusedIterator for ErasedBox<'_, I> {}

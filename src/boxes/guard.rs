@@ -1,11 +1,7 @@
 //! A value in recycled memory, and what it shares with a `Box`.
 
-use std::borrow::{Borrow, BorrowMut};
-use std::cmp::Ordering;
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -17,7 +13,7 @@ use std::task::{Context, Poll};
 
 use super::{BoxPool, ErasedBox, Storage};
 use crate::engine::item::{Item, raise};
-use crate::pool::Guard;
+use crate::pool::{Guard, forward};
 
 /// A value in memory of a [`BoxPool`]. [`BoxPool::insert`] returns it.
 ///
@@ -48,13 +44,14 @@ use crate::pool::Guard;
 /// # Traits
 ///
 /// It has these of a `Box`: it is `Send`, `Sync` and `UnwindSafe` if the value is, always
-/// `Unpin`, and it compares, hashes, iterates and is polled as the value. To get a box of a trait object, see
+/// `Unpin`, and it compares, hashes, prints, is written to, iterates and is polled as the value. To get a box of a trait object, see
 /// [`erase`](Self::erase).
 ///
 /// # Panics
 ///
 /// Dropping it panics if the value's `Drop` does, unless the thread is already unwinding. The memory still returns to
 /// the pool.
+#[must_use = "a box that is not used drops its value at once"]
 pub struct PooledBox<T, P: Deref<Target = BoxPool<T>> = &'static BoxPool<T>> {
     /// Holds the value from `new` until it is dropped or taken out.
     memory: ManuallyDrop<Guard<Storage<T>, P>>,
@@ -223,43 +220,7 @@ impl<T, P: Deref<Target = BoxPool<T>>> AsMut<T> for PooledBox<T, P> {
     }
 }
 
-impl<T, P: Deref<Target = BoxPool<T>>> Borrow<T> for PooledBox<T, P> {
-    fn borrow(&self) -> &T {
-        self
-    }
-}
-
-impl<T, P: Deref<Target = BoxPool<T>>> BorrowMut<T> for PooledBox<T, P> {
-    fn borrow_mut(&mut self) -> &mut T {
-        self
-    }
-}
-
-impl<T: PartialEq, P: Deref<Target = BoxPool<T>>> PartialEq for PooledBox<T, P> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: Eq, P: Deref<Target = BoxPool<T>>> Eq for PooledBox<T, P> {}
-
-impl<T: PartialOrd, P: Deref<Target = BoxPool<T>>> PartialOrd for PooledBox<T, P> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (**self).partial_cmp(&**other)
-    }
-}
-
-impl<T: Ord, P: Deref<Target = BoxPool<T>>> Ord for PooledBox<T, P> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-impl<T: Hash, P: Deref<Target = BoxPool<T>>> Hash for PooledBox<T, P> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
+forward!([T, P: Deref<Target = BoxPool<T>>] PooledBox<T, P> => T);
 
 impl<F: Future + Unpin, P: Deref<Target = BoxPool<F>>> Future for PooledBox<F, P> {
     type Output = F::Output;
@@ -298,17 +259,5 @@ impl<I: FusedIterator, P: Deref<Target = BoxPool<I>>> FusedIterator for PooledBo
 impl<T: Error, P: Deref<Target = BoxPool<T>>> Error for PooledBox<T, P> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         (**self).source()
-    }
-}
-
-impl<T: fmt::Debug, P: Deref<Target = BoxPool<T>>> fmt::Debug for PooledBox<T, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
-
-impl<T: fmt::Display, P: Deref<Target = BoxPool<T>>> fmt::Display for PooledBox<T, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
     }
 }

@@ -272,17 +272,18 @@ impl BufferPool {
 
     /// Ends the epoch of every class, as [`Pool::advance`] does. So an idle buffer survives one call, but not two.
     ///
-    /// Returns what it did, in buffers of all classes. A class that another sweep is sweeping is left alone.
+    /// Returns what it did, in buffers of all classes. A class that another sweep is sweeping is left alone. If all are,
+    /// it returns `None`.
     ///
     /// ```
     /// use ebbtide::BufferPool;
     ///
     /// let pool = BufferPool::new();
     /// drop((pool.get(1000), pool.get(100_000)));
-    /// assert_eq!(pool.advance().kept, 2);
-    /// assert_eq!(pool.advance().dropped, 2);
+    /// assert_eq!(pool.advance().map(|swept| swept.kept), Some(2));
+    /// assert_eq!(pool.advance().map(|swept| swept.dropped), Some(2));
     /// ```
-    pub fn advance(&self) -> Swept {
+    pub fn advance(&self) -> Option<Swept> {
         self.sweep(Purpose::Advance, drop)
     }
 
@@ -304,7 +305,7 @@ impl BufferPool {
     /// # Panics
     ///
     /// As [`Pool::advance_with`].
-    pub fn advance_with(&self, receive: impl FnMut(Vec<u8>)) -> Swept {
+    pub fn advance_with(&self, receive: impl FnMut(Vec<u8>)) -> Option<Swept> {
         let mut receive = Contained::new(receive);
         self.sweep(Purpose::Advance, |buffer| receive(buffer.into_inner()))
     }
@@ -318,9 +319,9 @@ impl BufferPool {
     ///
     /// let pool = BufferPool::new();
     /// drop((pool.get(1000), pool.get(100_000)));
-    /// assert_eq!(pool.clear().dropped, 2);
+    /// assert_eq!(pool.clear().map(|swept| swept.dropped), Some(2));
     /// ```
-    pub fn clear(&self) -> Swept {
+    pub fn clear(&self) -> Option<Swept> {
         self.sweep(Purpose::Clear, drop)
     }
 
@@ -394,11 +395,11 @@ impl BufferPool {
         class::index(buffer.capacity()).max(self.smallest).min(self.largest)
     }
 
-    fn sweep(&self, purpose: Purpose, mut drop_item: impl FnMut(Item<Vec<u8>>)) -> Swept {
-        let (mut sum, mut first) = (Swept::default(), None);
+    fn sweep(&self, purpose: Purpose, mut drop_item: impl FnMut(Item<Vec<u8>>)) -> Option<Swept> {
+        let (mut sum, mut first) = (None, None);
         let classes = &self.classes[self.smallest..=self.largest];
         for (swept, panic) in classes.iter().filter_map(|class| class.sweep(purpose, &mut drop_item)) {
-            sum += swept;
+            *sum.get_or_insert_with(Swept::default) += swept;
             panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
         }
         first.into_iter().for_each(raise);

@@ -1,7 +1,5 @@
 //! The guard of all pools. It holds an item in use and returns it to its pool when dropped.
 
-use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -9,6 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 
+use super::forward::forward;
 use super::{DefaultRecycle, Pool};
 use crate::engine::item::{Contained, Item};
 
@@ -55,13 +54,15 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 /// A guard is `Send` if `T` and `P` are, because the recycler runs where the guard is dropped. It is `Sync` if `T` is
 /// `Send + Sync`, and [`UnwindSafe`](std::panic::UnwindSafe) if `Box<T>` is. It implements these traits if its item
 /// does: [`AsRef`], [`AsMut`], [`Extend`], [`IntoIterator`] by reference, [`io::Write`](std::io::Write),
-/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug) and [`Display`](std::fmt::Display). For any other trait,
-/// pass `&*guard` or `&mut *guard`.
+/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug), [`Display`](std::fmt::Display), and those that compare
+/// and [`Hash`](std::hash::Hash). As a `Box`, it is [`Borrow<T>`](std::borrow::Borrow), and a
+/// [`Pointer`](std::fmt::Pointer). For any other trait, pass `&*guard` or `&mut *guard`.
 ///
 /// # Panics
 ///
 /// Dropping a guard panics if the recycler panics, the `Drop` of an item that is not kept, or the waker of a waiter. At
 /// most that item is lost. Dropping never panics while the thread unwinds.
+#[must_use = "a guard that is not used returns its item at once"]
 pub struct Guard<T, P: Deref<Target: Home<T>>> {
     /// From `Item::erase`, by `new` or `swap`. Its notes have the type `Notes<T, P>`.
     item: ManuallyDrop<Item<T>>,
@@ -264,58 +265,8 @@ where
     }
 }
 
-impl<T: Extend<A>, A, P: Deref<Target: Home<T>>> Extend<A> for Guard<T, P> {
-    fn extend<I: IntoIterator<Item = A>>(&mut self, items: I) {
-        (**self).extend(items);
-    }
-}
-
-impl<T: io::Write, P: Deref<Target: Home<T>>> io::Write for Guard<T, P> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (**self).write(bytes)
-    }
-
-    #[inline]
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        (**self).write_vectored(slices)
-    }
-
-    #[inline]
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        (**self).write_all(bytes)
-    }
-
-    #[inline]
-    fn flush(&mut self) -> io::Result<()> {
-        (**self).flush()
-    }
-}
-
-impl<T: fmt::Write, P: Deref<Target: Home<T>>> fmt::Write for Guard<T, P> {
-    #[inline]
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        (**self).write_str(text)
-    }
-
-    #[inline]
-    fn write_char(&mut self, character: char) -> fmt::Result {
-        (**self).write_char(character)
-    }
-}
+forward!([T, P: Deref<Target: Home<T>>] Guard<T, P> => T);
 
 // Like `Box<T>`: a guard gives access to its item and to nothing else.
 impl<T: UnwindSafe, P: Deref<Target: Home<T>>> UnwindSafe for Guard<T, P> {}
 impl<T: RefUnwindSafe, P: Deref<Target: Home<T>>> RefUnwindSafe for Guard<T, P> {}
-
-impl<T: fmt::Debug, P: Deref<Target: Home<T>>> fmt::Debug for Guard<T, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
-
-impl<T: fmt::Display, P: Deref<Target: Home<T>>> fmt::Display for Guard<T, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}

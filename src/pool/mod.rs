@@ -2,6 +2,7 @@
 
 mod clear;
 mod exchange;
+mod forward;
 mod guard;
 mod maintenance;
 mod recycle;
@@ -17,6 +18,7 @@ pub(crate) mod sweeper;
 mod zeroize;
 
 pub use clear::Clear;
+pub(crate) use forward::forward;
 pub(crate) use guard::Home;
 pub use guard::{Guard, OwnedPooled, Pooled};
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
