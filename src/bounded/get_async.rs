@@ -312,6 +312,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 }
             }
             if held.may_create() {
+                held.may_go_on()?;
                 break;
             }
             self.wait(held.turn()).await?;
