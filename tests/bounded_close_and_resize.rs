@@ -13,7 +13,7 @@ use bounded::counted;
 use common::polled::Polled;
 use common::{Count, Dice, Ledger, lock, until};
 use ebbtide::BoundedPool;
-use ebbtide::bounded::{GetError, Pooled};
+use ebbtide::bounded::{GetError, Pooled, Settings};
 
 /// `close` wakes all waiters with an error, and later calls get one too.
 #[test]
@@ -88,6 +88,23 @@ fn an_item_created_during_close_is_not_kept() {
         maker.join().unwrap();
     });
     assert_eq!((ledger.live(), pool.idle(), pool.in_use()), (0, 0, 0));
+}
+
+/// Who gets several goes on to create only while the pool is open.
+#[test]
+fn get_many_creates_no_more_after_close() {
+    type Pool = BoundedPool<u8, fn() -> u8>;
+    static CREATED: Count = Count::new();
+    static THREADS: Pool = BoundedPool::with_settings(|| create(&THREADS), Settings::new(3).manual());
+    static TASKS: Pool = BoundedPool::with_settings(|| create(&TASKS), Settings::new(3).manual());
+    fn create(pool: &Pool) -> u8 {
+        CREATED.bump();
+        pool.close();
+        0
+    }
+    assert_eq!(THREADS.get_many(3).unwrap_err(), GetError::Closed);
+    assert_eq!(smol::block_on(TASKS.get_many_async(3)).unwrap_err(), GetError::Closed);
+    assert_eq!((CREATED.get(), THREADS.in_use(), TASKS.in_use()), (2, 0, 0));
 }
 
 /// A larger capacity serves waiters in order, as far as it goes.

@@ -225,6 +225,23 @@ fn a_smaller_capacity_stops_no_turn() {
     assert_eq!((pool.in_use(), pool.idle()), (0, 1));
 }
 
+/// Who has a place and waits for its turn gets the item that comes back, also if the capacity has no room for that any more.
+#[test]
+fn after_a_smaller_capacity_an_item_serves_who_has_a_place() {
+    let (pool, judge) = judged_async_with(one_at_a_time(3), 3);
+    let fit = smol::block_on(pool.get_async()).unwrap();
+    [0, 1].iter().for_each(|&id| judge.condemn(id));
+    judge.creates_slowly.set(1);
+    let creating = Polled::waiting(pool.get_async());
+    let waiting = Polled::waiting(pool.get_async());
+    pool.resize(1).unwrap();
+    drop(fit);
+    let item = waiting.ready().unwrap();
+    assert_eq!((item.id, pool.in_use(), pool.stats().rejected), (2, 2, 0));
+    drop((item, creating));
+    assert_eq!((pool.in_use(), pool.idle(), pool.waiting()), (0, 0, 0));
+}
+
 /// A wait for a turn ends as every other: at once, with its time, or with the pool.
 #[test]
 fn waits_for_a_turn_end() {

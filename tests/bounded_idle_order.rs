@@ -13,7 +13,7 @@ use bounded::{CountedPool, counted_with};
 use common::polled::Polled;
 use common::{Counted, Dice};
 use ebbtide::BoundedPool;
-use ebbtide::bounded::{Order, OwnedPooled, Settings};
+use ebbtide::bounded::{Order, OwnedPooled, Pooled, Settings};
 
 const ORDERS: [Order; 2] = [Order::Lifo, Order::Fifo];
 
@@ -34,10 +34,8 @@ fn every_way_to_get_follows_the_order() {
         for (n, way) in ways.into_iter().enumerate() {
             assert_eq!(way(&pool), if order == Order::Lifo { 2 } else { n % 3 });
         }
-        let two = pool.get_many(2).unwrap();
-        let mut ids: Vec<_> = two.iter().map(|item| item.id).collect();
-        ids.sort();
-        assert_eq!(ids, if order == Order::Lifo { [1, 2] } else { [0, 1] });
+        let ids = |items: Vec<Pooled<'_, Counted, _>>| Vec::from_iter(items.iter().map(|item| item.id));
+        assert_eq!(ids(pool.get_many(2).unwrap()), if order == Order::Lifo { [2, 1] } else { [0, 1] });
     }
 }
 
@@ -55,6 +53,21 @@ fn a_waiter_gets_the_next_item() {
         assert_eq!(both.len(), 2);
         drop(both);
         assert!(other.ready().is_ok());
+    }
+}
+
+/// Items that a cancelled wait was served come back in the order in which they were idle.
+#[test]
+fn a_cancelled_wait_keeps_the_order() {
+    for order in ORDERS {
+        let (pool, _ledger) = counted_with(Settings::new(2).manual().order(order));
+        let mut items = pool.get_many(2).unwrap();
+        items.sort_by_key(|item| item.id);
+        let waiting = Polled::waiting(pool.get_many_async(2));
+        items.drain(..).for_each(drop);
+        assert_eq!(pool.idle(), 0, "they are on their way");
+        drop(waiting);
+        assert_eq!(pool.get().unwrap().id, if order == Order::Lifo { 1 } else { 0 });
     }
 }
 

@@ -13,7 +13,8 @@ use crate::engine::item::{drop_each, raise};
 
 impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Closes the pool for good. Waiters and later calls get [`GetError::Closed`](super::GetError::Closed). Idle items
-    /// are dropped now, and items in use when they return. An item that is being created is still handed out.
+    /// are dropped now, and items in use when they return. An item that is being created is still handed out, except by
+    /// a [`get_many`](Self::get_many) that would have to create more.
     ///
     /// It does not wait for items in use, nor for those that a sweep is dropping. [`closed`](Self::closed) does.
     ///

@@ -26,6 +26,12 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Ok::<(), GetError>(())
     /// ```
     ///
+    /// # Deadlocks
+    ///
+    /// It blocks the thread. So it never returns if the item it waits for is held by this thread, or by a task that only
+    /// this thread can run, as on a current-thread runtime. Nothing can tell that from a long wait, but a
+    /// [`wait_timeout`](super::Settings::wait_timeout) ends it. In tasks, use [`get_async`](Self::get_async).
+    ///
     /// # Errors
     ///
     /// [`GetError::Closed`] if the pool is closed, [`GetError::Create`] if creating an item fails, and

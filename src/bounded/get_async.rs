@@ -17,6 +17,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// The first poll enters the queue of waiters. Dropping the future leaves it. No item is lost then, and no other
     /// waiter loses its turn.
     ///
+    /// The error of [`create`](Manage::create) must be `Send`, so that the future is.
+    ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///
@@ -312,6 +314,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 }
             }
             if held.may_create() {
+                held.may_go_on()?;
                 break;
             }
             self.wait(held.turn()).await?;

@@ -17,12 +17,14 @@ use crate::engine::item::{Contained, for_each_caught, raise};
 pub(super) struct Held<'a, T> {
     places: &'a Places<T>,
     lot: Lot<T>,
+    /// Whether it has created an item.
+    has_created: bool,
 }
 
 impl<'a, T> Held<'a, T> {
     /// These places must be taken, and nobody else may return them.
     pub(super) fn new(places: &'a Places<T>, lot: Lot<T>) -> Self {
-        Self { places, lot }
+        Self { places, lot, has_created: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,6 +47,7 @@ impl<'a, T> Held<'a, T> {
                 }
             }
             if self.may_create() {
+                self.may_go_on()?;
                 return Ok(self.occupy(create().map_err(GetError::Create)?));
             }
             turn(self)?;
@@ -54,6 +57,11 @@ impl<'a, T> Held<'a, T> {
     /// Whether it has a turn.
     pub(super) fn may_create(&self) -> bool {
         self.lot.creates
+    }
+
+    /// Whether it may create one more item. Not if the pool was closed since it created the first.
+    pub(super) fn may_go_on(&self) -> Result<(), Refused> {
+        if self.has_created && self.places.lock().closed { Err(Refused::Closed) } else { Ok(()) }
     }
 
     /// Takes a turn to create, or an idle item instead, for a place that has none, if nobody waits for the same.
@@ -77,13 +85,13 @@ impl<'a, T> Held<'a, T> {
     }
 
     fn join(&mut self, mut turn: Held<'_, T>) {
-        let Lot { newest, creates, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
-        (self.lot.newest, self.lot.creates) = (newest, creates);
+        let Lot { next, creates, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
+        (self.lot.next, self.lot.creates) = (next, creates);
     }
 
     /// Takes an idle item off its place, if any is left. The place stays here.
     pub(super) fn pop(&mut self) -> Option<Popped<'a, T>> {
-        let item = self.lot.newest.take().or_else(|| self.lot.others.pop())?;
+        let item = self.lot.next.take().or_else(|| self.lot.others.pop())?;
         Some(Popped { places: self.places, item: Some(item) })
     }
 
@@ -112,6 +120,7 @@ impl<'a, T> Held<'a, T> {
         let item = self.places.new_item(value);
         self.places.counts.created.add(1);
         self.lot.places -= 1;
+        self.has_created = true;
         item
     }
 }
@@ -120,7 +129,7 @@ impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         let lot = std::mem::replace(&mut self.lot, Lot::nothing());
         // One without a place has a turn, or an item for a place of another.
-        if lot.places > 0 || lot.creates || lot.newest.is_some() {
+        if lot.places > 0 || lot.creates || lot.next.is_some() {
             self.places.put(self.places.lock(), lot);
         }
     }

@@ -74,8 +74,8 @@ use places::{Places, Snapshot};
 /// [`wait_timeout`](Settings::wait_timeout) limits every wait without a deadline of its own. For tasks,
 /// [`create_timeout`](Settings::create_timeout) and [`check_timeout`](Settings::check_timeout) limit the other phases.
 /// A thread of the process, started when the first task waits with a timeout, wakes tasks whose time has passed.
-/// [`stop_janitor`](crate::stop_janitor) ends it. Where no thread can be started, as on most wasm, and in the child of a
-/// `fork`, the timeouts of tasks do not pass.
+/// A waker that takes long delays the others. [`stop_janitor`](crate::stop_janitor) ends the thread. Where no thread can
+/// be started, as on most wasm, and in the child of a `fork`, the timeouts of tasks do not pass.
 ///
 /// A waiter leaves the queue at its deadline, or when its future is dropped. If it was already served, its item goes to
 /// the next waiter. A future that was polled, but is neither polled again nor dropped, keeps its turn. Until then,
@@ -88,7 +88,7 @@ use places::{Places, Snapshot};
 /// A `get` that creates an item goes on with that, even if another one comes back meanwhile. With
 /// [`max_creating`](Settings::max_creating), only a few create, and what comes back serves the others.
 ///
-/// A thread that already holds items of a pool can deadlock with itself if it calls `get` again.
+/// [`get`](Self::get#deadlocks) says when a thread waits for itself.
 ///
 /// # Checks
 ///

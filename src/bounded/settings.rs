@@ -194,7 +194,7 @@ impl<E: Copy> Settings<E> {
     ///
     /// A `get` that finds no idle item then waits for its turn to create one, or for an item that comes back, whichever is
     /// first. That is a wait like any other: in order, and limited by timeouts and deadlines. A `get` of several creates
-    /// one after the other in a single turn.
+    /// one after the other in a single turn, in which it also checks its idle ones.
     ///
     /// A `get` whose item fails its check keeps the item's place. If it must wait for its turn, it is in front of those who
     /// have no place, and [`wait_timeout`](Self::wait_timeout) begins anew. A creation that calls `get` on its own pool

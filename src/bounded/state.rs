@@ -58,8 +58,9 @@ pub(super) struct Idle<T> {
 /// Places that were taken together, with their idle items. A place without an item has room for a new one.
 pub(super) struct Lot<T> {
     pub(super) places: usize,
-    /// The item returned last. It has its own field so that a lot of one item allocates nothing.
-    pub(super) newest: Option<Item<T>>,
+    /// The item that comes next. It has its own field so that a lot of one item allocates nothing.
+    pub(super) next: Option<Item<T>>,
+    /// The item that comes after it is at the end.
     pub(super) others: Vec<Item<T>>,
     /// Whether a turn comes with the places.
     pub(super) creates: bool,
@@ -68,7 +69,7 @@ pub(super) struct Lot<T> {
 impl<T> Lot<T> {
     /// One place, with its item if it has one.
     pub(super) fn one(item: Option<Item<T>>) -> Self {
-        Self { places: 1, newest: item, ..Self::nothing() }
+        Self { places: 1, next: item, ..Self::nothing() }
     }
 
     /// One place, and a turn to create an item on it.
@@ -77,12 +78,12 @@ impl<T> Lot<T> {
     }
 
     pub(super) fn nothing() -> Self {
-        Self { places: 0, newest: None, others: Vec::new(), creates: false }
+        Self { places: 0, next: None, others: Vec::new(), creates: false }
     }
 
-    /// The items, the one returned last at the end.
-    pub(super) fn into_items(self) -> impl Iterator<Item = Item<T>> {
-        self.others.into_iter().chain(self.newest)
+    /// The items, the one that comes next at the end.
+    pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item<T>> {
+        self.others.into_iter().chain(self.next)
     }
 }
 
@@ -144,12 +145,17 @@ impl<T> State<T> {
         self.taken += places;
         self.creating += usize::from(creates);
         let rest = self.idle.len() - items;
-        let from = match self.settings.order {
-            Order::Lifo => rest,
-            Order::Fifo => 0,
+        let (next, others) = match self.settings.order {
+            Order::Lifo => Self::last_first(self.idle.drain(rest..)),
+            Order::Fifo => Self::last_first(self.idle.drain(..items).rev()),
         };
-        let mut items = self.idle.drain(from..from + items).map(|idle| idle.item);
-        Some(Lot { places, newest: items.next_back(), others: items.collect(), creates })
+        Some(Lot { places, next, others, creates })
+    }
+
+    /// Takes the last item apart.
+    fn last_first(mut idle: impl DoubleEndedIterator<Item = Idle<T>>) -> (Option<Item<T>>, Vec<Item<T>>) {
+        let last = idle.next_back().map(|idle| idle.item);
+        (last, idle.map(|idle| idle.item).collect())
     }
 
     /// Whether a turn is free.
@@ -159,18 +165,27 @@ impl<T> State<T> {
 
     /// Takes a lot back. Its items become idle as far as there is room, and the rest are doomed.
     pub(super) fn put(&mut self, lot: Lot<T>) -> After<T> {
-        let mut doomed = Vec::new();
+        let (mut wakers, mut doomed, order) = (Vec::new(), Vec::new(), self.settings.order);
         self.taken -= lot.places;
         self.creating -= usize::from(lot.creates);
-        for item in lot.into_items() {
+        let mut keep = |item| {
             if self.may_keep() {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
+            } else if self.waiters.first() == Some(Want::Turn) {
+                // Who waits for a turn has a place for it.
+                wakers.extend(self.waiters.serve_first(Lot { next: Some(item), ..Lot::nothing() }));
             } else {
                 self.rejected += 1;
                 doomed.push(item);
             }
+        };
+        match order {
+            Order::Lifo => lot.into_items().for_each(&mut keep),
+            Order::Fifo => lot.into_items().rev().for_each(&mut keep),
         }
-        self.doom(doomed)
+        let mut after = self.doom(doomed);
+        after.wakers.append(&mut wakers);
+        after
     }
 
     /// Whether one more item may be idle.
