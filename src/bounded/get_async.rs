@@ -1,6 +1,7 @@
 //! `get` for tasks, in all its forms, and `prefill`.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::error::Refused;
@@ -37,8 +38,10 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    pub async fn get_async(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        Ok(Pooled::new(self.one_async().await?, self))
+    #[track_caller]
+    pub fn get_async(&self) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<R::Error>>> {
+        let caller = Location::caller();
+        async move { Ok(Pooled::new(self.one_async(caller).await?, self)) }
     }
 
     /// Like [`get_async`](Self::get_async), but the future and the guard hold the pool instead of borrowing it.
@@ -65,12 +68,13 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_owned_async(
         self: &Arc<Self>,
     ) -> impl Future<Output = Result<OwnedPooled<T, R>, GetError<R::Error>>> + use<T, R> {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
-            let item = pool.one_async().await?;
+            let item = pool.one_async(caller).await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
@@ -96,8 +100,13 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all_async(self.wait(self.places().wait(Want::Places(n))).await?, |item| Pooled::new(item, self)).await
+    #[track_caller]
+    pub fn get_many_async(&self, n: usize) -> impl Future<Output = Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>>> {
+        let caller = Location::caller();
+        async move {
+            let held = self.wait(self.places().wait(Want::Places(n))).await?;
+            self.fill_all_async(held, |item| Pooled::new(item, self), caller).await
+        }
     }
 
     /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
@@ -124,14 +133,15 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many_owned_async(
         self: &Arc<Self>,
         n: usize,
     ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
             let held = pool.wait(pool.places().wait(Want::Places(n))).await?;
-            pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
+            pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool)), caller).await
         }
     }
 
@@ -184,8 +194,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     }
 
     /// Gets one item.
-    async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
-        self.one_async_with(|| self.recycler.create()).await
+    async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
+        self.one_async_with(|| self.recycler.create(), caller).await
     }
 
     /// Gets an item for each place, in a guard.
@@ -193,11 +203,15 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
         &self,
         mut held: Held<'_, T>,
         guard: impl Fn(Item<T>) -> G,
+        caller: &'static Location<'static>,
     ) -> Result<Vec<G>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
             match self.next_async(&mut held, Contained::new(|| self.recycler.create())).await {
-                Ok(item) => items.push(guard(item)),
+                Ok(item) => {
+                    self.lend(&item, caller);
+                    items.push(guard(item));
+                }
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));
@@ -233,11 +247,16 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// Panics if `create` or its future panics. The item's place is then free again.
-    pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
+    #[track_caller]
+    pub fn get_async_with<F, E>(
+        &self,
+        create: impl FnOnce() -> F,
+    ) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<E>>>
     where
         F: Future<Output = Result<T, E>>,
     {
-        Ok(Pooled::new(self.one_async_with(create).await?, self))
+        let caller = Location::caller();
+        async move { Ok(Pooled::new(self.one_async_with(create, caller).await?, self)) }
     }
 
     /// Like [`get_async_with`](Self::get_async_with), but the future and the guard hold the pool instead of borrowing
@@ -262,6 +281,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get_async_with`](Self::get_async_with).
+    #[track_caller]
     pub fn get_owned_async_with<C, F, E>(
         self: &Arc<Self>,
         create: C,
@@ -270,15 +290,19 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         C: FnOnce() -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
-            let item = pool.one_async_with(create).await?;
+            let item = pool.one_async_with(create, caller).await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
 
     /// Gets one item. If it only gets a place, a future of `create` creates the item.
-    async fn one_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
+    async fn one_async_with<F, E>(
+        &self,
+        create: impl FnOnce() -> F,
+        caller: &'static Location<'static>,
+    ) -> Result<Item<T>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
@@ -290,7 +314,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Err(None) => self.wait(self.places().wait(Want::Places(1))).await?,
         };
         match self.next_async(&mut held, create).await {
-            Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
+            Ok(item) => {
+                self.lend(&item, caller);
+                Ok(Pooled::new(item, self).outliving(held).into_item())
+            }
             Err(error) => Err(held.fail(error)),
         }
     }
@@ -357,6 +384,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
 
     /// Waits for what is wanted, at most as long as the settings say.
     async fn wait<O, E>(&self, waiting: impl Future<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+        let _stopwatch = self.places().time_wait();
         match within(self.settings.timeouts.wait, waiting).await {
             Ok(answer) => Ok(answer?),
             Err(after) => {

@@ -49,10 +49,13 @@ impl<T> Places<T> {
         match deadline() {
             // Not even for a moment in the queue: there it would block the waiters behind it.
             Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
-            deadline => block_on(pin!(waiting), deadline).unwrap_or_else(|| {
-                self.counts.wait_timeouts.add(1);
-                Err(Refused::Busy)
-            }),
+            deadline => {
+                let _stopwatch = self.time_wait();
+                block_on(pin!(waiting), deadline).unwrap_or_else(|| {
+                    self.counts.wait_timeouts.add(1);
+                    Err(Refused::Busy)
+                })
+            }
         }
     }
 }
