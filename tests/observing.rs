@@ -29,12 +29,12 @@ struct Scribe<F> {
 
 impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "ebbtide" && *metadata.level() == Level::DEBUG
+        metadata.target() == "ebbtide" && *metadata.level() <= Level::DEBUG
     }
 
     fn event(&self, event: &Event<'_>) {
         (self.first)();
-        let mut line = Line::default();
+        let mut line = Line { level: *event.metadata().level(), text: String::new(), micros: 0 };
         event.record(&mut line);
         lock(&self.lines).push(line);
     }
@@ -50,8 +50,8 @@ impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
 }
 
 /// The fields and their values, without the time.
-#[derive(Default)]
 struct Line {
+    level: Level,
     text: String,
     micros: u64,
 }
@@ -120,6 +120,23 @@ fn each_sweep_of_a_bounded_pool_emits_an_event() {
         format!(" {item} purpose=Clear epoch=1 dropped=1 kept=0 left_busy=0"),
     ];
     assert_eq!(texts(&events(|| (), use_it)), expected);
+}
+
+/// They are emitted with no lock held. So the subscriber can use the pool.
+#[cfg(feature = "bounded")]
+#[test]
+fn each_guard_that_is_held_for_long_emits_one_warning() {
+    let settings = ebbtide::bounded::Settings::new(4).manual().track_held(Duration::ZERO);
+    let pool = ebbtide::BoundedPool::<String>::with_settings(DefaultRecycle, settings);
+    let pool = Arc::new(pool);
+    let forgotten = pool.get_owned().unwrap();
+    let location = pool.held_longer_than(Duration::ZERO)[0].location;
+    let again = Arc::clone(&pool);
+    let lines = events(move || drop(again.get()), || _ = (pool.advance(), pool.advance()));
+    let warnings = lines.into_iter().filter(|line| line.level == Level::WARN).collect::<Vec<_>>();
+    let expected = format!(" message=held for long item=alloc::string::String location={location}");
+    assert_eq!(texts(&warnings), [expected]);
+    drop(forgotten);
 }
 
 /// Takes two milliseconds to drop.
@@ -255,6 +272,14 @@ fn every_stat_is_published() {
         ("left_busy", &mut stats.left_busy),
         ("failed_barriers", &mut stats.failed_barriers),
         ("panics", &mut stats.panics),
+        ("fetches", &mut stats.fetches),
+        ("waits", &mut stats.waits),
+        ("wait_timeouts", &mut stats.wait_timeouts),
+        ("create_timeouts", &mut stats.create_timeouts),
+        ("check_timeouts", &mut stats.check_timeouts),
+        ("failed_checks", &mut stats.failed_checks),
+        ("expired", &mut stats.expired),
+        ("overdue", &mut stats.overdue),
     ];
     // Each number is different, so that none can stand in for another.
     let mut expected = Vec::new();
@@ -262,6 +287,9 @@ fn every_stat_is_published() {
         *counter = number;
         expected.push(format!("ebbtide_{name}_total pool=buffers: {number}"));
     }
+    (stats.hold_time, stats.wait_time) = (Duration::from_nanos(101), Duration::from_nanos(102));
+    expected.push("ebbtide_hold_time_nanos_total pool=buffers: 101".to_owned());
+    expected.push("ebbtide_wait_time_nanos_total pool=buffers: 102".to_owned());
     expected.sort();
     stats.idle = 100;
     expected.push("ebbtide_idle pool=buffers: 100".to_owned());
