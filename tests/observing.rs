@@ -2,10 +2,11 @@
 #![cfg(all(feature = "metrics", feature = "tracing"))]
 
 mod common;
+#[path = "common/scribe.rs"]
+mod scribe;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,75 +15,10 @@ use common::{Counted, Ledger, MANUAL, Maker, alone, lock, panic_of, until};
 use ebbtide::{DefaultRecycle, Pool, Settings, Stats};
 use metrics::atomics::AtomicU64;
 use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{set_global_default, with_default};
-use tracing::{Event, Level, Subscriber};
+use scribe::{Line, Scribe, events, texts};
+use tracing::subscriber::set_global_default;
 
 // ---- tracing --------------------------------------------------------------------------------------------------------
-
-/// Records each event of this crate as a line, after it has called `first`.
-struct Scribe<F> {
-    lines: Arc<Mutex<Vec<Line>>>,
-    first: F,
-}
-
-impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "ebbtide" && *metadata.level() <= Level::DEBUG
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        (self.first)();
-        let mut line = Line { level: *event.metadata().level(), text: String::new(), micros: 0 };
-        event.record(&mut line);
-        lock(&self.lines).push(line);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// The fields and their values, without the time.
-struct Line {
-    level: Level,
-    text: String,
-    micros: u64,
-}
-
-impl Visit for Line {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        match field.name() {
-            "micros" => self.micros = value,
-            _ => self.record_debug(field, &value),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text += &format!(" {}={value:?}", field.name());
-    }
-}
-
-/// The events emitted while `work` runs, to a subscriber that calls `first` before it records one.
-fn events(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
-    let lines = Arc::default();
-    with_default(Scribe { lines: Arc::clone(&lines), first }, work);
-    std::mem::take(&mut *lock(&lines))
-}
-
-fn texts(lines: &[Line]) -> Vec<&str> {
-    lines.iter().map(|line| &*line.text).collect()
-}
 
 #[test]
 fn each_sweep_emits_an_event() {
@@ -109,8 +45,8 @@ fn each_sweep_emits_an_event() {
 fn each_sweep_of_a_bounded_pool_emits_an_event() {
     let settings = ebbtide::bounded::Settings::new(4).manual();
     let pool: ebbtide::BoundedPool<String> = ebbtide::BoundedPool::with_settings(DefaultRecycle, settings);
+    drop(pool.get());
     let use_it = || {
-        drop(pool.get());
         pool.advance();
         pool.clear();
     };
@@ -120,23 +56,6 @@ fn each_sweep_of_a_bounded_pool_emits_an_event() {
         format!(" {item} purpose=Clear epoch=1 dropped=1 kept=0 left_busy=0"),
     ];
     assert_eq!(texts(&events(|| (), use_it)), expected);
-}
-
-/// They are emitted with no lock held. So the subscriber can use the pool.
-#[cfg(feature = "bounded")]
-#[test]
-fn each_guard_that_is_held_for_long_emits_one_warning() {
-    let settings = ebbtide::bounded::Settings::new(4).manual().track_held(Duration::ZERO);
-    let pool = ebbtide::BoundedPool::<String>::with_settings(DefaultRecycle, settings);
-    let pool = Arc::new(pool);
-    let forgotten = pool.get_owned().unwrap();
-    let location = pool.held_longer_than(Duration::ZERO)[0].location;
-    let again = Arc::clone(&pool);
-    let lines = events(move || drop(again.get()), || _ = (pool.advance(), pool.advance()));
-    let warnings = lines.into_iter().filter(|line| line.level == Level::WARN).collect::<Vec<_>>();
-    let expected = format!(" message=held for long item=alloc::string::String location={location}");
-    assert_eq!(texts(&warnings), [expected]);
-    drop(forgotten);
 }
 
 /// Takes two milliseconds to drop.

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::events::{self, Event};
 use super::held::Held;
 use super::info::Item;
 use super::waiters::Want;
@@ -376,10 +377,12 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
+            events::emit_or_raise::<T>(Event::Expired);
             return false;
         }
         if R::CHECKED && !self.recycler.check(item, &info) {
             counts.failed_checks.add(1);
+            events::emit_or_raise::<T>(Event::CheckFailed);
             return false;
         }
         true

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::error::Refused;
+use super::events::{self, Begun, Event};
 use super::held::Held;
 use super::info::Item;
 use super::timeout::within;
@@ -352,10 +353,12 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
+        let begun = Begun::now();
         match within(self.settings.timeouts.create, create()).await {
-            Ok(made) => made.map_err(GetError::Create),
+            Ok(made) => begun.end(made).map_err(GetError::Create),
             Err(after) => {
                 self.places().counts.create_timeouts.add(1);
+                events::emit_or_raise::<T>(Event::CreateTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Create, after })
             }
         }
@@ -366,6 +369,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
+            events::emit_or_raise::<T>(Event::Expired);
             return false;
         }
         if !R::CHECKED {
@@ -379,6 +383,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             counts.check_timeouts.add(1);
         }
         counts.failed_checks.add(1);
+        events::emit_or_raise::<T>(if checked.is_err() { Event::CheckTimedOut } else { Event::CheckFailed });
         false
     }
 
@@ -389,6 +394,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Ok(answer) => Ok(answer?),
             Err(after) => {
                 self.places().counts.wait_timeouts.add(1);
+                events::emit_or_raise::<T>(Event::WaitTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Wait, after })
             }
         }

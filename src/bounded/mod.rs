@@ -45,6 +45,7 @@ use crate::janitor::{self, Registrar};
 use crate::pool::shrink::{self, Recycling};
 use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
+use events::Event;
 use info::Item;
 use places::{Places, Snapshot};
 
@@ -135,6 +136,14 @@ use places::{Places, Snapshot};
 /// the global allocator, which therefore cannot use a bounded pool itself. A wait costs a few small allocations. Items
 /// are boxed, as in `Pool`. An unused pool has no heap. A used one keeps room for as many idle items as there ever
 /// were.
+///
+/// # Events
+///
+/// With the feature `tracing`, besides each sweep these emit an event with target `ebbtide` and level debug: `created` and
+/// `create failed`, with the duration in `micros`, `create timed out`, `check failed`, `check timed out`, `wait timed
+/// out`, and `expired` for an item that a `get` finds too old or that returns so. The field `item` is the type of the
+/// items. No lock is held, but a call that creates or checks an item holds its place. A panic of the subscriber is treated
+/// like one of the call's `create` or check. [`Settings::track_held`] adds a warning.
 ///
 /// # Sharing
 ///
@@ -299,7 +308,7 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
     fn give_back(&self, mut item: Item<T>) {
         item.notes_mut().note_return(R::CHECKED);
         if self.watched && self.has_expired(&item) {
-            return self.refuse(item, None);
+            return self.refuse(item, events::emit::<T>(Event::Expired));
         }
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),

@@ -79,7 +79,7 @@ impl<T> Condemned<T> {
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
-        if let Some(panic) = events::overdue(type_name::<T>(), self.overdue) {
+        if let Some(panic) = events::overdue::<T>(self.overdue) {
             keep_first(&mut first, panic);
         }
         (self.swept, first)

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::error::Refused;
+use super::events::{self, Event};
 use super::held::Held;
 use super::places::Places;
 use super::waiters::{Ticket, Want};
@@ -50,9 +51,14 @@ impl<T> Places<T> {
             // Not even for a moment in the queue: there it would block the waiters behind it.
             Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
             deadline => {
-                let _stopwatch = self.time_wait();
-                block_on(pin!(waiting), deadline).unwrap_or_else(|| {
+                let answer = {
+                    let _stopwatch = self.time_wait();
+                    block_on(pin!(waiting), deadline)
+                };
+                // The waiter has left the queue.
+                answer.unwrap_or_else(|| {
                     self.counts.wait_timeouts.add(1);
+                    events::emit_or_raise::<T>(Event::WaitTimedOut);
                     Err(Refused::Busy)
                 })
             }
