@@ -117,7 +117,7 @@
 //! - `metrics`: `Stats::publish` sends a pool's counts to the recorder of the `metrics` crate.
 //! - `pressure`: the module `pressure` lets the janitor sweep early while memory is short, on Linux.
 //! - `tokio`: `buffers::tokio`, which has tokio's copy functions with pooled buffers.
-//! - `tracing`: each sweep emits an event, at debug level.
+//! - `tracing`: each sweep emits an event, at debug level. A `BoundedPool` emits others, too.
 //! - `zeroize`: `ZeroizeRecycle`, which zeroes the memory of secrets.
 //!
 //! # Under loom

@@ -2,10 +2,11 @@
 #![cfg(all(feature = "metrics", feature = "tracing"))]
 
 mod common;
+#[path = "common/scribe.rs"]
+mod scribe;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,75 +15,10 @@ use common::{Counted, Ledger, MANUAL, Maker, alone, lock, panic_of, until};
 use ebbtide::{DefaultRecycle, Pool, Settings, Stats};
 use metrics::atomics::AtomicU64;
 use metrics::{Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{set_global_default, with_default};
-use tracing::{Event, Level, Subscriber};
+use scribe::{Line, Scribe, events, texts};
+use tracing::subscriber::set_global_default;
 
 // ---- tracing --------------------------------------------------------------------------------------------------------
-
-/// Records each event of this crate as a line, after it has called `first`.
-struct Scribe<F> {
-    lines: Arc<Mutex<Vec<Line>>>,
-    first: F,
-}
-
-impl<F: Fn() + Send + Sync + 'static> Subscriber for Scribe<F> {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "ebbtide" && *metadata.level() == Level::DEBUG
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        (self.first)();
-        let mut line = Line::default();
-        event.record(&mut line);
-        lock(&self.lines).push(line);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-/// The fields and their values, without the time.
-#[derive(Default)]
-struct Line {
-    text: String,
-    micros: u64,
-}
-
-impl Visit for Line {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        match field.name() {
-            "micros" => self.micros = value,
-            _ => self.record_debug(field, &value),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text += &format!(" {}={value:?}", field.name());
-    }
-}
-
-/// The events emitted while `work` runs, to a subscriber that calls `first` before it records one.
-fn events(first: impl Fn() + Send + Sync + 'static, work: impl FnOnce()) -> Vec<Line> {
-    let lines = Arc::default();
-    with_default(Scribe { lines: Arc::clone(&lines), first }, work);
-    std::mem::take(&mut *lock(&lines))
-}
-
-fn texts(lines: &[Line]) -> Vec<&str> {
-    lines.iter().map(|line| &*line.text).collect()
-}
 
 #[test]
 fn each_sweep_emits_an_event() {
@@ -148,8 +84,8 @@ fn a_name_tells_bounded_pools_apart() {
 fn each_sweep_of_a_bounded_pool_emits_an_event() {
     let settings = ebbtide::bounded::Settings::new(4).manual();
     let pool: ebbtide::BoundedPool<String> = ebbtide::BoundedPool::with_settings(DefaultRecycle, settings);
+    drop(pool.get());
     let use_it = || {
-        drop(pool.get());
         pool.advance();
         pool.clear();
     };
@@ -294,6 +230,14 @@ fn every_stat_is_published() {
         ("left_busy", &mut stats.left_busy),
         ("failed_barriers", &mut stats.failed_barriers),
         ("panics", &mut stats.panics),
+        ("fetches", &mut stats.fetches),
+        ("waits", &mut stats.waits),
+        ("wait_timeouts", &mut stats.wait_timeouts),
+        ("create_timeouts", &mut stats.create_timeouts),
+        ("check_timeouts", &mut stats.check_timeouts),
+        ("failed_checks", &mut stats.failed_checks),
+        ("expired", &mut stats.expired),
+        ("overdue", &mut stats.overdue),
     ];
     // Each number is different, so that none can stand in for another.
     let mut expected = Vec::new();
@@ -301,6 +245,9 @@ fn every_stat_is_published() {
         *counter = number;
         expected.push(format!("ebbtide_{name}_total pool=buffers: {number}"));
     }
+    (stats.hold_time, stats.wait_time) = (Duration::from_nanos(101), Duration::from_nanos(102));
+    expected.push("ebbtide_hold_time_nanos_total pool=buffers: 101".to_owned());
+    expected.push("ebbtide_wait_time_nanos_total pool=buffers: 102".to_owned());
     expected.sort();
     stats.idle = 100;
     expected.push("ebbtide_idle pool=buffers: 100".to_owned());

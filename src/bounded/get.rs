@@ -2,9 +2,11 @@
 
 use std::cell::LazyCell;
 use std::convert::Infallible;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::events::{self, Event};
 use super::held::Held;
 use super::info::Item;
 use super::waiters::Want;
@@ -42,6 +44,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Panics if [`try_create`](TryRecycle::try_create), the check, or the `Drop` of an item that did not pass it panics.
     /// The item's place is then free again.
     #[inline]
+    #[track_caller]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         Ok(Pooled::new(self.one_in_time(|| self.recycler.try_create())?, self))
     }
@@ -69,6 +72,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
         Ok(Pooled::new(self.one(|| *deadline, || self.recycler.try_create())?, self))
@@ -95,6 +99,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_deadline(&self, deadline: Instant) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         Ok(Pooled::new(self.one(|| Some(deadline), || self.recycler.try_create())?, self))
     }
@@ -118,6 +123,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// Panics if `create` panics, and as [`get`](Self::get). The item's place is then free again.
+    #[track_caller]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
         let mut create = Contained::new(Some(create));
         let item = self.one_in_time(|| Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
@@ -144,6 +150,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_owned(self: &Arc<Self>) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
         let item = self.one_in_time(|| self.recycler.try_create())?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
@@ -170,6 +177,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_owned_timeout(self: &Arc<Self>, timeout: Duration) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
         let item = self.one(|| *deadline, || self.recycler.try_create())?;
@@ -197,6 +205,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_owned_deadline(self: &Arc<Self>, deadline: Instant) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
         let item = self.one(|| Some(deadline), || self.recycler.try_create())?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
@@ -224,6 +233,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
         self.many_in_time(n, |item| Pooled::new(item, self))
     }
@@ -248,6 +258,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many_timeout(&self, n: usize, timeout: Duration) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
         self.many(n, || *deadline, |item| Pooled::new(item, self))
@@ -272,6 +283,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many_deadline(&self, n: usize, deadline: Instant) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
         self.many(n, || Some(deadline), |item| Pooled::new(item, self))
     }
@@ -297,6 +309,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many_owned(self: &Arc<Self>, n: usize) -> Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>> {
         self.many_in_time(n, |item| OwnedPooled::new(item, Arc::clone(self)))
     }
@@ -316,18 +329,21 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 
     /// Gets `n` items in guards, and waits at most as long as the settings say.
+    #[track_caller]
     fn many_in_time<G>(&self, n: usize, guard: impl Fn(Item<T>) -> G) -> Result<Vec<G>, GetError<R::Error>> {
         self.many(n, || self.latest(), guard).map_err(|error| self.late(error))
     }
 
     /// Gets one item, and waits at most as long as the settings say.
     #[inline(always)]
+    #[track_caller]
     fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
         self.one(|| self.latest(), create).map_err(|error| self.late(error))
     }
 
     /// Gets one item. If it only gets a place, `create` creates the item.
     #[inline(always)]
+    #[track_caller]
     fn one<E>(
         &self,
         deadline: impl Fn() -> Option<Instant>,
@@ -342,6 +358,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
 
     #[cold]
     #[inline(never)]
+    #[track_caller]
     fn one_slow<'a, E>(
         &'a self,
         place: Option<Held<'a, T>>,
@@ -353,7 +370,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             None => self.places().take_by(Want::Places(1), &deadline)?,
         };
         match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), create) {
-            Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
+            Ok(item) => {
+                self.lend(&item, Location::caller());
+                Ok(Pooled::new(item, self).outliving(held).into_item())
+            }
             Err(error) => Err(held.fail(error)),
         }
     }
@@ -363,16 +383,19 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
+            events::emit_or_raise::<T>(Event::Expired);
             return false;
         }
         if R::CHECKED && !self.recycler.check(item, &info) {
             counts.failed_checks.add(1);
+            events::emit_or_raise::<T>(Event::CheckFailed);
             return false;
         }
         true
     }
 
     /// Gets `n` items in guards.
+    #[track_caller]
     fn many<G>(
         &self,
         n: usize,
@@ -383,7 +406,10 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let mut items = Vec::with_capacity(n);
         while held.len() > 0 {
             match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), || self.recycler.try_create()) {
-                Ok(item) => items.push(guard(item)),
+                Ok(item) => {
+                    self.lend(&item, Location::caller());
+                    items.push(guard(item));
+                }
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));
@@ -418,6 +444,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     ///
     /// As [`get`](Self::get).
     #[inline]
+    #[track_caller]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
         let mut held = match self.places().take_one() {
             Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
@@ -425,6 +452,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
             Err(place) => place?,
         };
         let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
+        self.lend(&item, Location::caller());
         Some(Pooled::new(item, self).outliving(held))
     }
 }

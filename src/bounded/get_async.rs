@@ -1,9 +1,11 @@
 //! `get` for tasks, in all its forms, and `prefill`.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::error::Refused;
+use super::events::{self, Begun, Event};
 use super::held::Held;
 use super::info::Item;
 use super::timeout::within;
@@ -39,8 +41,10 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    pub async fn get_async(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        Ok(Pooled::new(self.one_async().await?, self))
+    #[track_caller]
+    pub fn get_async(&self) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<R::Error>>> {
+        let caller = Location::caller();
+        async move { Ok(Pooled::new(self.one_async(caller).await?, self)) }
     }
 
     /// Like [`get_async`](Self::get_async), but the future and the guard hold the pool instead of borrowing it.
@@ -67,12 +71,13 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_owned_async(
         self: &Arc<Self>,
     ) -> impl Future<Output = Result<OwnedPooled<T, R>, GetError<R::Error>>> + use<T, R> {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
-            let item = pool.one_async().await?;
+            let item = pool.one_async(caller).await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
@@ -98,8 +103,13 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    pub async fn get_many_async(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.fill_all_async(self.wait(self.places().wait(Want::Places(n))).await?, |item| Pooled::new(item, self)).await
+    #[track_caller]
+    pub fn get_many_async(&self, n: usize) -> impl Future<Output = Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>>> {
+        let caller = Location::caller();
+        async move {
+            let held = self.wait(self.places().wait(Want::Places(n))).await?;
+            self.fill_all_async(held, |item| Pooled::new(item, self), caller).await
+        }
     }
 
     /// Like [`get_many_async`](Self::get_many_async), but the future and the guards hold the pool instead of borrowing
@@ -126,14 +136,15 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_many_owned_async(
         self: &Arc<Self>,
         n: usize,
     ) -> impl Future<Output = Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>>> + use<T, R> {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
             let held = pool.wait(pool.places().wait(Want::Places(n))).await?;
-            pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool))).await
+            pool.fill_all_async(held, |item| OwnedPooled::new(item, Arc::clone(&pool)), caller).await
         }
     }
 
@@ -186,8 +197,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     }
 
     /// Gets one item.
-    async fn one_async(&self) -> Result<Item<T>, GetError<R::Error>> {
-        self.one_async_with(|| self.recycler.create()).await
+    async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
+        self.one_async_with(|| self.recycler.create(), caller).await
     }
 
     /// Gets an item for each place, in a guard.
@@ -195,11 +206,15 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
         &self,
         mut held: Held<'_, T>,
         guard: impl Fn(Item<T>) -> G,
+        caller: &'static Location<'static>,
     ) -> Result<Vec<G>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
             match self.next_async(&mut held, Contained::new(|| self.recycler.create())).await {
-                Ok(item) => items.push(guard(item)),
+                Ok(item) => {
+                    self.lend(&item, caller);
+                    items.push(guard(item));
+                }
                 Err(error) => {
                     let error = Contained::new(error);
                     drop((items, held));
@@ -235,11 +250,16 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// Panics if `create` or its future panics. The item's place is then free again.
-    pub async fn get_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Pooled<'_, T, R>, GetError<E>>
+    #[track_caller]
+    pub fn get_async_with<F, E>(
+        &self,
+        create: impl FnOnce() -> F,
+    ) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<E>>>
     where
         F: Future<Output = Result<T, E>>,
     {
-        Ok(Pooled::new(self.one_async_with(create).await?, self))
+        let caller = Location::caller();
+        async move { Ok(Pooled::new(self.one_async_with(create, caller).await?, self)) }
     }
 
     /// Like [`get_async_with`](Self::get_async_with), but the future and the guard hold the pool instead of borrowing
@@ -264,6 +284,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get_async_with`](Self::get_async_with).
+    #[track_caller]
     pub fn get_owned_async_with<C, F, E>(
         self: &Arc<Self>,
         create: C,
@@ -272,15 +293,19 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         C: FnOnce() -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let pool = Arc::clone(self);
+        let (pool, caller) = (Arc::clone(self), Location::caller());
         async move {
-            let item = pool.one_async_with(create).await?;
+            let item = pool.one_async_with(create, caller).await?;
             Ok(OwnedPooled::new(item, pool))
         }
     }
 
     /// Gets one item. If it only gets a place, a future of `create` creates the item.
-    async fn one_async_with<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
+    async fn one_async_with<F, E>(
+        &self,
+        create: impl FnOnce() -> F,
+        caller: &'static Location<'static>,
+    ) -> Result<Item<T>, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
@@ -292,7 +317,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Err(None) => self.wait(self.places().wait(Want::Places(1))).await?,
         };
         match self.next_async(&mut held, create).await {
-            Ok(item) => Ok(Pooled::new(item, self).outliving(held).into_item()),
+            Ok(item) => {
+                self.lend(&item, caller);
+                Ok(Pooled::new(item, self).outliving(held).into_item())
+            }
             Err(error) => Err(held.fail(error)),
         }
     }
@@ -328,10 +356,12 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
+        let begun = Begun::now();
         match within(self.settings.timeouts.create, create()).await {
-            Ok(made) => made.map_err(GetError::Create),
+            Ok(made) => begun.end(made).map_err(GetError::Create),
             Err(after) => {
                 self.places().counts.create_timeouts.add(1);
+                events::emit_or_raise::<T>(Event::CreateTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Create, after })
             }
         }
@@ -342,6 +372,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
+            events::emit_or_raise::<T>(Event::Expired);
             return false;
         }
         if !R::CHECKED {
@@ -355,15 +386,18 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             counts.check_timeouts.add(1);
         }
         counts.failed_checks.add(1);
+        events::emit_or_raise::<T>(if checked.is_err() { Event::CheckTimedOut } else { Event::CheckFailed });
         false
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
     async fn wait<O, E>(&self, waiting: impl Future<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+        let _stopwatch = self.places().time_wait();
         match within(self.settings.timeouts.wait, waiting).await {
             Ok(answer) => Ok(answer?),
             Err(after) => {
                 self.places().counts.wait_timeouts.add(1);
+                events::emit_or_raise::<T>(Event::WaitTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Wait, after })
             }
         }

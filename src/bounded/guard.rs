@@ -90,6 +90,8 @@ impl<T, R: Manage<T>, P: Deref<Target = BoundedPool<T, R>>> Guard<T, P> {
     /// ```
     pub fn replace(guard: &mut Self, item: T) -> T {
         let item = guard.pool().places().new_item(item);
-        guard.swap(item).into_inner()
+        let old = guard.swap(item);
+        guard.pool().pass_use(old.notes(), guard.notes());
+        old.into_inner()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::GetError;
 use super::error::Refused;
+use super::events;
 use super::info::Item;
 use super::places::Places;
 use super::state::Lot;
@@ -40,6 +41,7 @@ impl<'a, T> Held<'a, T> {
         turn: impl Fn(&mut Self) -> Result<(), Refused>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
+        let create = || events::creation(create);
         loop {
             while let Some(mut item) = self.pop() {
                 if fit(item.get()) {

@@ -7,6 +7,7 @@ mod closing;
 mod counts;
 mod disposer;
 mod error;
+mod events;
 mod get;
 mod get_async;
 mod guard;
@@ -22,6 +23,7 @@ mod status;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
 mod timeout;
+mod tracking;
 mod wait;
 mod waiters;
 
@@ -33,6 +35,7 @@ pub use manage::Manage;
 pub use recycle::TryRecycle;
 pub use settings::{Order, Settings};
 pub use status::Status;
+pub use tracking::Holder;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -42,6 +45,7 @@ use crate::janitor::{self, Registrar};
 use crate::pool::shrink::{self, Recycling};
 use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
+use events::Event;
 use info::Item;
 use places::{Places, Snapshot};
 
@@ -133,6 +137,14 @@ use places::{Places, Snapshot};
 /// are boxed, as in `Pool`. An unused pool has no heap. A used one keeps room for as many idle items as there ever
 /// were.
 ///
+/// # Events
+///
+/// With the feature `tracing`, besides each sweep these emit an event with target `ebbtide` and level debug: `created` and
+/// `create failed`, with the duration in `micros`, `create timed out`, `check failed`, `check timed out`, `wait timed
+/// out`, and `expired` for an item that a `get` finds too old or that returns so. The field `item` is the type of the
+/// items. No lock is held, but a call that creates or checks an item holds its place. A panic of the subscriber is treated
+/// like one of the call's `create` or check. [`Settings::track_held`] adds a warning.
+///
 /// # Sharing
 ///
 /// The bounds are those of [`Pool`](crate::Pool#sharing): `T` need not be `Sync`.
@@ -146,6 +158,8 @@ pub struct BoundedPool<T, R = DefaultRecycle> {
     /// Registers the places with the janitor once they exist; `None` with manual epochs.
     register: Option<Registrar<T>>,
     settings: Settings<()>,
+    /// Whether the settings ask for a look at each item, when it is handed out and when it returns.
+    watched: bool,
     recycler: Contained<R>,
 }
 
@@ -249,8 +263,9 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             if let Err(error) = settings.check() {
                 panic!("{}", error.rule());
             }
+            let (watched, settings) = (settings.watch_items(), settings.untyped());
             let recycler = Contained::new(recycler);
-            Self { places: OnceArc::new(), register: E::REGISTER, settings: settings.untyped(), recycler }
+            Self { places: OnceArc::new(), register: E::REGISTER, settings, watched, recycler }
         }
     }
 
@@ -292,9 +307,8 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
     #[inline]
     fn give_back(&self, mut item: Item<T>) {
         item.notes_mut().note_return(R::CHECKED);
-        if item.notes().is_expired() {
-            self.places().counts.expired.add(1);
-            return self.refuse(item, None);
+        if self.watched && self.has_expired(&item) {
+            return self.refuse(item, events::emit::<T>(Event::Expired));
         }
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),
@@ -303,7 +317,8 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
         }
     }
 
-    fn part_with_one(&self) {
+    fn part_with_one(&self, item: &Item<T>) {
+        self.end_use(item);
         self.places().free_place();
     }
 }
@@ -339,7 +354,16 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Whether idle items need a look before they are handed out.
     #[inline(always)]
     fn looks(&self) -> bool {
-        R::CHECKED || self.settings.max_lifetime.is_some()
+        R::CHECKED || self.watched
+    }
+
+    /// The look at an item that returns. Says whether it is too old.
+    #[inline(never)]
+    fn has_expired(&self, item: &Item<T>) -> bool {
+        self.end_use(item);
+        let expired = item.notes().is_expired();
+        self.places().counts.expired.add(usize::from(expired));
+        expired
     }
 
     /// Returns the heap part. The first call creates and registers it.

@@ -13,10 +13,12 @@ use crossbeam_utils::Backoff;
 use super::counts::Counts;
 use super::disposer::Disposer;
 use super::error::Refused;
+use super::events;
 use super::held::Held;
 use super::info::{Info, Item, lifetime};
 use super::settings::Settings;
 use super::state::{After, Lot, State};
+use super::tracking::{Holder, Tracking};
 use super::waiters::{Answer, Ticket, Want};
 use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::registration::Registration;
@@ -36,6 +38,8 @@ pub(super) struct Places<T> {
     /// How many items got a lifetime.
     mortals: Counter,
     pub(super) counts: Counts,
+    /// If the settings ask for it.
+    pub(super) tracking: Option<Tracking>,
     pub(super) registration: Registration,
 }
 
@@ -61,10 +65,11 @@ pub(super) struct Condemned<T> {
     after: After<T>,
     pub(super) swept: Swept,
     trace: Trace,
+    overdue: Vec<Holder>,
 }
 
 impl<T> Condemned<T> {
-    /// Does what [`After::settle`] does, then reports the sweep. Returns the first panic.
+    /// Does what [`After::settle`] does, then reports the sweep and what is overdue. Returns the first panic.
     pub(super) fn drop_items<P: Deref<Target = Places<T>>>(
         self,
         drop_item: impl FnMut(Item<T>),
@@ -72,6 +77,9 @@ impl<T> Condemned<T> {
     ) -> (Swept, Option<Payload>) {
         let mut first = self.after.settle(drop_item, places);
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
+            keep_first(&mut first, panic);
+        }
+        if let Some(panic) = events::overdue::<T>(self.overdue) {
             keep_first(&mut first, panic);
         }
         (self.swept, first)
@@ -104,6 +112,7 @@ impl<T> Places<T> {
             disposer,
             mortals: Counter::new(),
             counts: Counts::default(),
+            tracking: settings.track_held.map(Tracking::new),
             registration: Registration::new(),
         }
     }
@@ -280,7 +289,12 @@ impl<T> Places<T> {
         let mut state = self.lock();
         let trace = Trace::begin(state.settings.name, purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
-        Condemned { after, swept, trace }
+        drop(state);
+        let overdue = match (&self.tracking, purpose) {
+            (Some(tracking), Purpose::Advance) => tracking.overdue(),
+            _ => Vec::new(),
+        };
+        Condemned { after, swept, trace, overdue }
     }
 
     /// Runs a whole sweep, with `drop_item` for each condemned item. Returns the first panic.
@@ -340,9 +354,10 @@ impl<T> Places<T> {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
+        let counted = self.counts.stats();
+        let counted = self.tracking.as_ref().map_or(counted, |tracking| tracking.add_to(counted));
         let state = self.lock();
         let State { sweeps: Wrapping(sweeps), dropped: Wrapping(dropped), rejected: Wrapping(rejected), .. } = *state;
-        let counted = self.counts.stats();
         let expired = counted.expired.wrapping_add(state.expired.0);
         let stats = Stats { rejected, sweeps, dropped, expired, idle: state.idle.len(), ..counted };
         let State { capacity, taken, creating, doomed, closed, .. } = *state;

@@ -36,6 +36,7 @@ pub struct Settings<E = Timed> {
     pub(super) order: Order,
     pub(super) timeouts: Timeouts,
     pub(super) max_lifetime: Option<Duration>,
+    pub(super) track_held: Option<Duration>,
 }
 
 /// Which idle item comes next. [`Settings::order`] sets it.
@@ -99,6 +100,7 @@ impl Settings {
             order: Order::Lifo,
             timeouts,
             max_lifetime: None,
+            track_held: None,
         }
     }
 }
@@ -318,6 +320,45 @@ impl<E: Copy> Settings<E> {
         self
     }
 
+    /// Notes who holds items, so that those who forget to return them can be found. By default nobody does.
+    ///
+    /// Each sweep looks for guards that have existed for at least `limit`. It counts each once, in
+    /// [`Stats::overdue`](crate::Stats::overdue). With the feature `tracing` it also emits an event with target `ebbtide`
+    /// and level warn, which has the fields `item` (the type), `location` and `micros`.
+    /// [`held_longer_than`](super::BoundedPool::held_longer_than) looks at any time.
+    ///
+    /// The location is that of the call that returned the guard, or for a task, the future. A function that only passes the
+    /// guard on can have `#[track_caller]`, so that it is its caller's.
+    ///
+    /// It also measures how long guards exist and calls wait: [`Stats::hold_time`](crate::Stats::hold_time) and
+    /// [`Stats::wait_time`](crate::Stats::wait_time). It costs a `get` and the guard's drop one more lock and a reading of
+    /// the clock each, and a wait two readings. The janitor then comes in each epoch in which an item is in use, too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ebbtide::{BoundedPool, DefaultRecycle};
+    /// use ebbtide::bounded::{GetError, Settings};
+    ///
+    /// let settings = Settings::new(8).manual().track_held(Duration::ZERO);
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
+    /// let forgotten = pool.get()?;
+    /// pool.advance();
+    /// assert_eq!(pool.stats().overdue, 1);
+    /// assert_eq!(pool.held_longer_than(Duration::ZERO)[0].location.file(), file!());
+    /// # drop(forgotten);
+    /// # Ok::<(), GetError>(())
+    /// ```
+    #[must_use]
+    pub const fn track_held(mut self, limit: Duration) -> Self {
+        self.track_held = Some(limit);
+        self
+    }
+
+    /// Whether each item needs a look when it is handed out and when it returns.
+    pub(super) const fn watch_items(&self) -> bool {
+        self.max_lifetime.is_some() || self.track_held.is_some()
+    }
+
     pub(super) const fn with_capacity(mut self, capacity: usize) -> Self {
         self.capacity = capacity;
         self
@@ -329,8 +370,8 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { name, capacity, min_idle, max_creating, order, timeouts, max_lifetime, .. } = self;
-        Settings { name, capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime }
+        let Self { name, capacity, min_idle, max_creating, order, timeouts, max_lifetime, track_held, .. } = self;
+        Settings { name, capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime, track_held }
     }
 
     /// Checks every setting against its limits.

@@ -45,9 +45,9 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
     fn finish(self: Box<Self>) -> Job {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
-        if condemned.swept.kept == 0 {
+        if condemned.swept.kept == 0 && !places.is_watched() {
             places.registration.leave();
-            janitor::park(&places.registration, || places.snapshot().stats.idle == 0);
+            janitor::park(&places.registration, || places.snapshot().stats.idle == 0 && !places.is_watched());
         }
         let drops = condemned.swept.dropped > 0;
         let weak = Arc::downgrade(&places);

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::error::Refused;
+use super::events::{self, Event};
 use super::held::Held;
 use super::places::Places;
 use super::waiters::{Ticket, Want};
@@ -49,10 +50,18 @@ impl<T> Places<T> {
         match deadline() {
             // Not even for a moment in the queue: there it would block the waiters behind it.
             Some(deadline) if deadline <= Instant::now() => Err(Refused::Busy),
-            deadline => block_on(pin!(waiting), deadline).unwrap_or_else(|| {
-                self.counts.wait_timeouts.add(1);
-                Err(Refused::Busy)
-            }),
+            deadline => {
+                let answer = {
+                    let _stopwatch = self.time_wait();
+                    block_on(pin!(waiting), deadline)
+                };
+                // The waiter has left the queue.
+                answer.unwrap_or_else(|| {
+                    self.counts.wait_timeouts.add(1);
+                    events::emit_or_raise::<T>(Event::WaitTimedOut);
+                    Err(Refused::Busy)
+                })
+            }
         }
     }
 }

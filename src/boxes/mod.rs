@@ -294,7 +294,7 @@ impl<T> Home<Storage<T>> for BoxPool<T> {
     }
 
     #[inline(always)]
-    fn part_with_one(&self) {}
+    fn part_with_one(&self, _: &Item<Storage<T>>) {}
 }
 
 impl<T> fmt::Debug for BoxPool<T> {

@@ -416,7 +416,7 @@ impl Home<Vec<u8>> for BufferPool {
     }
 
     #[inline(always)]
-    fn part_with_one(&self) {}
+    fn part_with_one(&self, _: &Item<Vec<u8>>) {}
 }
 
 impl Default for BufferPool {

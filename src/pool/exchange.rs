@@ -206,7 +206,7 @@ impl<T, R: Recycle<T>> Home<T> for Pool<T, R> {
     }
 
     #[inline(always)]
-    fn part_with_one(&self) {}
+    fn part_with_one(&self, _: &Item<T>) {}
 }
 
 impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {

@@ -77,8 +77,8 @@ pub trait Home<T> {
     /// What the pool notes about each item.
     type Notes: Send + Sync;
     fn give_back(&self, item: Item<T, Self::Notes>);
-    /// Tells the pool that its user keeps an item that was in use.
-    fn part_with_one(&self);
+    /// Tells the pool that its user keeps this item, which was in use.
+    fn part_with_one(&self, item: &Item<T, Self::Notes>);
 }
 
 type Notes<T, P> = <<P as Deref>::Target as Home<T>>::Notes;
@@ -161,10 +161,10 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     #[must_use]
     pub fn detach(guard: Self) -> T {
         let (item, pool) = guard.into_parts();
-        let item = Contained::new(item.into_inner());
-        pool.part_with_one();
+        let item = Contained::new(item);
+        pool.part_with_one(&item);
         drop(pool);
-        item.into_inner()
+        item.into_inner().into_inner()
     }
 }
 

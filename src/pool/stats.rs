@@ -1,5 +1,7 @@
 //! The counts of what a pool did.
 
+use std::time::Duration;
+
 use crate::engine::store::Store;
 
 /// What a pool did since it was created. [`Pool::stats`](crate::Pool::stats) returns it.
@@ -48,7 +50,7 @@ pub struct Stats {
     /// Sweeps by the janitor in which an item's `Drop` or a `tracing` subscriber panicked. Nobody else sees such a
     /// panic. A panic in any other sweep goes to the caller.
     pub panics: usize,
-    /// Calls that waited. This and the next five are counts of a `BoundedPool` alone.
+    /// Calls that waited. This and the next eight are numbers of a `BoundedPool` alone.
     pub waits: usize,
     /// Waits that ended by a timeout or deadline.
     pub wait_timeouts: usize,
@@ -60,6 +62,13 @@ pub struct Stats {
     pub failed_checks: usize,
     /// Items dropped because they had reached their lifetime.
     pub expired: usize,
+    /// Guards that sweeps found over the limit of `Settings::track_held`, each counted once. Without that setting, this and
+    /// the next two stay 0.
+    pub overdue: usize,
+    /// How long guards existed, all together, without those that still do.
+    pub hold_time: Duration,
+    /// How long calls waited, all together, without those that still do.
+    pub wait_time: Duration,
     /// Items that are idle now, as in [`Pool::idle`](crate::Pool::idle).
     pub idle: usize,
 }
@@ -67,7 +76,8 @@ pub struct Stats {
 #[cfg(feature = "metrics")]
 impl Stats {
     /// Sends the counts to the recorder of the `metrics` crate, labelled with the pool's [name](crate::Pool::name) or
-    /// another one. `ebbtide_idle` is a gauge. The others are counters, named `ebbtide_<field>_total`.
+    /// another one. `ebbtide_idle` is a gauge. The others are counters, named `ebbtide_<field>_total`, or
+    /// `ebbtide_<field>_nanos_total` for times.
     ///
     /// Nothing is sent automatically, so call this at regular intervals. Needs the feature `metrics`.
     ///
@@ -101,6 +111,9 @@ impl Stats {
             check_timeouts,
             failed_checks,
             expired,
+            overdue,
+            hold_time,
+            wait_time,
             idle,
         } = *self;
         let pool = metrics::SharedString::from(pool.into());
@@ -124,8 +137,13 @@ impl Stats {
             ("ebbtide_check_timeouts_total", check_timeouts),
             ("ebbtide_failed_checks_total", failed_checks),
             ("ebbtide_expired_total", expired),
+            ("ebbtide_overdue_total", overdue),
         ] {
             metrics::counter!(name, "pool" => pool.clone()).absolute(count as u64);
+        }
+        for (name, time) in [("ebbtide_hold_time_nanos_total", hold_time), ("ebbtide_wait_time_nanos_total", wait_time)]
+        {
+            metrics::counter!(name, "pool" => pool.clone()).absolute(time.as_nanos() as u64);
         }
         metrics::gauge!("ebbtide_idle", "pool" => pool).set(idle as f64);
     }

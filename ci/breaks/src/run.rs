@@ -204,7 +204,9 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
     match test.file.as_str() {
         "limits" => command.args(["--features", "bounded"]),
         "compile_fail" => command.args(["--features", "bounded,derive"]),
-        "clear_crates" | "observing" | "pressure" | "shrinking" | "zeroize" => command.arg("--all-features"),
+        "clear_crates" | "observing" | "observing_bounded" | "pressure" | "shrinking" | "zeroize" => {
+            command.arg("--all-features")
+        }
         "derive" => command.args(["--features", "derive"]),
         file if file.starts_with("bounded_") => command.args(["--features", "bounded"]),
         file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),

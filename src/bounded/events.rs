@@ -1,0 +1,107 @@
+//! The events of a bounded pool but for sweeps, for `tracing`. Without the feature, and under loom, nothing is emitted.
+//!
+//! A subscriber is user code: it may use the pool, and may panic. So the callers hold no lock and no turn in the queue.
+
+use super::tracking::Holder;
+use crate::engine::item::{Payload, raise};
+
+/// What happens to an item, or to a call.
+#[derive(Clone, Copy)]
+pub(super) enum Event {
+    CheckFailed,
+    CheckTimedOut,
+    CreateTimedOut,
+    Expired,
+    WaitTimedOut,
+}
+
+/// Creates an item, and emits how that went. If the subscriber panics, the item is dropped.
+pub(super) fn creation<T, E>(create: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let begun = Begun::now();
+    begun.end(create())
+}
+
+#[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
+mod emit {
+    use std::any::type_name;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::{Event, Holder, Payload, raise};
+    use crate::engine::item::{Contained, for_each_caught};
+    use crate::sync::{Instant, clock};
+
+    /// Emits an event of a pool of `T`s. Returns the subscriber's panic.
+    pub(in crate::bounded) fn emit<T>(event: Event) -> Option<Payload> {
+        let item = type_name::<T>();
+        let tell = || match event {
+            Event::CheckFailed => tracing::debug!(target: "ebbtide", item, "check failed"),
+            Event::CheckTimedOut => tracing::debug!(target: "ebbtide", item, "check timed out"),
+            Event::CreateTimedOut => tracing::debug!(target: "ebbtide", item, "create timed out"),
+            Event::Expired => tracing::debug!(target: "ebbtide", item, "expired"),
+            Event::WaitTimedOut => tracing::debug!(target: "ebbtide", item, "wait timed out"),
+        };
+        catch_unwind(AssertUnwindSafe(tell)).err()
+    }
+
+    /// Warns of those who hold items for long. Returns the subscriber's first panic.
+    pub(in crate::bounded) fn overdue<T>(holders: Vec<Holder>) -> Option<Payload> {
+        let item = type_name::<T>();
+        for_each_caught(holders, |Holder { location, time }| {
+            let micros = time.as_micros() as u64;
+            tracing::warn!(target: "ebbtide", item, %location, micros, "held for long");
+        })
+    }
+
+    /// When the creation of an item began.
+    pub(in crate::bounded) struct Begun(Option<Instant>);
+
+    impl Begun {
+        pub(in crate::bounded) fn now() -> Self {
+            Self(clock())
+        }
+
+        /// Emits how the creation went.
+        pub(in crate::bounded) fn end<T, E>(self, made: Result<T, E>) -> Result<T, E> {
+            let (made, item) = (Contained::new(made), type_name::<T>());
+            let micros = self.0.map_or(0, |begun| begun.elapsed().as_micros() as u64);
+            let tell = || match *made {
+                Ok(_) => tracing::debug!(target: "ebbtide", item, micros, "created"),
+                Err(_) => tracing::debug!(target: "ebbtide", item, micros, "create failed"),
+            };
+            catch_unwind(AssertUnwindSafe(tell)).err().into_iter().for_each(raise);
+            made.into_inner()
+        }
+    }
+}
+
+#[cfg(not(all(feature = "tracing", not(all(loom, feature = "loom")))))]
+mod emit {
+    use super::{Event, Holder, Payload};
+
+    pub(in crate::bounded) fn emit<T>(_: Event) -> Option<Payload> {
+        None
+    }
+
+    pub(in crate::bounded) fn overdue<T>(_: Vec<Holder>) -> Option<Payload> {
+        None
+    }
+
+    pub(in crate::bounded) struct Begun;
+
+    impl Begun {
+        pub(in crate::bounded) fn now() -> Self {
+            Self
+        }
+
+        pub(in crate::bounded) fn end<T, E>(self, made: Result<T, E>) -> Result<T, E> {
+            made
+        }
+    }
+}
+
+pub(super) use emit::{Begun, emit, overdue};
+
+/// Emits an event of a pool of `T`s. A panic of the subscriber resumes here.
+pub(super) fn emit_or_raise<T>(event: Event) {
+    emit::<T>(event).into_iter().for_each(raise);
+}
