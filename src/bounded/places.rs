@@ -200,7 +200,7 @@ impl<T> Places<T> {
                 }
                 answer => (Some(answer), Some(waker)),
             },
-            Some(held) => match state.waiters.fetch(held) {
+            Some(held) => match state.waiters.fetch(held).or_else(|| state.answer_call(held, want).map(Ok)) {
                 None => (None, state.waiters.replace_waker(held, waker)),
                 answer => (answer, Some(waker)),
             },
@@ -254,6 +254,8 @@ impl<T> Places<T> {
             }
             Ok(Some(waker)) => {
                 drop(state);
+                // If waiters may be overtaken, the item is idle.
+                janitor::attend(&self.registration);
                 wake_each([waker]).into_iter().for_each(raise);
             }
             Err(item) => self.put(state, Lot::one(Some(item))),

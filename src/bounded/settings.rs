@@ -32,6 +32,7 @@ pub struct Settings<E = Timed> {
     pub(super) capacity: usize,
     pub(super) min_idle: usize,
     pub(super) max_creating: usize,
+    pub(super) max_overtakes: u32,
     pub(super) epoch: Epoch<E>,
     pub(super) order: Order,
     pub(super) timeouts: Timeouts,
@@ -96,6 +97,7 @@ impl Settings {
             capacity,
             min_idle: 0,
             max_creating: usize::MAX,
+            max_overtakes: 0,
             epoch: Epoch::DEFAULT,
             order: Order::Lifo,
             timeouts,
@@ -188,6 +190,41 @@ impl<E: Copy> Settings<E> {
     #[must_use]
     pub const fn order(mut self, order: Order) -> Self {
         self.order = order;
+        self
+    }
+
+    /// Lets a `get` overtake those who wait, and limits how often. The default is 0, which is strict order.
+    ///
+    /// In strict order, an item that returns belongs to the first waiter at once. But a sleeping thread takes microseconds
+    /// to wake up, and meanwhile nobody can use the item. If all threads use the items for less than that, all of them soon
+    /// wait in line, and each `get` sleeps.
+    ///
+    /// With a limit above 0, the item is idle until the first waiter has woken up, and a `get` that comes earlier takes it.
+    /// A waiter that woke up in vain this often is given the next item that returns. A `get` of several is never overtaken.
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use std::task::{Context, Waker};
+    /// use ebbtide::{BoundedPool, DefaultRecycle};
+    /// use ebbtide::bounded::{GetError, Settings};
+    ///
+    /// let pool: BoundedPool<String> = BoundedPool::with_settings(DefaultRecycle, Settings::new(1).max_overtakes(1));
+    /// let item = pool.get()?;
+    /// let mut waiter = pin!(pool.get_async());
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// assert!(waiter.as_mut().poll(&mut context).is_pending());
+    /// drop(item); // wakes the waiter
+    ///
+    /// let item = pool.try_get(); // comes first
+    /// assert!(waiter.as_mut().poll(&mut context).is_pending());
+    /// drop(item); // is the waiter's now
+    /// assert!(pool.try_get().is_none());
+    /// assert!(waiter.as_mut().poll(&mut context).is_ready());
+    /// # Ok::<(), GetError>(())
+    /// ```
+    #[must_use]
+    pub const fn max_overtakes(mut self, n: u32) -> Self {
+        self.max_overtakes = n;
         self
     }
 
@@ -370,8 +407,30 @@ impl<E: Copy> Settings<E> {
     }
 
     const fn with_epoch<F>(self, epoch: Epoch<F>) -> Settings<F> {
-        let Self { name, capacity, min_idle, max_creating, order, timeouts, max_lifetime, track_held, .. } = self;
-        Settings { name, capacity, min_idle, max_creating, epoch, order, timeouts, max_lifetime, track_held }
+        let Self {
+            name,
+            capacity,
+            min_idle,
+            max_creating,
+            max_overtakes,
+            order,
+            timeouts,
+            max_lifetime,
+            track_held,
+            ..
+        } = self;
+        Settings {
+            name,
+            capacity,
+            min_idle,
+            max_creating,
+            max_overtakes,
+            epoch,
+            order,
+            timeouts,
+            max_lifetime,
+            track_held,
+        }
     }
 
     /// Checks every setting against its limits.

@@ -19,7 +19,7 @@ use std::task::Waker;
 use super::error::Refused;
 use super::info::Item;
 use super::settings::{Order, Settings};
-use super::waiters::{Waiters, Want};
+use super::waiters::{Ticket, Waiters, Want};
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -196,7 +196,8 @@ impl<T> State<T> {
     /// Like `take`, for one place and its idle item, or a turn if it has none.
     #[inline]
     pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        if self.closed || !self.waiters.is_empty() || self.taken >= self.capacity {
+        let waits = !self.waiters.is_empty() && !self.may_overtake();
+        if self.closed || waits || self.taken >= self.capacity {
             return None;
         }
         let idle = match self.settings.order {
@@ -212,6 +213,25 @@ impl<T> State<T> {
         }
         self.taken += 1;
         Some(item)
+    }
+
+    /// Whether the first waiter was called for an idle item that is still there.
+    #[cold]
+    fn may_overtake(&self) -> bool {
+        !self.idle.is_empty() && self.waiters.first_is_called()
+    }
+
+    /// What a called waiter was called for, if nobody was faster. If so, its wait has ended.
+    pub(super) fn answer_call(&mut self, ticket: Ticket, want: Want) -> Option<Lot<T>> {
+        if !self.waiters.is_called(ticket) {
+            return None;
+        }
+        let lot = self.hand_out(want);
+        match lot {
+            Some(_) => drop(self.waiters.leave(ticket)),
+            None => self.waiters.overtake(ticket),
+        }
+        lot
     }
 
     /// Takes a place and a turn, for a new idle item.
@@ -231,6 +251,9 @@ impl<T> State<T> {
 
     /// Like `put`, for one item that may be kept. It becomes idle, or goes to the first waiter if that one waits for a
     /// single place. Returns the waker of that waiter.
+    ///
+    /// If waiters may be overtaken, the item becomes idle, and the first waiter is called. One item is idle in this way
+    /// at most: if the one before is still there, this goes to the first waiter, and the next one is called.
     #[inline]
     pub(super) fn put_one(&mut self, item: Item<T>) -> Result<Option<Waker>, Item<T>> {
         self.taken -= 1;
@@ -240,8 +263,17 @@ impl<T> State<T> {
                 Ok(None)
             }
             Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => {
+                let most = self.settings.max_overtakes;
+                if self.idle.is_empty() && self.waiters.may_call_first(most) {
+                    self.idle.push_back(Idle { item, stamp: self.epoch });
+                    return Ok(self.waiters.call_first());
+                }
                 self.taken += 1;
-                Ok(self.waiters.serve_first(Lot::one(Some(item))))
+                let served = self.waiters.serve_first(Lot::one(Some(item)));
+                if served.is_none() && !self.idle.is_empty() && self.waiters.may_call_first(most) {
+                    return Ok(self.waiters.call_first());
+                }
+                Ok(served)
             }
             _ => {
                 self.taken += 1;

@@ -1,5 +1,6 @@
 //! The queue of waiters for places, in order of arrival. Those who want a turn have a place already, and come first. A
-//! waiter is *served* when it is given its places.
+//! waiter is *served* when it is given its places. The first may also be *called*: woken, while what it waits for is
+//! idle, so that a newcomer may be faster.
 //!
 //! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
 //! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
@@ -38,8 +39,12 @@ pub(super) struct Waiters<L> {
 
 struct Waiter<L> {
     want: Want,
-    /// Set until it is answered.
+    /// Whether it is in the queue: until it is answered.
+    waits: bool,
+    /// Set while it is in the queue, except from a call to its next poll.
     waker: Option<Waker>,
+    /// How often it was called in vain.
+    overtaken: u32,
     /// Set from then on, until it is fetched.
     answer: Option<Answer<L>>,
     previous: Option<Ticket>,
@@ -73,7 +78,7 @@ impl<L> Waiters<L> {
     pub(super) fn enqueue(&mut self, want: Want, waker: Waker) -> Ticket {
         let previous = if want == Want::Turn { self.last_turn } else { self.last };
         let next = previous.map_or(self.first, |previous| self.table[previous].next);
-        let waiter = Waiter { want, waker: Some(waker), answer: None, previous, next };
+        let waiter = Waiter { want, waits: true, waker: Some(waker), overtaken: 0, answer: None, previous, next };
         let ticket = match self.free.pop() {
             Some(ticket) => {
                 self.table[ticket] = waiter;
@@ -116,14 +121,41 @@ impl<L> Waiters<L> {
         self.table[ticket].waker.replace(waker)
     }
 
-    /// Removes a waiter. Returns its answer if it was answered, or else its waker.
+    /// Whether the first waiter wants one place, and was called in vain less often than this.
+    pub(super) fn may_call_first(&self, most: u32) -> bool {
+        self.first.is_some_and(|first| {
+            let Waiter { want, overtaken, .. } = self.table[first];
+            want == Want::Places(1) && overtaken < most
+        })
+    }
+
+    /// Calls the first waiter, unless that was done already. Returns its waker.
+    pub(super) fn call_first(&mut self) -> Option<Waker> {
+        self.table[self.first?].waker.take()
+    }
+
+    /// Whether the first waiter is called and has not been polled since.
+    pub(super) fn first_is_called(&self) -> bool {
+        self.first.is_some_and(|first| self.is_called(first))
+    }
+
+    pub(super) fn is_called(&self, ticket: Ticket) -> bool {
+        self.table[ticket].waits && self.table[ticket].waker.is_none()
+    }
+
+    /// Counts a call in vain.
+    pub(super) fn overtake(&mut self, ticket: Ticket) {
+        self.table[ticket].overtaken += 1;
+    }
+
+    /// Removes a waiter. Returns its answer if it was answered, or else its waker, if it was not called.
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
         let waker = self.unlink(ticket);
         self.free.push(ticket);
         (self.table[ticket].answer.take(), waker)
     }
 
-    /// Serves the first waiter, and returns its waker.
+    /// Serves the first waiter. Returns its waker, if it was not called.
     pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
         let first = self.first?;
         self.table[first].answer = Some(Ok(lot));
@@ -160,8 +192,11 @@ impl<L> Waiters<L> {
 
     /// Unlinks a waiter from the queue and takes its waker, unless it is unlinked already.
     fn unlink(&mut self, ticket: Ticket) -> Option<Waker> {
-        let Waiter { ref mut waker, previous, next, .. } = self.table[ticket];
-        let waker = waker.take()?;
+        let Waiter { ref mut waits, ref mut waker, previous, next, .. } = self.table[ticket];
+        if !std::mem::take(waits) {
+            return None;
+        }
+        let waker = waker.take();
         match previous {
             Some(previous) => self.table[previous].next = next,
             None => self.first = next,
@@ -175,6 +210,6 @@ impl<L> Waiters<L> {
             self.last_turn = previous;
         }
         self.len -= 1;
-        Some(waker)
+        waker
     }
 }
