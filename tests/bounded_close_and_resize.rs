@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use bounded::counted;
+use bounded::{counted, counted_with};
 use common::polled::Polled;
 use common::{Count, Dice, Ledger, lock, until};
 use ebbtide::BoundedPool;
@@ -47,7 +47,7 @@ fn close_wakes_every_waiter() {
 /// A wait that was served before `close` keeps its item, which is dropped when it returns.
 #[test]
 fn a_wait_served_before_close_keeps_its_item() {
-    let (pool, ledger) = counted(1);
+    let (pool, ledger) = counted_with(Settings::new(1).manual().max_overtakes(0));
     let held = pool.get().unwrap();
     let served = Polled::waiting(pool.get_async());
     let late = Polled::waiting(pool.get_async());

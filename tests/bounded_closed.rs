@@ -14,7 +14,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bounded::counted;
+use bounded::{counted, counted_with};
 use common::polled::Polled;
 use common::{Bomb, Counted, Ledger, OnDrop, panic_of, until};
 use ebbtide::BoundedPool;
@@ -150,7 +150,7 @@ fn it_waits_for_the_janitor() {
 /// Places end without an item, too: that of a detached item, of a failed creation, and of a wait that was served.
 #[test]
 fn it_waits_for_places_without_an_item() {
-    let (pool, _ledger) = counted(3);
+    let (pool, _ledger) = counted_with(Settings::new(3).manual().max_overtakes(0));
     let item = pool.get().unwrap();
     let creating = Polled::waiting(pool.get_async_with(pending::<Result<Counted, ()>>));
     let other = pool.get().unwrap();

@@ -1,4 +1,5 @@
-//! `BoundedPool`: waiters are served in order, nobody overtakes, and a dropped wait loses nothing for others.
+//! `BoundedPool`: waiters are served in order, newcomers overtake them only while they wake up, and a dropped wait loses
+//! nothing for others.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -9,10 +10,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bounded::{CountedPool, counted};
+use bounded::{CountedPool, counted, counted_with};
 use common::polled::Polled;
 use common::{Dice, lock, until};
-use ebbtide::bounded::GetError;
+use ebbtide::bounded::{GetError, Settings};
 
 /// Each returned item goes to the waiter that waited longest, and no other is woken.
 #[test]
@@ -31,9 +32,17 @@ fn first_come_first_served() {
     assert_eq!((ledger.made(), pool.idle()), (1, 1));
 }
 
-/// While one waits, others get nothing in any way: neither before it is served nor before its next poll.
+/// While one waits for several, or in strict order, others get nothing in any way: neither before it is served nor before
+/// its next poll.
 #[test]
 fn newcomers_do_not_overtake_waiters() {
+    let (strict, _ledger) = counted_with(Settings::new(1).manual().max_overtakes(0));
+    let held = strict.get().unwrap();
+    let one = Polled::waiting(strict.get_async());
+    drop(held);
+    assert!(strict.try_get().is_none());
+    drop(one.ready().unwrap());
+
     let (pool, _ledger) = counted(2);
     let nothing_for_others = |pool: &CountedPool| {
         assert!(pool.try_get().is_none());
@@ -111,7 +120,7 @@ fn dropping_a_middle_wait_affects_no_other() {
 fn random_waits_are_served_like_a_plain_list() {
     const CAPACITY: usize = 3;
     for seed in 0..200 {
-        let (pool, ledger) = counted(CAPACITY);
+        let (pool, ledger) = counted_with(Settings::new(CAPACITY).manual().max_overtakes(0));
         let mut dice = Dice::new(seed);
         let (mut free, mut held) = (CAPACITY, Vec::new());
         // Each wait with its number of items and whether it was served, in the order of arrival.

@@ -65,7 +65,17 @@ fn an_empty_pool_is_not_swept() {
 fn a_parked_pool_is_swept_again_when_items_return() {
     let tick = clock();
     type Way = fn(&CountedPool, &dyn Fn(usize));
-    let ways: [(usize, Way); 4] = [
+    let ways: [(usize, Way); 5] = [
+        // Somebody waits for the item and is not polled again.
+        (1, |pool, tick| {
+            let held = pool.get().expect("it is open");
+            let mut wait = Box::pin(pool.get_async());
+            assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            tick(3);
+            drop(held);
+            drained(pool);
+            drop(wait);
+        }),
         // Creating the item ends the parking too, so the pool is parked again before the item returns.
         (4, |pool, tick| {
             let held = pool.get().expect("it is open");

@@ -73,7 +73,8 @@ use places::{Places, Snapshot};
 ///
 /// Threads wait in [`get`](Self::get), [`get_timeout`](Self::get_timeout) and [`get_deadline`](Self::get_deadline).
 /// Tasks of any async runtime wait in [`get_async`](Self::get_async). All share one queue and are served first come,
-/// first served. While there are waiters, [`try_get`](Self::try_get) returns nothing.
+/// first served. While the first of them wakes up for an item, a newcomer may take it, but no more than
+/// [1000 of them](Settings::max_overtakes).
 ///
 /// [`wait_timeout`](Settings::wait_timeout) limits every wait without a deadline of its own. For tasks,
 /// [`create_timeout`](Settings::create_timeout) and [`check_timeout`](Settings::check_timeout) limit the other phases.

@@ -97,7 +97,9 @@ impl Settings {
             capacity,
             min_idle: 0,
             max_creating: usize::MAX,
-            max_overtakes: 0,
+            // With fewer, 16 threads that share one item still wait in line. With ten times as many, they take a third of
+            // the time, but a task that never sleeps keeps others waiting for as many turns.
+            max_overtakes: 1000,
             epoch: Epoch::DEFAULT,
             order: Order::Lifo,
             timeouts,
@@ -193,14 +195,15 @@ impl<E: Copy> Settings<E> {
         self
     }
 
-    /// Lets a `get` overtake those who wait, and limits how often. The default is 0, which is strict order.
+    /// Limits how many `get`s may overtake a waiter while it wakes up. The default is 1000. With 0, the order is strict.
     ///
     /// In strict order, an item that returns belongs to the first waiter at once. But a sleeping thread takes microseconds
-    /// to wake up, and meanwhile nobody can use the item. If all threads use the items for less than that, all of them soon
-    /// wait in line, and each `get` sleeps.
+    /// to wake up, and meanwhile nobody can use the item. If all threads hold items for less than that, soon all of them
+    /// wait in line, and each `get` sleeps: with 16 threads and 8 items that took 10 to 20 times as long.
     ///
-    /// With a limit above 0, the item is idle until the first waiter has woken up, and a `get` that comes earlier takes it.
-    /// A waiter that woke up in vain this often is given the next item that returns. A `get` of several is never overtaken.
+    /// So the item is idle until the first waiter has woken up, and a `get` of one item that comes earlier takes it. Waiters
+    /// do not overtake each other. A waiter that was overtaken this often gets the next item that returns. One that waits
+    /// for several items is not overtaken.
     ///
     /// ```
     /// use std::pin::pin;

@@ -196,8 +196,7 @@ impl<T> State<T> {
     /// Like `take`, for one place and its idle item, or a turn if it has none.
     #[inline]
     pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        let waits = !self.waiters.is_empty() && !self.may_overtake();
-        if self.closed || waits || self.taken >= self.capacity {
+        if self.closed || self.taken >= self.capacity || (!self.waiters.is_empty() && !self.overtake()) {
             return None;
         }
         let idle = match self.settings.order {
@@ -215,10 +214,10 @@ impl<T> State<T> {
         Some(item)
     }
 
-    /// Whether the first waiter was called for an idle item that is still there.
+    /// Overtakes the first waiter, if it was called for an idle item that is still there.
     #[cold]
-    fn may_overtake(&self) -> bool {
-        !self.idle.is_empty() && self.waiters.first_is_called()
+    fn overtake(&mut self) -> bool {
+        !self.idle.is_empty() && self.waiters.overtake(self.settings.max_overtakes)
     }
 
     /// What a called waiter was called for, if nobody was faster. If so, its wait has ended.
@@ -226,12 +225,10 @@ impl<T> State<T> {
         if !self.waiters.is_called(ticket) {
             return None;
         }
-        let lot = self.hand_out(want);
-        match lot {
-            Some(_) => drop(self.waiters.leave(ticket)),
-            None => self.waiters.overtake(ticket),
-        }
-        lot
+        let lot = self.hand_out(want)?;
+        // Nothing of a user's: a called waiter has no waker.
+        drop(self.waiters.leave(ticket));
+        Some(lot)
     }
 
     /// Takes a place and a turn, for a new idle item.

@@ -43,7 +43,7 @@ struct Waiter<L> {
     waits: bool,
     /// Set while it is in the queue, except from a call to its next poll.
     waker: Option<Waker>,
-    /// How often it was called in vain.
+    /// By how many newcomers.
     overtaken: u32,
     /// Set from then on, until it is fetched.
     answer: Option<Answer<L>>,
@@ -121,7 +121,7 @@ impl<L> Waiters<L> {
         self.table[ticket].waker.replace(waker)
     }
 
-    /// Whether the first waiter wants one place, and was called in vain less often than this.
+    /// Whether the first waiter wants one place, and fewer than this have overtaken it.
     pub(super) fn may_call_first(&self, most: u32) -> bool {
         self.first.is_some_and(|first| {
             let Waiter { want, overtaken, .. } = self.table[first];
@@ -134,18 +134,18 @@ impl<L> Waiters<L> {
         self.table[self.first?].waker.take()
     }
 
-    /// Whether the first waiter is called and has not been polled since.
-    pub(super) fn first_is_called(&self) -> bool {
-        self.first.is_some_and(|first| self.is_called(first))
-    }
-
+    /// Whether this waiter is called and has not been polled since.
     pub(super) fn is_called(&self, ticket: Ticket) -> bool {
         self.table[ticket].waits && self.table[ticket].waker.is_none()
     }
 
-    /// Counts a call in vain.
-    pub(super) fn overtake(&mut self, ticket: Ticket) {
-        self.table[ticket].overtaken += 1;
+    /// Has a newcomer overtake the first waiter, if that is called and fewer than this have overtaken it.
+    pub(super) fn overtake(&mut self, most: u32) -> bool {
+        let Some(first) = self.first.filter(|&first| self.is_called(first)) else { return false };
+        let overtaken = &mut self.table[first].overtaken;
+        let may = *overtaken < most;
+        *overtaken += u32::from(may);
+        may
     }
 
     /// Removes a waiter. Returns its answer if it was answered, or else its waker, if it was not called.
