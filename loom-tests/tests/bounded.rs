@@ -56,8 +56,20 @@ impl Recycle<Slow> for AtMost {
     }
 }
 
+/// In strict order.
 fn bounded(world: &World, capacity: usize) -> Arc<Bounded> {
-    Arc::new(BoundedPool::with_settings(AtMost(world.clone(), capacity), Settings::new(capacity).manual()))
+    overtaking(world, capacity, 0)
+}
+
+fn overtaking(world: &World, capacity: usize, most: u32) -> Arc<Bounded> {
+    let settings = Settings::new(capacity).manual().max_overtakes(most);
+    Arc::new(BoundedPool::with_settings(AtMost(world.clone(), capacity), settings))
+}
+
+/// Explores a model in strict order, and with waiters that may be overtaken once.
+fn explore_both(name: &str, bounds: Bounds, model: impl Fn(&World, u32) + Send + Sync + Copy + 'static) {
+    explore(name, bounds, move |world| model(world, 0));
+    explore(&format!("{name}, overtaking"), bounds, move |world| model(world, 1));
 }
 
 /// Uses the items and gives them back.
@@ -89,8 +101,8 @@ fn nothing_is_lost(world: &World, pool: Arc<Bounded>, capacity: usize) {
 /// Two threads and one item. The second thread waits and is woken.
 #[test]
 fn two_waiters_for_one_item() {
-    explore("two waiters for one item", UNBOUNDED, |world| {
-        let pool = bounded(world, 1);
+    explore_both("two waiters for one item", UNBOUNDED, |world, most| {
+        let pool = overtaking(world, 1, most);
         let other = spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1)));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
@@ -103,8 +115,8 @@ fn two_waiters_for_one_item() {
 /// Three threads and one item. Each return wakes the next.
 #[test]
 fn three_waiters_for_one_item() {
-    explore("three waiters for one item", THREE, |world| {
-        let pool = bounded(world, 1);
+    explore_both("three waiters for one item", THREE, |world, most| {
+        let pool = overtaking(world, 1, most);
         let others = [(); 2].map(|()| spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1))));
         world.go();
         assert_eq!(use_one(pool.get()), Ok(1));
@@ -117,8 +129,8 @@ fn three_waiters_for_one_item() {
 /// A wait is dropped while an item returns. Whether it was served or not, the next waiter is.
 #[test]
 fn wait_dropped_while_it_is_served() {
-    explore("wait dropped while it is served", THREE, |world| {
-        let pool = bounded(world, 1);
+    explore_both("wait dropped while it is served", THREE, |world, most| {
+        let pool = overtaking(world, 1, most);
         let item = pool.get().unwrap();
         item.taken_out();
         let gives_up =
@@ -145,8 +157,8 @@ impl Wake for Bell {
 /// A wait moves to another task while it is served. That task finds the item, or is woken.
 #[test]
 fn wait_served_while_it_moves_to_another_task() {
-    explore("wait served while it moves to another task", UNBOUNDED, |world| {
-        let pool = bounded(world, 1);
+    explore_both("wait served while it moves to another task", UNBOUNDED, |world, most| {
+        let pool = overtaking(world, 1, most);
         let item = pool.get_owned().unwrap();
         item.taken_out();
         let gives_back = spawn(move || drop(item));
