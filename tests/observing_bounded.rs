@@ -39,12 +39,12 @@ fn creations_emit_events() {
     pool.clear();
     emits(&["created"], || drop(pool.get().unwrap()));
     emits(&[], || drop(pool.get().unwrap()));
-    emits(&["created"], || drop(pool.prefill(2).unwrap()));
+    emits(&["created"], || assert_eq!(pool.prefill(2).unwrap(), 1));
 
     let (pool, _) = judged_async_with(Settings::new(1).manual(), 0);
     emits(&["created"], || drop(smol::block_on(pool.get_async()).unwrap()));
     pool.clear();
-    emits(&["created"], || drop(smol::block_on(pool.prefill_async(1)).unwrap()));
+    emits(&["created"], || assert_eq!(smol::block_on(pool.prefill_async(1)).unwrap(), 1));
 }
 
 #[test]
