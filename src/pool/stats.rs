@@ -117,7 +117,7 @@ impl Stats {
             idle,
         } = *self;
         let pool = metrics::SharedString::from(pool.into());
-        for (name, count) in [
+        let counts = [
             ("ebbtide_refills_total", refills),
             ("ebbtide_steals_total", steals),
             ("ebbtide_fetches_total", fetches),
@@ -138,12 +138,11 @@ impl Stats {
             ("ebbtide_failed_checks_total", failed_checks),
             ("ebbtide_expired_total", expired),
             ("ebbtide_overdue_total", overdue),
-        ] {
-            metrics::counter!(name, "pool" => pool.clone()).absolute(count as u64);
-        }
-        for (name, time) in [("ebbtide_hold_time_nanos_total", hold_time), ("ebbtide_wait_time_nanos_total", wait_time)]
-        {
-            metrics::counter!(name, "pool" => pool.clone()).absolute(time.as_nanos() as u64);
+        ];
+        let times = [("ebbtide_hold_time_nanos_total", hold_time), ("ebbtide_wait_time_nanos_total", wait_time)];
+        let counts = counts.into_iter().map(|(name, count)| (name, count as u64));
+        for (name, count) in counts.chain(times.map(|(name, time)| (name, time.as_nanos() as u64))) {
+            metrics::counter!(name, "pool" => pool.clone()).absolute(count);
         }
         metrics::gauge!("ebbtide_idle", "pool" => pool).set(idle as f64);
     }
