@@ -5,6 +5,7 @@ mod exchange;
 mod forward;
 mod guard;
 mod maintenance;
+mod mapped;
 mod recycle;
 mod settings;
 mod settings_error;
@@ -21,6 +22,7 @@ pub use clear::Clear;
 pub(crate) use forward::forward;
 pub(crate) use guard::Home;
 pub use guard::{Guard, OwnedPooled, Pooled};
+pub use mapped::MappedGuard;
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
 #[cfg(feature = "bounded")]
 pub(crate) use settings::Epoch;
