@@ -11,7 +11,7 @@
 //! # async fn main() -> std::io::Result<()> {
 //! let mut reader: &[u8] = b"hello";
 //! let mut writer = Vec::new();
-//! assert_eq!(buffers::tokio::copy(&mut reader, &mut writer).await?, 5);
+//! assert_eq!(buffers::tokio_io::copy(&mut reader, &mut writer).await?, 5);
 //! assert_eq!(writer, b"hello");
 //! # Ok(())
 //! # }
@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::copy::{Buffer, buffer};
 
@@ -42,7 +42,7 @@ use super::copy::{Buffer, buffer};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// let mut writer = Vec::new();
-/// buffers::tokio::copy(&mut &b"hello"[..], &mut writer).await?;
+/// buffers::tokio_io::copy(&mut &b"hello"[..], &mut writer).await?;
 /// assert_eq!(writer, b"hello");
 /// # Ok(())
 /// # }
@@ -78,7 +78,7 @@ where
 /// # async fn main() -> std::io::Result<()> {
 /// let (mut client, mut near) = duplex(64);
 /// let (mut far, mut server) = duplex(64);
-/// let proxy = tokio::spawn(async move { buffers::tokio::copy_bidirectional(&mut near, &mut far).await });
+/// let proxy = tokio::spawn(async move { buffers::tokio_io::copy_bidirectional(&mut near, &mut far).await });
 ///
 /// client.write_all(b"ping").await?;
 /// client.shutdown().await?;
