@@ -45,7 +45,7 @@ mod settings;
 #[cfg(feature = "tokio")]
 pub mod tokio_io;
 
-pub use copy::copy;
+pub use copy::{copy, copy_stats};
 pub use guard::PooledBuffer;
 pub use settings::Settings;
 

@@ -17,8 +17,9 @@
 //! # }
 //! ```
 //!
-//! Buffers are 32 KiB. Each read takes one. It returns to the pool when all of it is written, or at once if there is
-//! nothing to read. Taking and returning one costs a few nanoseconds.
+//! Buffers are 32 KiB, from [the pool of all copies](super::copy()#which-pool). Each read takes one. It returns to the
+//! pool when all of it is written, or at once if there is nothing to read. Taking and returning one costs a few
+//! nanoseconds.
 //!
 //! The reader gets uninitialized memory, so it never sees data of an earlier copy. Tokio's readers need no zeroing. A
 //! reader that asks for initialized memory costs 0.3 µs each time.
