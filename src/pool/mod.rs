@@ -26,6 +26,7 @@ pub use mapped::MappedGuard;
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
 #[cfg(feature = "bounded")]
 pub(crate) use settings::Epoch;
+pub(crate) use settings::OrNone;
 pub use settings::{Epochs, Manual, Settings, Timed};
 pub use settings_error::SettingsError;
 pub use stats::Stats;
