@@ -116,7 +116,7 @@
 //! - `loom`: see [Under loom](#under-loom).
 //! - `metrics`: `Stats::publish` sends a pool's counts to the recorder of the `metrics` crate.
 //! - `pressure`: the module `pressure` lets the janitor sweep early while memory is short, on Linux.
-//! - `tokio`: `buffers::tokio`, which has tokio's copy functions with pooled buffers.
+//! - `tokio`: `buffers::tokio_io`, which has tokio's copy functions with pooled buffers.
 //! - `tracing`: each sweep emits an event, at debug level. A `BoundedPool` emits others, too.
 //! - `zeroize`: `ZeroizeRecycle`, which zeroes the memory of secrets.
 //!
@@ -168,6 +168,6 @@ pub use pool::ZeroizeRecycle;
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};
 pub use pool::{
-    Clear, DefaultRecycle, Epochs, Guard, Manual, OwnedPooled, Pool, Pooled, Recycle, Settings, SettingsError, Stats,
-    Timed, WithCapacity,
+    Clear, DefaultRecycle, Epochs, Guard, Manual, MappedGuard, OwnedPooled, Pool, Pooled, Recycle, Settings,
+    SettingsError, Stats, Timed, WithCapacity,
 };

@@ -165,6 +165,15 @@ fn a_guard_is_two_words() {
     assert_eq!(size_of::<BufferPool>(), (25 + 1) * 64);
 }
 
+/// `Debug` shows each setting as it was set.
+#[test]
+fn debug_shows_what_was_set() {
+    let text = "Settings { name: none, every: 30s, smallest: 1024, largest: 1048576, max_idle_bytes: none, \
+                private_bytes: 2097152 }";
+    assert_eq!(format!("{:?}", Settings::new()), text);
+    assert!(format!("{:?}", Settings::new().max_idle_bytes(9).manual()).contains("every: manual"));
+}
+
 /// `Debug` shows the classes that were used.
 #[test]
 fn debug_shows_used_classes() {

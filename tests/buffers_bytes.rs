@@ -151,6 +151,21 @@ fn bytes_of_a_pool_return_to_it() {
     assert_eq!((pool.idle(), pool.get().len()), (1, 0));
 }
 
+/// `freeze` is alike for the borrowed and owned guards of each pool.
+#[test]
+fn all_guards_of_bytes_freeze() {
+    static POOL: Pool<Vec<u8>> = Pool::new();
+    static BUFFERS: BufferPool = BufferPool::with_settings(Settings::new().manual());
+    let (owned, buffers) = (Arc::new(Pool::<Vec<u8>>::new()), pool());
+    let mut hello = POOL.get();
+    hello.put_slice(b"hello");
+    let all = [hello.freeze(), owned.get_owned().freeze(), BUFFERS.get(1).freeze(), buffers.get_owned(1).freeze()];
+    let idle = || (POOL.idle(), owned.idle(), BUFFERS.idle_bytes(), buffers.idle_bytes());
+    assert_eq!((&all[0][..], idle()), (&b"hello"[..], (0, 0, 0, 0)));
+    drop(all);
+    assert_eq!(idle(), (1, 1, 1024, 1024));
+}
+
 /// The place of a bounded pool's item is taken until the last of its `Bytes` is dropped, and then goes to the next waiter.
 #[cfg(feature = "bounded")]
 #[test]

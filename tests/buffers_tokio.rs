@@ -1,4 +1,4 @@
-//! `buffers::tokio` against tokio's own functions, on difficult readers and writers, and what happens to the buffers
+//! `buffers::tokio_io` against tokio's own functions, on difficult readers and writers, and what happens to the buffers
 //! when a future is dropped. Most futures are polled by hand, so no result depends on timing.
 #![cfg(feature = "tokio")]
 
@@ -147,7 +147,7 @@ fn poll_once<O>(future: Pin<&mut impl Future<Output = O>>) -> Poll<O> {
 fn everything_is_copied() {
     for n in [0, 1, 8191, 32_767, 32_768, 32_769, 3_000_000] {
         let (mut reader, mut writer) = (Side::new(&[Bytes(n)], &[]), Side::new(&[], &[Bytes(1), Wait, Bytes(10)]));
-        assert_eq!(run(buffers::tokio::copy(&mut reader, &mut writer)).unwrap().unwrap(), n as u64);
+        assert_eq!(run(buffers::tokio_io::copy(&mut reader, &mut writer)).unwrap().unwrap(), n as u64);
         assert_eq!((writer.taken, writer.flushed, writer.shut_down), (numbered(n), 1, 0));
     }
 }
@@ -156,7 +156,7 @@ fn everything_is_copied() {
 fn short_reads_and_writes_are_continued() {
     let mut reader = Side::new(&[Bytes(1), Wait, Bytes(50_000), Wait, Bytes(3)], &[]);
     let mut writer = Side::new(&[], &[Bytes(1), Bytes(100), Wait, Bytes(40_000), Wait, Wait, Bytes(1)]);
-    assert_eq!(run(buffers::tokio::copy(&mut reader, &mut writer)).unwrap().unwrap(), 50_004);
+    assert_eq!(run(buffers::tokio_io::copy(&mut reader, &mut writer)).unwrap().unwrap(), 50_004);
     assert_eq!(writer.taken, numbered(50_004));
 }
 
@@ -164,7 +164,7 @@ fn short_reads_and_writes_are_continued() {
 #[test]
 fn a_copy_flushes_when_nothing_is_readable() {
     let (mut reader, mut writer) = (Side::new(&[Bytes(10), Stall], &[]), BufWriter::new(Side::new(&[], &[])));
-    assert!(run(buffers::tokio::copy(&mut reader, &mut writer)).is_none());
+    assert!(run(buffers::tokio_io::copy(&mut reader, &mut writer)).is_none());
     assert_eq!(writer.get_ref().taken, numbered(10));
 }
 
@@ -176,7 +176,7 @@ fn an_endless_copy_yields_to_other_tasks() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     {
-        let mut copy = pin!(buffers::tokio::copy(&mut reader, &mut writer));
+        let mut copy = pin!(buffers::tokio_io::copy(&mut reader, &mut writer));
         assert!(copy.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     }
     assert_eq!(woken.0.get(), 1, "it is to be polled again");
@@ -195,7 +195,7 @@ enum By {
 fn one_way(by: By, reader: &[Event], writer: &[Event]) -> (Option<Result<u64, ErrorKind>>, Vec<u8>) {
     let (mut reader, mut writer) = (Side::new(reader, &[]), Side::new(&[], writer));
     let result = match by {
-        By::Ours => run(buffers::tokio::copy(&mut reader, &mut writer)),
+        By::Ours => run(buffers::tokio_io::copy(&mut reader, &mut writer)),
         By::Tokio => run(tokio::io::copy(&mut reader, &mut writer)),
     };
     (result.map(|result| result.map_err(|error| error.kind())), writer.taken)
@@ -208,7 +208,7 @@ type BothWays = (Option<Result<(u64, u64), ErrorKind>>, [(Vec<u8>, usize); 2]);
 fn both_ways(by: By, a: Script<'_>, b: Script<'_>) -> BothWays {
     let (mut a, mut b) = (Side::new(a.0, a.1), Side::new(b.0, b.1));
     let result = match by {
-        By::Ours => run(buffers::tokio::copy_bidirectional(&mut a, &mut b)),
+        By::Ours => run(buffers::tokio_io::copy_bidirectional(&mut a, &mut b)),
         By::Tokio => run(tokio::io::copy_bidirectional(&mut a, &mut b)),
     };
     let seen = [a, b].map(|side| (side.taken, side.shut_down));
@@ -283,7 +283,7 @@ fn a_pending_read_holds_no_buffer() {
     let sides = || (Side::new(&[Bytes(4000), Stall], &[]), Side::new(&[Bytes(5), Stall], &[]));
     let mut connections: Vec<_> = (0..1000).map(|_| sides()).collect();
     let (waiting, counts) = allocations(|| {
-        let copies = connections.iter_mut().map(|(a, b)| Box::pin(buffers::tokio::copy_bidirectional(a, b)));
+        let copies = connections.iter_mut().map(|(a, b)| Box::pin(buffers::tokio_io::copy_bidirectional(a, b)));
         copies.map(|mut copy| (poll_once(copy.as_mut()).is_pending(), copy)).collect::<Vec<_>>()
     });
     assert!(waiting.iter().all(|(pending, _)| *pending));
@@ -302,15 +302,15 @@ fn a_dropped_future_loses_no_buffer() {
     let once = || {
         let (mut a, mut b) = (Side::new(&[Bytes(50_000)], &[Bytes(1), Stall]), Side::new(&[Bytes(50_000)], &[Stall]));
         {
-            let mut copy = pin!(buffers::tokio::copy_bidirectional(&mut a, &mut b));
+            let mut copy = pin!(buffers::tokio_io::copy_bidirectional(&mut a, &mut b));
             assert!(poll_once(copy.as_mut()).is_pending());
             let mut other = Side::new(&[Bytes(50_000)], &[]);
             let mut taker = Side::new(&[], &[Bytes(7), Stall]);
-            let mut third = pin!(buffers::tokio::copy(&mut other, &mut taker));
+            let mut third = pin!(buffers::tokio_io::copy(&mut other, &mut taker));
             assert!(poll_once(third.as_mut()).is_pending(), "three buffers are in use");
         }
         let mut failing = Side::new(&[], &[Bytes(7), Error]);
-        run(buffers::tokio::copy(&mut Side::new(&[Bytes(50_000)], &[]), &mut failing)).unwrap().unwrap_err();
+        run(buffers::tokio_io::copy(&mut Side::new(&[Bytes(50_000)], &[]), &mut failing)).unwrap().unwrap_err();
         assert_eq!((a.taken.len(), b.taken.len(), failing.taken.len()), (1, 0, 7));
     };
     once();
@@ -333,7 +333,7 @@ fn connections_that_are_cut_off_return_their_buffers() {
                 tokio::spawn(async move {
                     let ((mut client, mut near), (mut far, mut server)) = (duplex(100), duplex(5000));
                     let proxy =
-                        tokio::spawn(async move { buffers::tokio::copy_bidirectional(&mut near, &mut far).await });
+                        tokio::spawn(async move { buffers::tokio_io::copy_bidirectional(&mut near, &mut far).await });
                     let (request, answer) = (numbered(length), numbered(length / 3));
                     let served = async {
                         let mut asked = Vec::new();
@@ -385,9 +385,9 @@ fn connections_that_are_cut_off_return_their_buffers() {
 fn futures_are_send() {
     fn send<T: Send>(_: T) {}
     let (mut a, mut b) = (Side::new(&[], &[]), Side::new(&[], &[]));
-    send(buffers::tokio::copy(&mut a, &mut b));
-    send(buffers::tokio::copy_bidirectional(&mut a, &mut b));
+    send(buffers::tokio_io::copy(&mut a, &mut b));
+    send(buffers::tokio_io::copy_bidirectional(&mut a, &mut b));
     let (mut a, mut b) = (tokio::io::empty(), tokio::io::sink());
     let (reader, writer): (&mut (dyn AsyncRead + Unpin), &mut (dyn AsyncWrite + Unpin)) = (&mut a, &mut b);
-    assert_eq!(run(buffers::tokio::copy(reader, writer)).unwrap().unwrap(), 0);
+    assert_eq!(run(buffers::tokio_io::copy(reader, writer)).unwrap().unwrap(), 0);
 }

@@ -1,8 +1,11 @@
 //! Code written for an item's own type. It compiles and does the same with a guard of such an item.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Cursor, Read, Seek, Write};
 use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::path::{Path, PathBuf};
@@ -45,6 +48,17 @@ fn greet_in_text(to: &mut impl fmt::Write) -> fmt::Result {
 
 fn add(to: &mut impl Extend<u8>) {
     to.extend([1, 2, 3]);
+}
+
+fn orders<T: Ord>(one: &T, other: &T) -> Ordering {
+    assert!(one == other && one.partial_cmp(other).is_some());
+    one.cmp(other)
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The same code for a `Vec<u8>` and its guards. The argument makes an empty one.
@@ -110,6 +124,9 @@ macro_rules! code_for_a_vec {
             assert_eq!(last, [7]);
             assert_eq!(len_of(cursor.into_inner()), 7);
             clear($new);
+
+            assert!(orders(&$new, &$new).is_eq() && hash_of(&$new) == hash_of(&Vec::<u8>::new()));
+            assert_eq!(Borrow::<Vec<u8>>::borrow(&$new), &[]);
             Ok(())
         }
     )* };
@@ -143,7 +160,7 @@ macro_rules! code_for_a_string {
 
 /// The same for other types: one that converts to a path, and one with methods of the same names.
 macro_rules! code_for_others {
-    ($name:ident: $path:expr, $option:expr;) => {
+    ($name:ident: $path:expr, $option:expr, $boxed:expr, $array:expr;) => {
         #[test]
         fn $name() {
             let mut path = $path;
@@ -153,6 +170,12 @@ macro_rules! code_for_others {
             let mut option = $option;
             *option.as_mut().expect("there is one") += 1;
             assert_eq!((option.as_ref().copied(), option.take()), (Some(2), Some(2)));
+
+            let (mut boxed, mut array) = ($boxed, $array);
+            boxed.as_mut().push(1);
+            array.as_mut()[0] = boxed.as_ref().len();
+            array.as_mut().reverse();
+            assert_eq!((array.as_ref().len(), array[1]), (2, 1));
         }
     };
 }
@@ -179,8 +202,14 @@ code_for_a_string! {
     an_owned_guard_of_a_string: Arc::new(Pool::<String>::new()).get_owned();
 }
 
-code_for_others! { others_themselves: PathBuf::new(), Some(1); }
-code_for_others! { guards_of_others: leak(Pool::<PathBuf>::new()).get(), leak(Pool::with(|| Some(1))).get(); }
+code_for_others! { others_themselves: PathBuf::new(), Some(1), Box::new(vec![]), [0; 2]; }
+code_for_others! {
+    guards_of_others:
+    leak(Pool::<PathBuf>::new()).get(),
+    leak(Pool::with(|| Some(1))).get(),
+    leak(Pool::with(|| Box::new(vec![]))).get(),
+    leak(Pool::with(|| [0; 2])).get();
+}
 
 #[cfg(feature = "bytes")]
 mod bytes_mut {
@@ -237,6 +266,23 @@ mod bounded {
         is_unwind_safe::<BoundedPool<u8>>();
         is_unpin::<ebbtide::bounded::OwnedPooled<std::marker::PhantomPinned, fn() -> std::marker::PhantomPinned>>();
     }
+}
+
+/// Guards compare and hash by their items, wherever those are.
+#[test]
+fn guards_of_equal_items_are_equal() {
+    let pool = bytes();
+    let (mut one, other) = (pool.get(), pool.get());
+    assert!(one == other && hash_of(&one) == hash_of(&other) && hash_of(&one) == hash_of(&*one));
+    one.push(1);
+    assert!(one != other && one > other);
+}
+
+/// A guard prints the address of its item, not its own.
+#[test]
+fn a_guard_points_to_its_item() {
+    let guard = leak(bytes()).get();
+    assert_eq!(format!("{guard:p}"), format!("{:p}", &*guard));
 }
 
 /// A guard of a `Vec` has one `AsRef` and `AsMut`, so no type annotation is needed. A `Vec` itself needs one.

@@ -78,9 +78,23 @@ fn with_settings_panics_with_a_bad_setting() {
 fn settings_can_be_set_in_any_order() {
     const ONE: Settings<Manual> = Settings::new().manual().chaos(1).min_idle(2).max_idle(3).private_slots(4);
     const OTHER: Settings<Manual> = Settings::new().private_slots(4).max_idle(3).min_idle(2).chaos(1).manual();
-    assert_eq!(format!("{ONE:?}"), format!("{OTHER:?}"));
+    assert_eq!((ONE, format!("{ONE:?}")), (OTHER, format!("{OTHER:?}")));
     let back: Settings<Timed> = ONE.every(Duration::from_secs(1));
     assert_eq!(error_of(back), None);
+}
+
+/// `Debug` shows each setting as it was set, and `none` or `manual` where there is none.
+#[test]
+fn debug_shows_what_was_set() {
+    let text =
+        "Settings { name: none, every: 30s, private_slots: 32, max_idle: none, min_idle: 0, fetch: Auto, chaos: none }";
+    assert_eq!(format!("{:?}", Settings::new()), text);
+    let manual = Settings::new().name("lines").max_idle(7).chaos(1).manual();
+    let text = r#"Settings { name: "lines", every: manual, private_slots: 32, max_idle: 7, min_idle: 0, fetch: Auto, chaos: 1 }"#;
+    assert_eq!(format!("{manual:?}"), text);
+    let pool = format!("{:?}", Pool::with_settings(String::new, manual));
+    assert!(pool.contains(text), "{pool}");
+    assert!(format!("{:?}", manual.every(Duration::from_secs(1))).contains("every: 1s"));
 }
 
 /// A pool with the largest number of private slots works.

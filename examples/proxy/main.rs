@@ -6,7 +6,7 @@
 //! - (a) `std`: two threads per connection and [`std::io::copy`], whose buffer is on the thread's stack.
 //! - (b) `ebbtide`: the same with [`ebbtide::buffers::copy`].
 //! - (c) `tokio`: a task per connection and [`tokio::io::copy_bidirectional`], which allocates two buffers for each.
-//! - (d) `ebbtide-tokio`: the same with [`ebbtide::buffers::tokio::copy_bidirectional`].
+//! - (d) `ebbtide-tokio`: the same with [`ebbtide::buffers::tokio_io::copy_bidirectional`].
 //!
 //! ```text
 //! cargo run --release --features tokio --example proxy

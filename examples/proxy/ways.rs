@@ -64,7 +64,7 @@ fn with_tasks(listener: TcpListener, origin: SocketAddr, pooled: bool) -> io::Re
             tokio::spawn(async move {
                 let mut origin = tokio::net::TcpStream::connect(origin).await?;
                 if pooled {
-                    buffers::tokio::copy_bidirectional(&mut client, &mut origin).await
+                    buffers::tokio_io::copy_bidirectional(&mut client, &mut origin).await
                 } else {
                     tokio::io::copy_bidirectional(&mut client, &mut origin).await
                 }

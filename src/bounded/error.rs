@@ -26,7 +26,7 @@ use std::time::Duration;
 /// The text of [`Create`](Self::Create) ends with that of its cause. So the cause is not its
 /// [`source`](Error::source) as well, and a report names it once. `E` may be any error, also one that does not implement
 /// [`Error`], such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. A `?` converts a `GetError` to these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GetError<E = Infallible> {
     /// The timeout or deadline of the call passed before an item was free.
@@ -69,7 +69,7 @@ pub enum GetError<E = Infallible> {
 /// # drop(only);
 /// # Ok::<(), GetError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// Waiting for an item or its place.

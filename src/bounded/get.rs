@@ -337,7 +337,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Gets one item, and waits at most as long as the settings say.
     #[inline(always)]
     #[track_caller]
-    fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
+    pub(super) fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
         self.one(|| self.latest(), create).map_err(|error| self.late(error))
     }
 

@@ -22,7 +22,7 @@ pub(super) type Item<T> = item::Item<T, Info>;
 /// assert_eq!(Pooled::info(&pool.get()?).uses(), 1);
 /// # Ok::<(), GetError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Info {
     created: Option<Instant>,
     used: Option<Instant>,

@@ -24,6 +24,7 @@ mod status;
 mod sweepable;
 mod timeout;
 mod tracking;
+mod try_get;
 mod wait;
 mod waiters;
 

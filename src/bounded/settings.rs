@@ -1,8 +1,9 @@
 //! The settings of a bounded pool and their limits.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::pool::{Epoch, Manual, SettingsError, Timed};
+use crate::pool::{Epoch, Manual, OrNone, SettingsError, Timed};
 
 /// The settings of a [`BoundedPool`](super::BoundedPool), for
 /// [`BoundedPool::with_settings`](super::BoundedPool::with_settings), which checks them.
@@ -26,7 +27,7 @@ use crate::pool::{Epoch, Manual, SettingsError, Timed};
 /// // the capacity must be at least 1
 /// static PAGES: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, Settings::new(0));
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Settings<E = Timed> {
     pub(super) name: Option<&'static str>,
     pub(super) capacity: usize,
@@ -56,10 +57,11 @@ pub struct Settings<E = Timed> {
 /// }
 /// # Ok::<(), GetError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Order {
     /// The one that was returned last. Items that are not needed stay idle, and sweeps drop them.
+    #[default]
     Lifo,
     /// The one that has been idle longest. All items are used in turn. So a sweep drops only those for which no turn
     /// came in an epoch, and a pool in steady use keeps what it needed at its peak.
@@ -67,7 +69,7 @@ pub enum Order {
 }
 
 /// The most that each phase of a `get` may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Timeouts {
     pub(super) wait: Option<Duration>,
     pub(super) create: Option<Duration>,
@@ -76,6 +78,25 @@ pub(super) struct Timeouts {
 
 /// The largest capacity. On every platform, the sum of two capacities fits into a word.
 const MAX_CAPACITY: usize = i32::MAX as usize;
+
+impl<E> fmt::Debug for Settings<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("name", &OrNone(self.name))
+            .field("capacity", &self.capacity)
+            .field("every", &self.epoch)
+            .field("min_idle", &self.min_idle)
+            .field("order", &self.order)
+            .field("max_overtakes", &self.max_overtakes)
+            .field("max_creating", &OrNone((self.max_creating != usize::MAX).then_some(self.max_creating)))
+            .field("max_lifetime", &OrNone(self.max_lifetime))
+            .field("wait_timeout", &OrNone(self.timeouts.wait))
+            .field("create_timeout", &OrNone(self.timeouts.create))
+            .field("check_timeout", &OrNone(self.timeouts.check))
+            .field("track_held", &OrNone(self.track_held))
+            .finish()
+    }
+}
 
 impl Settings {
     /// Returns settings with this capacity, from 1 to 2147483647. It limits the number of items, in use and idle
@@ -154,7 +175,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn manual(self) -> Settings<Manual> {
-        self.with_epoch(self.epoch.of_kind())
+        self.with_epoch(self.epoch.manual())
     }
 
     /// Sets how many idle items a sweep leaves, if there are as many: at most the capacity. The default is 0.

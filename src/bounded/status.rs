@@ -10,7 +10,7 @@
 /// let status = pool.status();
 /// assert!(status.in_use + status.idle <= status.capacity);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Status {
     /// How many items may exist.

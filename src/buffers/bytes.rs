@@ -38,6 +38,27 @@ impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> From<Guard<Vec<u8>, P>> f
     }
 }
 
+/// For the guards of byte buffers that may be sent to any thread.
+impl<P: Deref<Target: Home<Vec<u8>>> + Send + 'static> Guard<Vec<u8>, P> {
+    /// Converts the buffer without a copy, as `Bytes::from` does. Needs the feature `bytes`.
+    ///
+    /// ```
+    /// use ebbtide::{BufferPool, Pool};
+    ///
+    /// static BUFFERS: BufferPool = BufferPool::new();
+    /// static LINES: Pool<Vec<u8>> = Pool::new();
+    ///
+    /// let mut line = LINES.get();
+    /// line.extend_from_slice(b"hello");
+    /// assert_eq!(line.freeze(), "hello");
+    /// assert_eq!(BUFFERS.get(100).freeze(), "");
+    /// ```
+    #[must_use]
+    pub fn freeze(self) -> Bytes {
+        Bytes::from(self)
+    }
+}
+
 /// Appends and grows as `Vec<u8>` does.
 ///
 /// ```

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use crate::pool::{Pool, Pooled, WithCapacity};
+use crate::pool::{Pool, Pooled, Stats, WithCapacity};
 use crate::sync::static_per_execution;
 
 /// How many bytes a copy reads at most at a time.
@@ -20,6 +20,21 @@ pub(super) fn buffer() -> Buffer {
     BUFFERS.get()
 }
 
+/// Returns what the pool did that lends the buffers of all copies in the process, those of `tokio_io` included.
+///
+/// ```
+/// use ebbtide::buffers;
+///
+/// buffers::copy(&mut &b"hello"[..], &mut Vec::new())?;
+/// buffers::copy(&mut &b"again"[..], &mut Vec::new())?;
+/// assert_eq!(buffers::copy_stats().created, 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn copy_stats() -> Stats {
+    BUFFERS.stats()
+}
+
 /// Copies everything from a reader to a writer, through a pooled buffer of 32 KiB. Returns the number of bytes copied.
 ///
 /// It behaves like [`std::io::copy`]: it ends when a read returns 0, retries reads and writes that were
@@ -34,6 +49,11 @@ pub(super) fn buffer() -> Buffer {
 /// assert_eq!(to, b"hello");
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # Which pool
+///
+/// All copies share one pool of the crate, which keeps its idle buffers for one to two epochs of 30 seconds. [`copy_stats`]
+/// returns its counts. [`advance_all`](crate::advance_all) sweeps it, too.
 ///
 /// # What the reader sees
 ///

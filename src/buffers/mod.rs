@@ -33,7 +33,7 @@
 //! | buffers of about one size | [`Pool<Vec<u8>, WithCapacity>`](crate::WithCapacity), which does not look at sizes |
 //! | a filled buffer to convert to [`bytes::Bytes`](https://docs.rs/bytes) without a copy | `Bytes::from(buffer)`, with the feature `bytes` |
 //! | a reader and a writer | [`copy`](copy()) |
-//! | the same in tokio, or two streams to connect | `buffers::tokio`, with the feature `tokio` |
+//! | the same in tokio, or two streams to connect | `buffers::tokio_io`, with the feature `tokio` |
 
 #[cfg(feature = "bytes")]
 mod bytes;
@@ -43,9 +43,9 @@ mod exchange;
 mod guard;
 mod settings;
 #[cfg(feature = "tokio")]
-pub mod tokio;
+pub mod tokio_io;
 
-pub use copy::copy;
+pub use copy::{copy, copy_stats};
 pub use guard::PooledBuffer;
 pub use settings::Settings;
 

@@ -1,9 +1,10 @@
 //! The settings of a buffer pool and their limits.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::class::{self, Class, MAX_SIZE, MIN_SIZE};
-use crate::pool::{self, Manual, SettingsError, Timed};
+use crate::pool::{self, Manual, OrNone, SettingsError, Timed};
 
 /// The settings of a [`BufferPool`](super::BufferPool), for
 /// [`BufferPool::with_settings`](super::BufferPool::with_settings), which checks them.
@@ -30,7 +31,7 @@ use crate::pool::{self, Manual, SettingsError, Timed};
 /// // must be a power of two
 /// static PAGES: BufferPool = BufferPool::with_settings(Settings::new().smallest(5000));
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Settings<E = Timed> {
     pub(super) smallest: usize,
     pub(super) largest: usize,
@@ -38,6 +39,19 @@ pub struct Settings<E = Timed> {
     private_bytes: usize,
     /// The settings that are the same for all classes.
     every_class: pool::Settings<E>,
+}
+
+impl<E> fmt::Debug for Settings<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("name", &OrNone(self.every_class.name))
+            .field("every", &self.every_class.epoch)
+            .field("smallest", &self.smallest)
+            .field("largest", &self.largest)
+            .field("max_idle_bytes", &OrNone((self.max_idle_bytes != usize::MAX).then_some(self.max_idle_bytes)))
+            .field("private_bytes", &self.private_bytes)
+            .finish()
+    }
 }
 
 impl Settings {

@@ -44,7 +44,7 @@ pub(crate) struct Events {
 /// let second = pool.advance().expect("no other sweep runs");
 /// assert_eq!((second.dropped, second.kept), (1, 0));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Swept {
     /// Items that it dropped, or handed to the closure of `advance_with`.

@@ -71,7 +71,7 @@ pub struct Guard<T, P: Deref<Target: Home<T>>> {
     _invariant: PhantomData<fn(T) -> T>,
 }
 
-/// The pool to which items in use return.
+/// The pool to which items in use return. Sealed: only the pools of this crate are one.
 #[doc(hidden)]
 pub trait Home<T> {
     /// What the pool notes about each item.

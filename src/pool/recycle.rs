@@ -212,7 +212,7 @@ impl<T, F: Fn() -> T> Recycle<T> for F {
 /// assert!(DefaultRecycle.recycle(&mut text));
 /// assert_eq!(text, "");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DefaultRecycle;
 
 impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
@@ -262,7 +262,7 @@ impl<T: Default + Clear> Recycle<T> for DefaultRecycle {
 /// drop(body); // shrunk to 1 MiB
 /// assert!(BODIES.get().capacity() <= 1 << 20);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WithCapacity {
     /// The capacity of a new item, in elements (bytes for `String`, `OsString` and `PathBuf`).
     pub min: usize,

@@ -17,7 +17,7 @@ use crate::janitor::Registrar;
 /// const DEFAULTS: Settings<Timed> = Settings::new();
 /// # let _ = DEFAULTS;
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timed(());
 
 /// Manual epochs: they end only when [`Pool::advance`](crate::Pool::advance) is called. [`Settings::manual`] selects
@@ -29,11 +29,11 @@ pub struct Timed(());
 /// const BY_HAND: Settings<Manual> = Settings::new().manual();
 /// # let _ = BY_HAND;
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Manual(());
 
 /// The two kinds of epochs, and what each requires of the items. [`Timed`] requires `'static`, since the janitor may
-/// outlive what items borrow. [`Manual`] requires nothing.
+/// outlive what items borrow. [`Manual`] requires nothing. The trait is sealed: no other type can implement it.
 ///
 /// ```
 /// use ebbtide::{Epochs, Manual, Timed};
@@ -81,10 +81,10 @@ impl<T: Send> Epochs<T> for Manual {
 /// static LINES: Pool<String> = Pool::with_settings(DefaultRecycle, Settings::new().private_slots(5000));
 /// ```
 // Small numbers, so that they fit into the pool's cache line. Larger ones than they hold become the largest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Settings<E = Timed> {
-    pub(super) name: Option<&'static str>,
-    pub(super) epoch: Epoch<E>,
+    pub(crate) name: Option<&'static str>,
+    pub(crate) epoch: Epoch<E>,
     /// `u32::MAX` is no limit.
     max_idle: u32,
     min_idle: u32,
@@ -102,16 +102,46 @@ const fn at_most_u32(n: usize) -> u32 {
 }
 
 /// When the epochs of a pool end. All kinds of pools have this setting.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Epoch<E> {
-    /// Nanoseconds between two sweeps. A longer time becomes the maximum, which is as good as never.
+    /// Nanoseconds between two sweeps, and [`MANUAL`] if there are none. A longer time becomes the maximum, which is as
+    /// good as never.
     every: u64,
     kind: PhantomData<E>,
 }
 
+/// Tells manual epochs from timed ones where the type is forgotten.
+const MANUAL: u64 = 1 << 63;
+
+/// A setting as it is given, or `none`.
+pub(crate) struct OrNone<V>(pub(crate) Option<V>);
+
+impl<V: fmt::Debug> fmt::Debug for OrNone<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
 impl<E> fmt::Debug for Epoch<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Duration::from_nanos(self.every).fmt(f)
+        if self.every & MANUAL != 0 { f.write_str("manual") } else { Duration::from_nanos(self.nanos()).fmt(f) }
+    }
+}
+
+impl<E> fmt::Debug for Settings<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("name", &OrNone(self.name))
+            .field("every", &self.epoch)
+            .field("private_slots", &self.private_slots)
+            .field("max_idle", &OrNone((self.max_idle != u32::MAX).then_some(self.max_idle)))
+            .field("min_idle", &self.min_idle)
+            .field("fetch", &self.fetch)
+            .field("chaos", &OrNone(self.chaos.then_some(self.chaos_seed)))
+            .finish()
     }
 }
 
@@ -120,7 +150,7 @@ impl Epoch<Timed> {
 
     pub(crate) const fn every(time: Duration) -> Self {
         let nanos = time.as_nanos();
-        Self { every: if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }, kind: PhantomData }
+        Self { every: if nanos < MANUAL as u128 { nanos as u64 } else { MANUAL - 1 }, kind: PhantomData }
     }
 }
 
@@ -129,12 +159,16 @@ impl<E> Epoch<E> {
         Epoch { every: self.every, kind: PhantomData }
     }
 
+    pub(crate) const fn manual(&self) -> Epoch<Manual> {
+        Epoch { every: self.every | MANUAL, kind: PhantomData }
+    }
+
     pub(crate) const fn nanos(&self) -> u64 {
-        self.every
+        self.every & !MANUAL
     }
 
     pub(crate) const fn check(&self) -> Result<(), SettingsError> {
-        let time = Duration::from_nanos(self.every);
+        let time = Duration::from_nanos(self.nanos());
         if time.as_nanos() < Duration::from_millis(1).as_nanos() {
             return Err(SettingsError::time("every must be at least 1 ms", time));
         }
@@ -246,7 +280,7 @@ impl<E: Copy> Settings<E> {
     /// ```
     #[must_use]
     pub const fn manual(self) -> Settings<Manual> {
-        self.with_epoch(self.epoch.of_kind())
+        self.with_epoch(self.epoch.manual())
     }
 
     /// Sets how many items may lie in the shared queues. Items that return beyond that are dropped. Each thread's

@@ -13,14 +13,14 @@ use std::time::Duration;
 /// assert_eq!(error.setting(), "private_slots");
 /// assert_eq!(error.to_string(), "private_slots is 5000, but must be from 0 to 4096");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SettingsError {
     /// The setting's name, and what it must be.
     rule: &'static str,
     given: Given,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Given {
     Number(usize),
     /// This or more.

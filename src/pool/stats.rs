@@ -19,7 +19,7 @@ use crate::engine::store::Store;
 /// let stats = pool.stats();
 /// assert_eq!((stats.created, stats.idle), (1, 1));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Stats {
     /// How often a thread found a batch of the current epoch in its own shard.

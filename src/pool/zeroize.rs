@@ -28,7 +28,7 @@ use super::Recycle;
 /// # Costs
 ///
 /// A return writes all the memory that the item holds. Items do not [shrink](crate::Pool#how-items-shrink).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ZeroizeRecycle;
 
 impl<T: Zeroize + Default> Recycle<T> for ZeroizeRecycle {

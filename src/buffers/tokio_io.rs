@@ -11,14 +11,15 @@
 //! # async fn main() -> std::io::Result<()> {
 //! let mut reader: &[u8] = b"hello";
 //! let mut writer = Vec::new();
-//! assert_eq!(buffers::tokio::copy(&mut reader, &mut writer).await?, 5);
+//! assert_eq!(buffers::tokio_io::copy(&mut reader, &mut writer).await?, 5);
 //! assert_eq!(writer, b"hello");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Buffers are 32 KiB. Each read takes one. It returns to the pool when all of it is written, or at once if there is
-//! nothing to read. Taking and returning one costs a few nanoseconds.
+//! Buffers are 32 KiB, from [the pool of all copies](super::copy()#which-pool). Each read takes one. It returns to the
+//! pool when all of it is written, or at once if there is nothing to read. Taking and returning one costs a few
+//! nanoseconds.
 //!
 //! The reader gets uninitialized memory, so it never sees data of an earlier copy. Tokio's readers need no zeroing. A
 //! reader that asks for initialized memory costs 0.3 µs each time.
@@ -28,7 +29,7 @@ use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::copy::{Buffer, buffer};
 
@@ -42,7 +43,7 @@ use super::copy::{Buffer, buffer};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// let mut writer = Vec::new();
-/// buffers::tokio::copy(&mut &b"hello"[..], &mut writer).await?;
+/// buffers::tokio_io::copy(&mut &b"hello"[..], &mut writer).await?;
 /// assert_eq!(writer, b"hello");
 /// # Ok(())
 /// # }
@@ -78,7 +79,7 @@ where
 /// # async fn main() -> std::io::Result<()> {
 /// let (mut client, mut near) = duplex(64);
 /// let (mut far, mut server) = duplex(64);
-/// let proxy = tokio::spawn(async move { buffers::tokio::copy_bidirectional(&mut near, &mut far).await });
+/// let proxy = tokio::spawn(async move { buffers::tokio_io::copy_bidirectional(&mut near, &mut far).await });
 ///
 /// client.write_all(b"ping").await?;
 /// client.shutdown().await?;
