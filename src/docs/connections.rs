@@ -74,7 +74,7 @@
 //!     Ok(connection.count("users").await?)
 //! }
 //!
-//! let pool = Pool::builder(Connections { host: "db.internal".to_owned() })
+//! let pool: Pool<Connections> = Pool::builder(Connections { host: "db.internal".to_owned() })
 //!     .max_size(16)
 //!     .wait_timeout(Some(Duration::from_secs(1)))
 //!     .create_timeout(Some(Duration::from_secs(1)))
