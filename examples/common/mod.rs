@@ -24,6 +24,7 @@ enum Value<'a> {
     Number(&'a mut usize, RangeInclusive<usize>),
     Path(&'a mut PathBuf),
     OptionalPath(&'a mut Option<PathBuf>),
+    Choice(&'a mut &'static str, &'static [&'static str]),
     Switch(&'a mut bool),
     Inner(&'a mut Option<String>),
 }
@@ -49,6 +50,16 @@ impl<'a> Flag<'a> {
         Self { name, help, value: Value::OptionalPath(value) }
     }
 
+    /// One of several words. Its default is the current value.
+    pub(crate) fn choice(
+        name: &'static str,
+        help: &'static str,
+        value: &'a mut &'static str,
+        words: &'static [&'static str],
+    ) -> Self {
+        Self { name, help, value: Value::Choice(value, words) }
+    }
+
     /// A flag without a value.
     pub(crate) fn switch(name: &'static str, help: &'static str, value: &'a mut bool) -> Self {
         Self { name, help, value: Value::Switch(value) }
@@ -67,6 +78,13 @@ impl<'a> Flag<'a> {
             Value::Path(path) => **path = given()?.into(),
             Value::OptionalPath(path) => **path = Some(given()?.into()),
             Value::Inner(text) => **text = Some(given()?.to_string_lossy().into_owned()),
+            Value::Choice(word, words) => {
+                let given = given()?;
+                let given = given.to_string_lossy();
+                **word = words.iter().find(|word| **word == given).ok_or_else(|| {
+                    Failure::usage(format!("{} '{given}': expected {}", self.name, words.join(" or ")))
+                })?;
+            }
             Value::Number(number, limits) => {
                 let given = given()?;
                 let given = given.to_string_lossy();
@@ -88,6 +106,10 @@ impl<'a> Flag<'a> {
                 (" N", format!("{limits:47} [default: {number}]"))
             }
             Value::Path(path) => (" PATH", format!("{:47} [default: {}]", self.help, path.display())),
+            Value::Choice(word, words) => {
+                let words = format!("{}: {}", self.help, words.join(", "));
+                (" NAME", format!("{words:47} [default: {word}]"))
+            }
             Value::OptionalPath(_) => (" PATH", format!("{:47} [default: nowhere]", self.help)),
             Value::Switch(_) => ("", self.help.to_owned()),
             Value::Inner(_) => return None,
