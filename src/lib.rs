@@ -128,10 +128,10 @@
 //!
 //! ```toml
 //! [dependencies]
-//! ebbtide = "0.1"
+//! ebbtide = "0.2"
 //!
 //! [target.'cfg(loom)'.dev-dependencies]
-//! ebbtide = { version = "0.1", features = ["loom"] }
+//! ebbtide = { version = "0.2", features = ["loom"] }
 //! loom = "0.7"
 //! ```
 //!
