@@ -1,4 +1,7 @@
-//! Guides for users, from `docs/`.
+//! Guides for users, most of them from `docs/`.
+
+#[cfg(feature = "bounded")]
+pub mod connections;
 
 #[cfg(feature = "bounded")]
 #[doc = include_str!("../docs/guide.md")]
