@@ -53,10 +53,6 @@ fn no_more_are_created_at_once_than_allowed() {
         fn check(&self, _: &mut Counted, _: &Info) -> bool {
             self.checks.bump() % 2 == 0
         }
-
-        fn recycle(&self, _: &mut Counted, _: &Info) -> bool {
-            true
-        }
     }
     const CAPACITY: usize = 5;
     let ledger = Ledger::new();
@@ -345,10 +341,6 @@ fn a_turn_is_taken_only_to_create() {
         fn check(&self, _: &mut u8, _: &Info) -> bool {
             CREATING.fetch_add(POOL.status().creating, Ordering::Relaxed);
             false
-        }
-
-        fn recycle(&self, _: &mut u8, _: &Info) -> bool {
-            true
         }
     }
     drop(POOL.get_many(2).unwrap());

@@ -190,10 +190,6 @@ impl TryRecycle<u8> for Numbers {
         Ok(0)
     }
 
-    fn recycle(&self, _: &mut u8, _: &Info) -> bool {
-        true
-    }
-
     fn disposer(&self) -> Disposer<u8> {
         (self.0)()
     }

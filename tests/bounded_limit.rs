@@ -13,7 +13,7 @@ use std::time::Duration;
 use bounded::counted;
 use common::polled::Polled;
 use common::{Count, Counted, Dice, Ledger, lock, until};
-use ebbtide::bounded::{GetError, Info, OwnedPooled, Pooled, Settings, TryRecycle};
+use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 
 /// Threads get and put in every way, while items age out and are cleared, refused and prefilled. There are never more
@@ -149,10 +149,6 @@ impl TryRecycle<Counted> for Fallible {
         let mut left = lock(&self.left);
         *left = left.checked_sub(1).ok_or(io::ErrorKind::ConnectionRefused)?;
         Ok(self.ledger.item())
-    }
-
-    fn recycle(&self, _: &mut Counted, _: &Info) -> bool {
-        true
     }
 }
 

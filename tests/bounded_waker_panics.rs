@@ -16,7 +16,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use bounded::counted;
 use common::polled::Polled;
 use common::{Bomb, Counted, Ledger, lock, panic_of};
-use ebbtide::bounded::{Info, OwnedPooled, Pooled, Settings, TryRecycle};
+use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 
 /// A task whose waker panics.
@@ -172,10 +172,6 @@ impl TryRecycle<u8> for Failing {
 
     fn try_create(&self) -> Result<u8, Bomb> {
         Err(fail())
-    }
-
-    fn recycle(&self, _: &mut u8, _: &Info) -> bool {
-        true
     }
 }
 

@@ -162,10 +162,6 @@ impl Info {
     ///     fn check(&self, stream: &mut TcpStream, info: &Info) -> bool {
     ///         info.idle() < Duration::from_secs(1) || stream.peer_addr().is_ok()
     ///     }
-    ///
-    ///     fn recycle(&self, _: &mut TcpStream, _: &Info) -> bool {
-    ///         true
-    ///     }
     /// }
     /// ```
     pub fn idle(&self) -> Duration {

@@ -91,10 +91,6 @@ pub trait TryRecycle<T> {
     ///     fn check(&self, _: &mut u32, info: &Info) -> bool {
     ///         info.uses() < 2
     ///     }
-    ///
-    ///     fn recycle(&self, _: &mut u32, _: &Info) -> bool {
-    ///         true
-    ///     }
     /// }
     ///
     /// let pool = BoundedPool::with_recycle(Tickets(Cell::new(0)), 1);
@@ -112,7 +108,7 @@ pub trait TryRecycle<T> {
     }
 
     /// Prepares an item for its next user, as [`Recycle::recycle`] does. With `false`, the item is dropped and its
-    /// place is free again. This use counts in `info`, and is what was [last used](Info::last_used).
+    /// place is free again. This use counts in `info`, and is what was [last used](Info::last_used). The default is `true`.
     ///
     /// ```
     /// use ebbtide::BoundedPool;
@@ -141,13 +137,17 @@ pub trait TryRecycle<T> {
     ///
     /// May panic. The item is then dropped and its place is free again. The panic goes to the caller who returned the
     /// item, unless that thread is already unwinding.
-    fn recycle(&self, item: &mut T, info: &Info) -> bool;
+    #[inline]
+    fn recycle(&self, item: &mut T, info: &Info) -> bool {
+        let _ = (item, info);
+        true
+    }
 
     /// Returns what ends the items that the pool does not keep, as [`Manage::disposer`](super::Manage::disposer) does.
     ///
     /// ```
     /// use std::net::{Shutdown, TcpStream};
-    /// use ebbtide::bounded::{Disposer, Info, TryRecycle};
+    /// use ebbtide::bounded::{Disposer, TryRecycle};
     ///
     /// struct Connections;
     ///
@@ -156,10 +156,6 @@ pub trait TryRecycle<T> {
     ///
     ///     fn try_create(&self) -> Result<TcpStream, std::io::Error> {
     ///         TcpStream::connect("db.internal:5432")
-    ///     }
-    ///
-    ///     fn recycle(&self, _: &mut TcpStream, _: &Info) -> bool {
-    ///         true
     ///     }
     ///
     ///     fn disposer(&self) -> Disposer<TcpStream> {

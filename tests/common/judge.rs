@@ -64,10 +64,6 @@ impl TryRecycle<Counted> for Blocking {
     fn check(&self, item: &mut Counted, info: &Info) -> bool {
         self.0.check(item, info)
     }
-
-    fn recycle(&self, _: &mut Counted, _: &Info) -> bool {
-        true
-    }
 }
 
 pub(crate) struct Tasks(pub(crate) Arc<Judge>);
