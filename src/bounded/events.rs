@@ -75,6 +75,7 @@ mod emit {
 }
 
 #[cfg(not(all(feature = "tracing", not(all(loom, feature = "loom")))))]
+#[expect(clippy::extra_unused_type_parameters, reason = "only events name the type")]
 mod emit {
     use super::{Event, Holder, Payload};
 

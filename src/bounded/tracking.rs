@@ -148,6 +148,7 @@ impl<T> Places<T> {
     }
 
     /// Whether somebody holds an item that the janitor must watch.
+    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
     pub(super) fn is_watched(&self) -> bool {
         self.tracking.as_ref().is_some_and(|tracking| !tracking.lock().holders.is_empty())
     }
@@ -159,8 +160,8 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
         let places = self.places();
         if let Some(tracking) = &places.tracking {
             tracking.begin(item.notes(), location);
-            // The janitor leaves the pool and then looks into the record. Either it sees the entry, or the record's lock
-            // lets this see that it left.
+            // The janitor may have found neither the item idle nor its entry. It leaves the pool and then looks into the
+            // record. Either it sees the entry, or the record's lock lets this see that it left.
             janitor::attend(&places.registration);
         }
     }
