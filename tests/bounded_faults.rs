@@ -263,8 +263,8 @@ fn faults_lose_no_place_and_no_item() {
             threads.push(thread::spawn(move || use_in_thread(&pool, &world, seed)));
         }
         join(threads);
-        world.assert_faults(&[Fault::Fails, Fault::Panics, Fault::Slow, Fault::Dies, Fault::Explodes]);
         nothing_is_lost(pool, &world);
+        world.assert_faults(&[Fault::Fails, Fault::Panics, Fault::Slow, Fault::Dies, Fault::Explodes]);
     }
 }
 
@@ -275,8 +275,8 @@ fn hanging_futures_lose_no_place_and_no_item() {
         let world = World::new(seed);
         let pool = Arc::new(BoundedPool::with_settings(Hanging(Arc::clone(&world)), settings(order)));
         join(tasks(&pool, &world));
-        world.assert_faults(&[Fault::Hangs]);
         nothing_is_lost(pool, &world);
+        world.assert_faults(&[Fault::Hangs]);
     }
 }
 
