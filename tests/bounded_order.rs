@@ -228,7 +228,7 @@ fn the_waker_of_the_last_poll_is_woken() {
 /// Threads and tasks wait in one queue.
 #[test]
 fn threads_and_tasks_share_one_queue() {
-    let (pool, ledger) = counted(1);
+    let (pool, ledger) = counted_with(Settings::new(1).manual().max_overtakes(0));
     let order = Mutex::new(Vec::new());
     let held = pool.get().unwrap();
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! `try_get_with`, and `try_get` in its owned form.
+//! `get_or_try_with`, and `try_get` in its owned form.
 #![cfg(feature = "bounded")]
 
 #[path = "common/bounded.rs"]
@@ -14,14 +14,14 @@ use ebbtide::bounded::GetError;
 #[test]
 fn a_creation_that_fails_frees_its_place() {
     let (pool, ledger) = counted(1);
-    assert_eq!(pool.try_get_with(|| Err("no")).err(), Some(GetError::Create("no")));
+    assert_eq!(pool.get_or_try_with(|| Err("no")).err(), Some(GetError::Create("no")));
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
-    let made = pool.try_get_with(|| Ok::<_, &str>(ledger.item())).expect("it does not fail");
+    let made = pool.get_or_try_with(|| Ok::<_, &str>(ledger.item())).expect("it does not fail");
     assert_eq!(pool.in_use(), 1);
     drop(made);
-    assert!(pool.try_get_with(|| -> Result<_, &str> { unreachable!("one is idle") }).is_ok());
+    assert!(pool.get_or_try_with(|| -> Result<_, &str> { unreachable!("one is idle") }).is_ok());
     pool.close();
-    assert_eq!(pool.try_get_with(|| Err("no")).err(), Some(GetError::Closed));
+    assert_eq!(pool.get_or_try_with(|| Err("no")).err(), Some(GetError::Closed));
 }
 
 /// It does not wait, and the guard keeps the pool.

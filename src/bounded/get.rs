@@ -1,4 +1,4 @@
-//! `get` for threads, in all its forms: one item or several, with or without a wait.
+//! `get` of one item, for threads.
 
 use std::cell::LazyCell;
 use std::convert::Infallible;
@@ -130,6 +130,32 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(item, self).outliving(create))
     }
 
+    /// Like [`get_with`](Self::get_with), but `create` may fail. It waits for an item or its place as that does.
+    ///
+    /// ```
+    /// use std::{fs, io};
+    /// use ebbtide::{BoundedPool, bounded::GetError};
+    ///
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(2);
+    /// let error = pool.get_or_try_with(|| fs::read("there is no such file")).unwrap_err();
+    /// assert!(matches!(error, GetError::Create(error) if error.kind() == io::ErrorKind::NotFound));
+    /// assert_eq!(pool.in_use(), 0);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GetError::Create`] with the error of `create`, and the errors of [`get_with`](Self::get_with).
+    ///
+    /// # Panics
+    ///
+    /// As [`get_with`](Self::get_with).
+    #[track_caller]
+    pub fn get_or_try_with<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Pooled<'_, T, R>, GetError<E>> {
+        let mut create = Contained::new(Some(create));
+        let item = self.one_in_time(|| create.take().expect("it is called once")())?;
+        Ok(Pooled::new(item, self).outliving(create))
+    }
+
     /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
     ///
     /// ```
@@ -211,127 +237,18 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
-    /// Takes `n` items at once, or waits until it can. It never holds only some of them.
-    ///
-    /// If creating one of them fails, the others return to the pool.
-    ///
-    /// ```
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// let [mut left, right] = <[_; 2]>::try_from(pool.get_many(2)?).expect("two");
-    /// left.extend_from_slice(&right);
-    /// # drop((left, right));
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`GetError::OverCapacity`] if `n` exceeds the capacity, from the start or after a [`resize`](Self::resize), and
-    /// the errors of [`get`](Self::get).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    #[track_caller]
-    pub fn get_many(&self, n: usize) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.many_in_time(n, |item| Pooled::new(item, self))
-    }
-
-    /// Like [`get_many`](Self::get_many), with a timeout as in [`get_timeout`](Self::get_timeout).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// let one = pool.get()?;
-    /// assert_eq!(pool.get_many_timeout(4, Duration::from_millis(5)).unwrap_err(), GetError::Timeout);
-    /// # drop(one);
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`GetError::Timeout`] if the timeout passes, and the errors of [`get_many`](Self::get_many).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    #[track_caller]
-    pub fn get_many_timeout(&self, n: usize, timeout: Duration) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
-        self.many(n, || *deadline, |item| Pooled::new(item, self))
-    }
-
-    /// Like [`get_many`](Self::get_many), but waits at most until `deadline`.
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// let deadline = Instant::now() + Duration::from_secs(1);
-    /// assert_eq!(pool.get_many_deadline(4, deadline)?.len(), 4);
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`get_many_timeout`](Self::get_many_timeout).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    #[track_caller]
-    pub fn get_many_deadline(&self, n: usize, deadline: Instant) -> Result<Vec<Pooled<'_, T, R>>, GetError<R::Error>> {
-        self.many(n, || Some(deadline), |item| Pooled::new(item, self))
-    }
-
-    /// Like [`get_many`](Self::get_many), but the guards hold the pool instead of borrowing it. Each costs one more
-    /// reference count.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
-    /// let pages = pool.get_many_owned(2)?;
-    /// std::thread::spawn(move || drop(pages)).join().unwrap();
-    /// assert_eq!(pool.idle(), 2);
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`get_many`](Self::get_many).
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    #[track_caller]
-    pub fn get_many_owned(self: &Arc<Self>, n: usize) -> Result<Vec<OwnedPooled<T, R>>, GetError<R::Error>> {
-        self.many_in_time(n, |item| OwnedPooled::new(item, Arc::clone(self)))
-    }
-
     /// When a wait that begins now must end by the settings.
-    fn latest(&self) -> Option<Instant> {
+    pub(super) fn latest(&self) -> Option<Instant> {
         let limit = self.settings.timeouts.wait?;
         Instant::now().checked_add(limit)
     }
 
     /// Says which timeout has passed, if it is one of the settings.
-    fn late<E>(&self, error: GetError<E>) -> GetError<E> {
+    pub(super) fn late<E>(&self, error: GetError<E>) -> GetError<E> {
         match (error, self.settings.timeouts.wait) {
             (GetError::Timeout, Some(after)) => GetError::TimedOut { phase: Phase::Wait, after },
             (error, _) => error,
         }
-    }
-
-    /// Gets `n` items in guards, and waits at most as long as the settings say.
-    #[track_caller]
-    fn many_in_time<G>(&self, n: usize, guard: impl Fn(Item<T>) -> G) -> Result<Vec<G>, GetError<R::Error>> {
-        self.many(n, || self.latest(), guard).map_err(|error| self.late(error))
     }
 
     /// Gets one item, and waits at most as long as the settings say.
@@ -379,7 +296,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     }
 
     /// Whether an idle item may be handed out.
-    fn is_fit(&self, item: &mut Item<T>) -> bool {
+    pub(super) fn is_fit(&self, item: &mut Item<T>) -> bool {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
@@ -392,67 +309,5 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             return false;
         }
         true
-    }
-
-    /// Gets `n` items in guards.
-    #[track_caller]
-    fn many<G>(
-        &self,
-        n: usize,
-        deadline: impl Fn() -> Option<Instant>,
-        guard: impl Fn(Item<T>) -> G,
-    ) -> Result<Vec<G>, GetError<R::Error>> {
-        let mut held = self.places().take_by(Want::Places(n), &deadline)?;
-        let mut items = Vec::with_capacity(n);
-        while held.len() > 0 {
-            match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), || self.recycler.try_create()) {
-                Ok(item) => {
-                    self.lend(&item, Location::caller());
-                    items.push(guard(item));
-                }
-                Err(error) => {
-                    let error = Contained::new(error);
-                    drop((items, held));
-                    return Err(error.into_inner());
-                }
-            }
-        }
-        Ok(items)
-    }
-}
-
-/// Where creation cannot fail, `None` is enough: there is no error to report.
-impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
-    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, if
-    /// [`max_creating`](super::Settings::max_creating) allows no creation now, or if the pool is closed.
-    ///
-    /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the
-    /// error.
-    ///
-    /// ```
-    /// use ebbtide::{BoundedPool, bounded::GetError};
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
-    /// let only = pool.get()?;
-    /// assert!(pool.try_get().is_none());
-    /// drop(only);
-    /// assert!(pool.try_get().is_some());
-    /// # Ok::<(), GetError>(())
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As [`get`](Self::get).
-    #[inline]
-    #[track_caller]
-    pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
-        let mut held = match self.places().take_one() {
-            Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
-            Ok(item) => self.places().hold(item),
-            Err(place) => place?,
-        };
-        let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
-        self.lend(&item, Location::caller());
-        Some(Pooled::new(item, self).outliving(held))
     }
 }

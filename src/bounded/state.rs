@@ -18,7 +18,8 @@ use std::task::Waker;
 
 use super::error::Refused;
 use super::info::Item;
-use super::settings::{Order, Settings};
+use super::order::Order;
+use super::settings::Settings;
 use super::waiters::{Ticket, Waiters, Want};
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;

@@ -1,40 +1,49 @@
-//! `get` with a function that may fail, and `try_get` in its owned form.
+//! `get` that does not wait.
 
 use std::convert::Infallible;
+use std::panic::Location;
 use std::sync::Arc;
+#[cfg(doc)]
+use std::time::Duration;
 
-use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::engine::item::Contained;
+use super::held::Held;
+use super::{BoundedPool, OwnedPooled, Pooled, TryRecycle};
 
-impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// Like [`get_with`](Self::get_with), but `create` may fail. It waits for an item or its place as that does.
+/// Where creation cannot fail, `None` is enough: there is no error to report.
+impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
+    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, if
+    /// [`max_creating`](super::Settings::max_creating) allows no creation now, or if the pool is closed.
+    ///
+    /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the
+    /// error.
     ///
     /// ```
-    /// use std::{fs, io};
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(2);
-    /// let error = pool.try_get_with(|| fs::read("there is no such file")).unwrap_err();
-    /// assert!(matches!(error, GetError::Create(error) if error.kind() == io::ErrorKind::NotFound));
-    /// assert_eq!(pool.in_use(), 0);
+    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(1);
+    /// let only = pool.get()?;
+    /// assert!(pool.try_get().is_none());
+    /// drop(only);
+    /// assert!(pool.try_get().is_some());
+    /// # Ok::<(), GetError>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`GetError::Create`] with the error of `create`, and the errors of [`get_with`](Self::get_with).
     ///
     /// # Panics
     ///
-    /// As [`get_with`](Self::get_with).
+    /// As [`get`](Self::get).
+    #[inline]
     #[track_caller]
-    pub fn try_get_with<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Pooled<'_, T, R>, GetError<E>> {
-        let mut create = Contained::new(Some(create));
-        let item = self.one_in_time(|| create.take().expect("it is called once")())?;
-        Ok(Pooled::new(item, self).outliving(create))
+    pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
+        let mut held = match self.places().take_one() {
+            Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
+            Ok(item) => self.places().hold(item),
+            Err(place) => place?,
+        };
+        let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
+        self.lend(&item, Location::caller());
+        Some(Pooled::new(item, self).outliving(held))
     }
-}
 
-impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     /// Like [`try_get`](Self::try_get), but the guard holds the pool instead of borrowing it. Costs one more reference
     /// count.
     ///
