@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Bounds, Tracked, World, explore, spawn_with};
-use ebbtide::bounded::{GetError, Info, Manage, Settings, TryRecycle};
+use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 use tasks::{block_on, give_up, yield_once};
 
@@ -153,27 +153,6 @@ fn turn_given_up_while_another_waits() {
         world.go();
         block_on(pool.get_async()).unwrap().taken_out();
         gives_up.join().unwrap();
-        assert_all_idle(&pool, world);
-    });
-}
-
-/// The pool is closed while one thread creates an item and another waits for its turn. The end comes after both, and no
-/// item is left.
-#[test]
-fn closed_during_a_turn() {
-    explore("closed during a turn", Bounds { preemptions: Some(2) }, |world| {
-        let pool = Slowly::pool(world, true, |slowly| slowly);
-        let users = [(); 2].map(|()| {
-            spawn_with(&pool, |pool| match pool.get() {
-                Ok(item) => item.taken_out(),
-                Err(error) => assert_eq!(error, GetError::Closed),
-            })
-        });
-        world.go();
-        pool.close();
-        pool.closed();
-        assert_eq!((world.alive(), pool.status().in_use, pool.status().creating), (0, 0, 0));
-        users.into_iter().for_each(|user| user.join().unwrap());
         assert_all_idle(&pool, world);
     });
 }
