@@ -178,8 +178,8 @@ fn debug_shows_what_was_set() {
 #[test]
 fn debug_shows_used_classes() {
     let pool = BufferPool::new();
-    assert_eq!(format!("{pool:?}"), "{}");
+    assert!(!format!("{pool:?}").contains("Stats"));
     drop(pool.get(4000));
     let text = format!("{pool:?}");
-    assert!(text.starts_with("{4096: Stats") && !text.contains("8192"), "{text}");
+    assert!(text.contains("(4096, Stats") && !text.contains("8192"), "{text}");
 }
