@@ -55,8 +55,9 @@ fn limits_are_valid() {
 /// `Debug` shows each setting as it was set.
 #[test]
 fn debug_shows_what_was_set() {
-    let text = "Settings { name: none, capacity: 2, every: manual, min_idle: 0, order: Lifo, max_overtakes: 0, \
-                max_creating: none, max_lifetime: none, wait_timeout: 5ms, create_timeout: none, check_timeout: none, track_held: none }";
+    let text = "Settings { name: none, capacity: 2, every: manual, min_idle: 0, order: Lifo, max_overtakes: 1000, \
+                max_creating: none, max_lifetime: none, wait_timeout: 5ms, create_timeout: none, check_timeout: none, \
+                track_held: none }";
     assert_eq!(format!("{:?}", Settings::new(2).wait_timeout(Duration::from_millis(5)).manual()), text);
     assert!(format!("{:?}", Settings::new(2)).contains("every: 30s"));
 }

@@ -6,13 +6,13 @@ mod common;
 mod judge;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{Count, Counted, Dice, Ledger, panic_of};
+use common::{Count, Counted, Dice, Ledger, lock, panic_of};
 use ebbtide::bounded::{GetError, Info, Phase, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
 use judge::{Judge, Tasks, judged_async_with};
@@ -294,6 +294,45 @@ fn a_waker_that_panics_loses_no_item() {
     assert_eq!(panic_of(|| drop(creating.poll())), "waker");
     drop(waiting);
     assert_eq!((pool.in_use(), pool.idle(), pool.status().creating), (0, 1, 0));
+}
+
+/// The same if it gets several items, on a thread or in a task.
+#[test]
+fn a_waker_that_panics_loses_none_of_several() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("waker");
+        }
+    }
+    type Work = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+    /// Does the work while it creates an item.
+    struct Works(Work);
+    impl TryRecycle<u8> for Works {
+        type Error = Infallible;
+
+        fn try_create(&self) -> Result<u8, Infallible> {
+            if let Some(work) = lock(&self.0).take() {
+                work();
+            }
+            Ok(1)
+        }
+    }
+    let ways: [fn(&BoundedPool<u8, Works>); 2] =
+        [|pool| drop(pool.get_many(2)), |pool| drop(Polled::new(pool.get_many_async(2)).poll())];
+    for way in ways {
+        let work = Work::default();
+        let pool = Arc::new(BoundedPool::with_settings(Works(Arc::clone(&work)), one_at_a_time(3)));
+        let waiting = Arc::new(Mutex::new(Box::pin(pool.get_owned_async())));
+        let wait = Arc::clone(&waiting);
+        *lock(&work) = Some(Box::new(move || {
+            let waker = std::task::Waker::from(Arc::new(Panics));
+            assert!(lock(&wait).as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        }));
+        assert_eq!(panic_of(|| way(&pool)), "waker");
+        drop(waiting);
+        assert_eq!((pool.in_use(), pool.idle(), pool.status().creating), (0, 2, 0));
+    }
 }
 
 #[test]

@@ -222,6 +222,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
                 }
             }
         }
+        // Returning the turn may panic. A value that is already returned would be lost then.
+        drop(held);
         Ok(items)
     }
 }

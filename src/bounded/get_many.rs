@@ -143,6 +143,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
                 }
             }
         }
+        // Returning the turn may panic. A value that is already returned would be lost then.
+        drop(held);
         Ok(items)
     }
 }

@@ -197,8 +197,8 @@ impl<E: Copy> Settings<E> {
     /// wait in line, and each `get` sleeps: with 16 threads and 8 items that took 10 to 20 times as long.
     ///
     /// So the item is idle until the first waiter has woken up, and a `get` of one item that comes earlier takes it. Waiters
-    /// do not overtake each other. A waiter that was overtaken this often gets the next item that returns. One that waits
-    /// for several items is not overtaken.
+    /// do not overtake each other. A waiter that was overtaken this often since it is the first gets the next item that
+    /// returns. One that waits for several items is not overtaken.
     ///
     /// ```
     /// use std::pin::pin;

@@ -34,9 +34,9 @@ use super::guard::{Guard, Home};
 /// compare and write if `U` has them.
 #[must_use = "a guard that is not used returns its item at once"]
 pub struct MappedGuard<G, U: ?Sized> {
-    /// Points into the item, which stays where it is until `guard` is dropped, or to what lives longer.
+    /// Points into the item, which stays where it is until the guard is dropped, or to what lives longer.
     part: NonNull<U>,
-    guard: G,
+    _guard: G,
     /// Invariant in `U`, because the part may be written as one.
     _part: PhantomData<*mut U>,
 }
@@ -65,12 +65,12 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     /// Panics if `part` panics. The item then returns to its pool.
     pub fn map<U: ?Sized>(mut guard: Self, part: impl for<'a> FnOnce(&'a mut T) -> &'a mut U) -> MappedGuard<Self, U> {
         let part = NonNull::from(part(&mut guard));
-        MappedGuard { part, guard, _part: PhantomData }
+        MappedGuard { part, _guard: guard, _part: PhantomData }
     }
 }
 
 impl<G, U: ?Sized> MappedGuard<G, U> {
-    /// Narrows it further, as [`Guard::map`] does.
+    /// Narrows it further, as [`Guard::map`] does. Each step adds the size of a pointer.
     ///
     /// ```
     /// use ebbtide::{MappedGuard, Pool, Pooled};
@@ -85,9 +85,10 @@ impl<G, U: ?Sized> MappedGuard<G, U> {
     /// # Panics
     ///
     /// As [`Guard::map`].
-    pub fn map<V: ?Sized>(mut mapped: Self, part: impl for<'a> FnOnce(&'a mut U) -> &'a mut V) -> MappedGuard<G, V> {
+    pub fn map<V: ?Sized>(mut mapped: Self, part: impl for<'a> FnOnce(&'a mut U) -> &'a mut V) -> MappedGuard<Self, V> {
+        // `U` stays in the type, because the part may borrow what a `U` borrows.
         let part = NonNull::from(part(&mut mapped));
-        MappedGuard { part, guard: mapped.guard, _part: PhantomData }
+        MappedGuard { part, _guard: mapped, _part: PhantomData }
     }
 }
 
