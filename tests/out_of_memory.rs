@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::{MANUAL, child, finish, is_child};
-use ebbtide::{Pool, Pooled, Settings, advance_all};
+use ebbtide::{Fetch, Pool, Pooled, Settings, advance_all};
 
 thread_local! {
     /// How many allocations of this thread succeed before one fails. `None` counts nothing.
@@ -57,9 +57,10 @@ fn use_pools() {
         pool.put(Pooled::detach(pool.get()));
     }
     pool.clear();
-    let timed = Arc::new(Pool::with_settings(|| 0_u8, Settings::new().private_slots(0)));
+    // Where the items of these go does not depend on what it takes to create them.
+    let timed = Arc::new(Pool::with_settings(|| 0_u8, Settings::new().private_slots(0).fetch(Fetch::Never)));
     drop((timed.get_owned(), timed.get_owned()));
-    let others: [Pool<String>; 5] = std::array::from_fn(|_| Pool::new());
+    let others: [_; 5] = std::array::from_fn(|_| Pool::with_settings(String::new, Settings::new().fetch(Fetch::Never)));
     others.iter().for_each(|other| drop(other.get()));
     advance_all();
 }

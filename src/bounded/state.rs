@@ -197,7 +197,10 @@ impl<T> State<T> {
     /// Like `take`, for one place and its idle item, or a turn if it has none.
     #[inline]
     pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        if self.closed || self.taken >= self.capacity || (!self.waiters.is_empty() && !self.overtake()) {
+        if self.closed || self.taken >= self.capacity {
+            return None;
+        }
+        if !self.waiters.is_empty() && !self.overtake() {
             return None;
         }
         let idle = match self.settings.order {
@@ -217,6 +220,7 @@ impl<T> State<T> {
 
     /// Overtakes the first waiter, if it was called for an idle item that is still there.
     #[cold]
+    #[inline(never)]
     fn overtake(&mut self) -> bool {
         !self.idle.is_empty() && self.waiters.overtake(self.settings.max_overtakes)
     }
@@ -248,10 +252,7 @@ impl<T> State<T> {
     }
 
     /// Like `put`, for one item that may be kept. It becomes idle, or goes to the first waiter if that one waits for a
-    /// single place. Returns the waker of that waiter.
-    ///
-    /// If waiters may be overtaken, the item becomes idle, and the first waiter is called. One item is idle in this way
-    /// at most: if the one before is still there, this goes to the first waiter, and the next one is called.
+    /// single place. Returns the waker of a waiter.
     #[inline]
     pub(super) fn put_one(&mut self, item: Item<T>) -> Result<Option<Waker>, Item<T>> {
         self.taken -= 1;
@@ -260,24 +261,30 @@ impl<T> State<T> {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
                 Ok(None)
             }
-            Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => {
-                let most = self.settings.max_overtakes;
-                if self.idle.is_empty() && self.waiters.may_call_first(most) {
-                    self.idle.push_back(Idle { item, stamp: self.epoch });
-                    return Ok(self.waiters.call_first());
-                }
-                self.taken += 1;
-                let served = self.waiters.serve_first(Lot::one(Some(item)));
-                if served.is_none() && !self.idle.is_empty() && self.waiters.may_call_first(most) {
-                    return Ok(self.waiters.call_first());
-                }
-                Ok(served)
-            }
+            Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => Ok(self.call_or_serve(item)),
             _ => {
                 self.taken += 1;
                 Err(item)
             }
         }
+    }
+
+    /// If the first waiter may be overtaken, the item becomes idle, and the waiter is called. One item is idle in this way
+    /// at most: if the one before is still there, this one is for the first waiter, and the next is called.
+    #[cold]
+    #[inline(never)]
+    fn call_or_serve(&mut self, item: Item<T>) -> Option<Waker> {
+        let most = self.settings.max_overtakes;
+        if self.idle.is_empty() && self.waiters.may_call_first(most) {
+            self.idle.push_back(Idle { item, stamp: self.epoch });
+            return self.waiters.call_first();
+        }
+        self.taken += 1;
+        let served = self.waiters.serve_first(Lot::one(Some(item)));
+        if served.is_none() && !self.idle.is_empty() && self.waiters.may_call_first(most) {
+            return self.waiters.call_first();
+        }
+        served
     }
 
     /// Keeps the places of these items taken until the items are dropped.

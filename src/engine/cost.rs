@@ -128,6 +128,11 @@ impl Cost {
         if timed { clock() } else { None }
     }
 
+    /// Returns the time, if the first creation of a pool is to be timed.
+    pub(crate) fn begin_first(fetch: Fetch) -> Option<Instant> {
+        if fetch == Fetch::Auto { clock() } else { None }
+    }
+
     /// Notes how long a timed creation took.
     pub(crate) fn timed(&self, took: Duration) {
         let last = usize::try_from(took.as_nanos()).unwrap_or(usize::MAX).min(UNKNOWN - 1);

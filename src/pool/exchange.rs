@@ -6,11 +6,12 @@ use std::panic::{self, AssertUnwindSafe};
 use super::shrink::{self, Recycling};
 use super::{Home, Pool, Recycle, Settings};
 use crate::engine::batch::Batch;
+use crate::engine::cost::Cost;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
 use crate::engine::room::{Room, Share};
 use crate::engine::store::Store;
 use crate::janitor;
-use crate::sync::{self, clock};
+use crate::sync;
 
 /// Sees to it that the janitor sweeps a pool in which the caller may have left items, or is about to create one.
 #[inline]
@@ -73,7 +74,10 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         // A panic in `create` leaves an unused pool without a heap part.
         let store = self.store.get();
         let set = store.and_then(Store::own_set);
-        let begun = store.map_or_else(clock, |store| store.cost.begin(store.fetch, store.created(set)));
+        let begun = match store {
+            Some(store) => store.cost.begin(store.fetch, store.created(set)),
+            None => Cost::begin_first(self.settings.fetch),
+        };
         let item = Item::new(create());
         // Creating the heap part does not count.
         let took = begun.map(|begun| begun.elapsed());
