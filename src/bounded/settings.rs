@@ -92,8 +92,8 @@ impl Settings {
             capacity,
             min_idle: 0,
             max_creating: usize::MAX,
-            // With fewer, 16 threads that share one item still wait in line. With ten times as many, they take a third of
-            // the time, but a task that never sleeps keeps others waiting for as many turns.
+            // Fewer than threads often do while one wakes up would be as slow as strict order. A task that never sleeps
+            // keeps others waiting for as many turns.
             max_overtakes: 1000,
             epoch: Epoch::DEFAULT,
             order: Order::Lifo,
@@ -194,7 +194,7 @@ impl<E: Copy> Settings<E> {
     ///
     /// In strict order, an item that returns belongs to the first waiter at once. But a sleeping thread takes microseconds
     /// to wake up, and meanwhile nobody can use the item. If all threads hold items for less than that, soon all of them
-    /// wait in line, and each `get` sleeps: with 16 threads and 8 items that took 10 to 20 times as long.
+    /// wait in line, and each `get` sleeps.
     ///
     /// So the item is idle until the first waiter has woken up, and a `get` of one item that comes earlier takes it. Waiters
     /// do not overtake each other. A waiter that was overtaken this often since it is the first gets the next item that

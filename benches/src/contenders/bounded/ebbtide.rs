@@ -1,6 +1,6 @@
-//! ebbtide's `BoundedPool` by default, with the janitor.
+//! ebbtide's `BoundedPool` in strict order, with the janitor.
 
-use ::ebbtide::bounded::Pooled;
+use ::ebbtide::bounded::{Pooled, Settings};
 use ::ebbtide::{BoundedPool, DefaultRecycle};
 
 use crate::contender::Bounded;
@@ -14,7 +14,7 @@ impl Bounded for Limited {
     type Guard<'p> = Pooled<'p, Buffer, DefaultRecycle>;
 
     fn new(items: usize) -> Self {
-        Self(BoundedPool::new(items))
+        Self(BoundedPool::with_settings(DefaultRecycle, Settings::new(items).max_overtakes(0)))
     }
 
     fn try_get(&self) -> Option<Self::Guard<'_>> {
