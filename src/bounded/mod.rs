@@ -97,7 +97,7 @@ use places::{Places, Snapshot};
 /// A `get` that creates an item goes on with that, even if another one comes back meanwhile. With
 /// [`max_creating`](Settings::max_creating), only a few create, and what comes back serves the others.
 ///
-/// [`get`](Self::get#deadlocks) says when a thread waits for itself.
+/// [`get`](Self::get) says when a thread waits for itself.
 ///
 /// # Checks
 ///
