@@ -8,6 +8,7 @@ mod judge;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -275,21 +276,24 @@ fn threads_wait_for_a_turn() {
     assert_eq!(ledger.made(), 3);
 }
 
+/// A task whose waker panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("waker");
+    }
+}
+
 /// A turn is returned before the item is handed out. If the waker of the next in line panics then, the item returns to
 /// the pool.
 #[test]
 fn a_waker_that_panics_loses_no_item() {
-    struct Panics;
-    impl std::task::Wake for Panics {
-        fn wake(self: Arc<Self>) {
-            panic!("waker");
-        }
-    }
     let (pool, judge) = busy(2, 0);
     let mut creating = Polled::waiting(pool.get_async());
-    let waker = std::task::Waker::from(Arc::new(Panics));
+    let waker = Waker::from(Arc::new(Panics));
     let mut waiting = Box::pin(pool.get_async());
-    assert!(waiting.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     judge.creates_slowly.set(0);
     assert_eq!(panic_of(|| drop(creating.poll())), "waker");
     drop(waiting);
@@ -299,12 +303,6 @@ fn a_waker_that_panics_loses_no_item() {
 /// The same if it gets several items, on a thread or in a task.
 #[test]
 fn a_waker_that_panics_loses_none_of_several() {
-    struct Panics;
-    impl std::task::Wake for Panics {
-        fn wake(self: Arc<Self>) {
-            panic!("waker");
-        }
-    }
     type Work = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
     /// Does the work while it creates an item.
     struct Works(Work);
@@ -326,8 +324,8 @@ fn a_waker_that_panics_loses_none_of_several() {
         let waiting = Arc::new(Mutex::new(Box::pin(pool.get_owned_async())));
         let wait = Arc::clone(&waiting);
         *lock(&work) = Some(Box::new(move || {
-            let waker = std::task::Waker::from(Arc::new(Panics));
-            assert!(lock(&wait).as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+            let waker = Waker::from(Arc::new(Panics));
+            assert!(lock(&wait).as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }));
         assert_eq!(panic_of(|| way(&pool)), "waker");
         drop(waiting);

@@ -108,7 +108,8 @@ pub trait TryRecycle<T> {
     }
 
     /// Prepares an item for its next user, as [`Recycle::recycle`] does. With `false`, the item is dropped and its
-    /// place is free again. This use counts in `info`, and is what was [last used](Info::last_used). The default is `true`.
+    /// place is free again. The default is `true`. This use counts in `info`, and is what was [last
+    /// used](Info::last_used).
     ///
     /// ```
     /// use ebbtide::BoundedPool;

@@ -105,7 +105,8 @@ impl Settings {
 }
 
 impl<E: Copy> Settings<E> {
-    /// Names the pool, for [metrics](crate::Stats), `tracing` events and `Debug`. The default is the type of the items.
+    /// Names the pool, for [metrics](crate::Stats), the `tracing` events of sweeps, and `Debug`. The default is the type of
+    /// the items.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};

@@ -11,7 +11,8 @@ use super::{BoundedPool, OwnedPooled, Pooled, TryRecycle};
 
 /// Where creation cannot fail, `None` is enough: there is no error to report.
 impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
-    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if others are waiting, if
+    /// Like [`get`](Self::get), but does not wait. Returns `None` if no place is free, if it may not
+    /// [overtake](super::Settings::max_overtakes) those who wait, if
     /// [`max_creating`](super::Settings::max_creating) allows no creation now, or if the pool is closed.
     ///
     /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the

@@ -43,9 +43,9 @@ struct Waiter<L> {
     waits: bool,
     /// Set while it is in the queue, except from a call to its next poll.
     waker: Option<Waker>,
-    /// By how many newcomers.
+    /// How many newcomers have overtaken it.
     overtaken: u32,
-    /// Set from then on, until it is fetched.
+    /// Set once it is answered, until that is fetched.
     answer: Option<Answer<L>>,
     previous: Option<Ticket>,
     next: Option<Ticket>,

@@ -16,8 +16,8 @@ use crate::pool::forward;
 /// A value in memory of a [`BoxPool`], seen as a `U`: a trait object, a slice, or a part of it. [`PooledBox::erase`]
 /// returns it.
 ///
-/// It is `Send` and `Sync` if `U` is. So write `dyn Trait + Send` for what goes to other threads. It also has the traits of a
-/// [`PooledBox`] if `U` has them.
+/// It is `Send` and `Sync` if `U` is. So write `dyn Trait + Send` for what goes to other threads. It also has the traits
+/// of a [`PooledBox`] if `U` has them.
 #[must_use = "a box that is not used drops its value at once"]
 pub struct ErasedBox<'pool, U: ?Sized> {
     /// Points into the value.

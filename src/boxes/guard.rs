@@ -43,8 +43,8 @@ use crate::pool::{Guard, forward};
 ///
 /// # Traits
 ///
-/// It has these of a `Box`: it is `Send`, `Sync` and `UnwindSafe` if the value is, always
-/// `Unpin`, and it compares, hashes, prints, is written to, iterates and is polled as the value. To get a box of a trait object, see
+/// It has these of a `Box`: it is `Send`, `Sync` and `UnwindSafe` if the value is, always `Unpin`, and it compares,
+/// hashes, prints, is written to, iterates and is polled as the value. To get a box of a trait object, see
 /// [`erase`](Self::erase).
 ///
 /// # Panics
