@@ -25,11 +25,12 @@ use tracing::Level;
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// Passes if `work` emits these events and no others.
+/// Passes if `work` emits these events of a pool named "counted", and no others.
 #[track_caller]
 fn emits(messages: &[&str], work: impl FnOnce()) {
     let item = type_name::<Counted>();
-    let expected: Vec<_> = messages.iter().map(|message| format!(" message={message} item={item}")).collect();
+    let expected: Vec<_> =
+        messages.iter().map(|message| format!(" message={message} pool=counted item={item}")).collect();
     assert_eq!(texts(&events(|| (), work)), expected);
 }
 
@@ -133,14 +134,14 @@ fn a_panic_of_the_subscriber_loses_no_place() {
 /// They are emitted with no lock held. So the subscriber can use the pool.
 #[test]
 fn each_guard_that_is_held_for_long_emits_one_warning() {
-    let settings = Settings::new(4).manual().track_held(Duration::ZERO);
+    let settings = Settings::new(4).manual().track_held(Duration::ZERO).name("words");
     let pool = Arc::new(BoundedPool::<String>::with_settings(DefaultRecycle, settings));
     let forgotten = pool.get_owned().unwrap();
     let location = pool.held_longer_than(Duration::ZERO)[0].location;
     let again = Arc::clone(&pool);
     let lines = events(move || drop(again.get()), || _ = (pool.advance(), pool.advance()));
     let warnings = lines.into_iter().filter(|line| line.level == Level::WARN).collect::<Vec<_>>();
-    let expected = format!(" message=held for long item=alloc::string::String location={location}");
+    let expected = format!(" message=held for long pool=words item=alloc::string::String location={location}");
     assert_eq!(texts(&warnings), [expected]);
     drop(forgotten);
 }

@@ -16,9 +16,9 @@ pub(super) enum Event {
 }
 
 /// Creates an item, and emits how that went. If the subscriber panics, the item is dropped.
-pub(super) fn creation<T, E>(create: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(super) fn creation<T, E>(pool: Option<&'static str>, create: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let begun = Begun::now();
-    begun.end(create())
+    begun.end(pool, create())
 }
 
 #[cfg(all(feature = "tracing", not(all(loom, feature = "loom"))))]
@@ -30,25 +30,25 @@ mod emit {
     use crate::engine::item::{Contained, for_each_caught};
     use crate::sync::{Instant, clock};
 
-    /// Emits an event of a pool of `T`s. Returns the subscriber's panic.
-    pub(in crate::bounded) fn emit<T>(event: Event) -> Option<Payload> {
+    /// Emits an event of a pool of `T`s with this name. Returns the subscriber's panic.
+    pub(in crate::bounded) fn emit<T>(pool: Option<&'static str>, event: Event) -> Option<Payload> {
         let item = type_name::<T>();
         let tell = || match event {
-            Event::CheckFailed => tracing::debug!(target: "ebbtide", item, "check failed"),
-            Event::CheckTimedOut => tracing::debug!(target: "ebbtide", item, "check timed out"),
-            Event::CreateTimedOut => tracing::debug!(target: "ebbtide", item, "create timed out"),
-            Event::Expired => tracing::debug!(target: "ebbtide", item, "expired"),
-            Event::WaitTimedOut => tracing::debug!(target: "ebbtide", item, "wait timed out"),
+            Event::CheckFailed => tracing::debug!(target: "ebbtide", pool, item, "check failed"),
+            Event::CheckTimedOut => tracing::debug!(target: "ebbtide", pool, item, "check timed out"),
+            Event::CreateTimedOut => tracing::debug!(target: "ebbtide", pool, item, "create timed out"),
+            Event::Expired => tracing::debug!(target: "ebbtide", pool, item, "expired"),
+            Event::WaitTimedOut => tracing::debug!(target: "ebbtide", pool, item, "wait timed out"),
         };
         catch_unwind(AssertUnwindSafe(tell)).err()
     }
 
     /// Warns of those who hold items for long. Returns the subscriber's first panic.
-    pub(in crate::bounded) fn overdue<T>(holders: Vec<Holder>) -> Option<Payload> {
+    pub(in crate::bounded) fn overdue<T>(pool: Option<&'static str>, holders: Vec<Holder>) -> Option<Payload> {
         let item = type_name::<T>();
         for_each_caught(holders, |Holder { location, time }| {
             let micros = time.as_micros() as u64;
-            tracing::warn!(target: "ebbtide", item, %location, micros, "held for long");
+            tracing::warn!(target: "ebbtide", pool, item, %location, micros, "held for long");
         })
     }
 
@@ -61,12 +61,12 @@ mod emit {
         }
 
         /// Emits how the creation went.
-        pub(in crate::bounded) fn end<T, E>(self, made: Result<T, E>) -> Result<T, E> {
+        pub(in crate::bounded) fn end<T, E>(self, pool: Option<&'static str>, made: Result<T, E>) -> Result<T, E> {
             let (made, item) = (Contained::new(made), type_name::<T>());
             let micros = self.0.map_or(0, |begun| begun.elapsed().as_micros() as u64);
             let tell = || match *made {
-                Ok(_) => tracing::debug!(target: "ebbtide", item, micros, "created"),
-                Err(_) => tracing::debug!(target: "ebbtide", item, micros, "create failed"),
+                Ok(_) => tracing::debug!(target: "ebbtide", pool, item, micros, "created"),
+                Err(_) => tracing::debug!(target: "ebbtide", pool, item, micros, "create failed"),
             };
             catch_unwind(AssertUnwindSafe(tell)).err().into_iter().for_each(raise);
             made.into_inner()
@@ -79,11 +79,11 @@ mod emit {
 mod emit {
     use super::{Event, Holder, Payload};
 
-    pub(in crate::bounded) fn emit<T>(_: Event) -> Option<Payload> {
+    pub(in crate::bounded) fn emit<T>(_: Option<&'static str>, _: Event) -> Option<Payload> {
         None
     }
 
-    pub(in crate::bounded) fn overdue<T>(_: Vec<Holder>) -> Option<Payload> {
+    pub(in crate::bounded) fn overdue<T>(_: Option<&'static str>, _: Vec<Holder>) -> Option<Payload> {
         None
     }
 
@@ -94,7 +94,7 @@ mod emit {
             Self
         }
 
-        pub(in crate::bounded) fn end<T, E>(self, made: Result<T, E>) -> Result<T, E> {
+        pub(in crate::bounded) fn end<T, E>(self, _: Option<&'static str>, made: Result<T, E>) -> Result<T, E> {
             made
         }
     }
@@ -102,7 +102,7 @@ mod emit {
 
 pub(super) use emit::{Begun, emit, overdue};
 
-/// Emits an event of a pool of `T`s. A panic of the subscriber resumes here.
-pub(super) fn emit_or_raise<T>(event: Event) {
-    emit::<T>(event).into_iter().for_each(raise);
+/// Does what `emit` does. A panic of the subscriber resumes here.
+pub(super) fn emit_or_raise<T>(pool: Option<&'static str>, event: Event) {
+    emit::<T>(pool, event).into_iter().for_each(raise);
 }

@@ -300,12 +300,12 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
-            events::emit_or_raise::<T>(Event::Expired);
+            events::emit_or_raise::<T>(self.settings.name, Event::Expired);
             return false;
         }
         if R::CHECKED && !self.recycler.check(item, &info) {
             counts.failed_checks.add(1);
-            events::emit_or_raise::<T>(Event::CheckFailed);
+            events::emit_or_raise::<T>(self.settings.name, Event::CheckFailed);
             return false;
         }
         true

@@ -360,10 +360,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     {
         let begun = Begun::now();
         match within(self.settings.timeouts.create, create()).await {
-            Ok(made) => begun.end(made).map_err(GetError::Create),
+            Ok(made) => begun.end(self.settings.name, made).map_err(GetError::Create),
             Err(after) => {
                 self.places().counts.create_timeouts.add(1);
-                events::emit_or_raise::<T>(Event::CreateTimedOut);
+                events::emit_or_raise::<T>(self.settings.name, Event::CreateTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Create, after })
             }
         }
@@ -374,7 +374,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         let (info, counts) = (*item.notes(), &self.places().counts);
         if info.is_expired() {
             counts.expired.add(1);
-            events::emit_or_raise::<T>(Event::Expired);
+            events::emit_or_raise::<T>(self.settings.name, Event::Expired);
             return false;
         }
         if !R::CHECKED {
@@ -388,7 +388,8 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             counts.check_timeouts.add(1);
         }
         counts.failed_checks.add(1);
-        events::emit_or_raise::<T>(if checked.is_err() { Event::CheckTimedOut } else { Event::CheckFailed });
+        let event = if checked.is_err() { Event::CheckTimedOut } else { Event::CheckFailed };
+        events::emit_or_raise::<T>(self.settings.name, event);
         false
     }
 
@@ -399,7 +400,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             Ok(answer) => Ok(answer?),
             Err(after) => {
                 self.places().counts.wait_timeouts.add(1);
-                events::emit_or_raise::<T>(Event::WaitTimedOut);
+                events::emit_or_raise::<T>(self.settings.name, Event::WaitTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Wait, after })
             }
         }

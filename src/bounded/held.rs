@@ -41,7 +41,8 @@ impl<'a, T> Held<'a, T> {
         turn: impl Fn(&mut Self) -> Result<(), Refused>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
-        let create = || events::creation(create);
+        let pool = self.places.name;
+        let create = || events::creation(pool, create);
         loop {
             while let Some(mut item) = self.pop() {
                 if fit(item.get()) {

@@ -33,7 +33,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
-            match events::creation(|| self.recycler.try_create()) {
+            match events::creation(self.settings.name, || self.recycler.try_create()) {
                 Ok(item) => place.fill(item),
                 Err(error) => return Err(place.fail(error)),
             }

@@ -146,9 +146,10 @@ use places::{Places, Snapshot};
 ///
 /// With the feature `tracing`, besides each sweep these emit an event with target `ebbtide` and level debug: `created` and
 /// `create failed`, with the duration in `micros`, `create timed out`, `check failed`, `check timed out`, `wait timed
-/// out`, and `expired` for an item that a `get` finds too old or that returns so. The field `item` is the type of the
-/// items. No lock is held, but a call that creates or checks an item holds its place. A panic of the subscriber is treated
-/// like one of the call's `create` or check. [`Settings::track_held`] adds a warning.
+/// out`, and `expired` for an item that a `get` finds too old or that returns so. The field `pool` is the pool's name, if
+/// its settings give one, and `item` the type of the items. No lock is held, but a call that creates or checks an item
+/// holds its place. A panic of the subscriber is treated like one of the call's `create` or check.
+/// [`Settings::track_held`] adds a warning.
 ///
 /// # Sharing
 ///
@@ -313,7 +314,7 @@ impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
     fn give_back(&self, mut item: Item<T>) {
         item.notes_mut().note_return(R::CHECKED);
         if self.watched && self.has_expired(&item) {
-            return self.refuse(item, events::emit::<T>(Event::Expired));
+            return self.refuse(item, events::emit::<T>(self.settings.name, Event::Expired));
         }
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
             Ok(true) => self.places().give_back(item),

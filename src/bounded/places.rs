@@ -33,6 +33,8 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 /// The heap part of a bounded pool: everything but the recycler.
 pub(super) struct Places<T> {
     state: Mutex<State<T>>,
+    /// The pool's, for events.
+    pub(super) name: Option<&'static str>,
     max_lifetime: Option<Duration>,
     pub(super) disposer: Disposer<T>,
     /// How many items got a lifetime.
@@ -65,6 +67,7 @@ pub(super) struct Condemned<T> {
     after: After<T>,
     pub(super) swept: Swept,
     trace: Trace,
+    pool: Option<&'static str>,
     overdue: Vec<Holder>,
 }
 
@@ -79,7 +82,7 @@ impl<T> Condemned<T> {
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
-        if let Some(panic) = events::overdue::<T>(self.overdue) {
+        if let Some(panic) = events::overdue::<T>(self.pool, self.overdue) {
             keep_first(&mut first, panic);
         }
         (self.swept, first)
@@ -108,6 +111,7 @@ impl<T> Places<T> {
     pub(super) fn new(settings: Settings<()>, disposer: Disposer<T>) -> Self {
         Self {
             state: Mutex::new(State::new(settings)),
+            name: settings.name,
             max_lifetime: settings.max_lifetime,
             disposer,
             mortals: Counter::new(),
@@ -289,14 +293,14 @@ impl<T> Places<T> {
     /// Begins a sweep: decides which idle items to drop. Runs no user code.
     pub(super) fn condemn(&self, purpose: Purpose) -> Condemned<T> {
         let mut state = self.lock();
-        let trace = Trace::begin(state.settings.name, purpose, state.epoch);
+        let trace = Trace::begin(self.name, purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
         drop(state);
         let overdue = match (&self.tracking, purpose) {
             (Some(tracking), Purpose::Advance) => tracking.overdue(),
             _ => Vec::new(),
         };
-        Condemned { after, swept, trace, overdue }
+        Condemned { after, swept, trace, pool: self.name, overdue }
     }
 
     /// Runs a whole sweep, with `drop_item` for each condemned item. Returns the first panic.

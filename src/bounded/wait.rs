@@ -58,7 +58,7 @@ impl<T> Places<T> {
                 // The waiter has left the queue.
                 answer.unwrap_or_else(|| {
                     self.counts.wait_timeouts.add(1);
-                    events::emit_or_raise::<T>(Event::WaitTimedOut);
+                    events::emit_or_raise::<T>(self.name, Event::WaitTimedOut);
                     Err(Refused::Busy)
                 })
             }

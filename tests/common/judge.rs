@@ -87,10 +87,10 @@ impl Manage<Counted> for Tasks {
     }
 }
 
-/// A pool with `n` idle items, numbered from 0. The last is handed out first.
+/// A pool named "counted" with `n` idle items, numbered from 0. The last is handed out first.
 pub(crate) fn judged(n: usize) -> (Arc<BoundedPool<Counted, Blocking>>, Arc<Judge>) {
     let judge = Arc::new(Judge::default());
-    let pool = BoundedPool::with_settings(Blocking(Arc::clone(&judge)), Settings::new(n).manual());
+    let pool = BoundedPool::with_settings(Blocking(Arc::clone(&judge)), Settings::new(n).manual().name("counted"));
     assert_eq!(pool.prefill(n).unwrap(), n);
     (Arc::new(pool), judge)
 }
@@ -105,7 +105,7 @@ pub(crate) fn judged_async_with(
     n: usize,
 ) -> (Arc<BoundedPool<Counted, Tasks>>, Arc<Judge>) {
     let judge = Arc::new(Judge::default());
-    let pool = BoundedPool::with_settings(Tasks(Arc::clone(&judge)), settings);
+    let pool = BoundedPool::with_settings(Tasks(Arc::clone(&judge)), settings.name("counted"));
     drop(smol::block_on(pool.get_many_async(n)).unwrap());
     (Arc::new(pool), judge)
 }
