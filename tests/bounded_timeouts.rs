@@ -67,6 +67,30 @@ fn waits_end_with_their_timeout() {
     assert_eq!(ledger.made(), 1);
 }
 
+/// Not even for a moment, where it would block the waiters behind it.
+#[test]
+fn a_task_with_a_timeout_of_zero_never_enters_the_queue() {
+    fn is_late_at_once<O, E>(get: impl Future<Output = Result<O, GetError<E>>>) -> bool {
+        let outcome = Polled::new(get).poll().expect("it does not wait");
+        matches!(outcome, Err(GetError::TimedOut { phase: Phase::Wait, after: Duration::ZERO, .. }))
+    }
+
+    let settings = Settings::new(2).manual().wait_timeout(Duration::ZERO).max_creating(1);
+    let (pool, judge) = judged_async_with(settings, 2);
+    let both = smol::block_on(pool.get_many_async(2)).unwrap();
+    assert!(is_late_at_once(pool.get_async()) && is_late_at_once(pool.get_many_async(2)));
+    drop(both);
+    // An item that fails its check is replaced, which needs a turn.
+    judge.condemn(0);
+    judge.condemn(1);
+    judge.creates_slowly.set(1);
+    let creates = Polled::waiting(pool.get_async());
+    assert!(is_late_at_once(pool.get_async()));
+    assert_eq!((pool.stats().waits, pool.stats().wait_timeouts), (0, 0));
+    drop(creates);
+    assert_eq!((pool.in_use(), judge.ledger.live()), (0, 0));
+}
+
 /// A future that creates for too long is dropped, and the place is free.
 #[test]
 fn creation_ends_with_its_timeout() {

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::Refused;
 use super::events::{self, Begun, Event};
 use super::held::Held;
 use super::info::Item;
-use super::timeout::within;
+use super::timeout::{Wait, within};
 use super::waiters::Want;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
@@ -394,9 +395,16 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
-    async fn wait<O, E>(&self, waiting: impl Future<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+    async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+        let limit = self.settings.timeouts.wait;
+        if limit == Some(Duration::ZERO) {
+            return waiting.look().map_err(|refused| match refused {
+                Refused::Busy => GetError::TimedOut { phase: Phase::Wait, after: Duration::ZERO },
+                refused => refused.into(),
+            });
+        }
         let _stopwatch = self.places().time_wait();
-        match within(self.settings.timeouts.wait, waiting).await {
+        match within(limit, waiting).await {
             Ok(answer) => Ok(answer?),
             Err(after) => {
                 self.places().counts.wait_timeouts.add(1);

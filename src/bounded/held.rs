@@ -11,6 +11,7 @@ use super::events;
 use super::info::Item;
 use super::places::Places;
 use super::state::Lot;
+use super::timeout::Wait;
 use super::waiters::{Ticket, Want};
 use crate::engine::item::{Contained, for_each_caught, raise};
 
@@ -143,6 +144,12 @@ impl<T> Drop for Held<'_, T> {
 pub(super) struct Turn<'h, 'a, T> {
     held: &'h mut Held<'a, T>,
     ticket: Option<Ticket>,
+}
+
+impl<T> Wait for Turn<'_, '_, T> {
+    fn look(self) -> Self::Output {
+        self.held.try_turn()
+    }
 }
 
 impl<T> Future for Turn<'_, '_, T> {

@@ -286,6 +286,7 @@ impl<E: Copy> Settings<E> {
 
     /// Limits how long a `get` waits for an item or its place, if the call has no timeout or deadline of its own. After
     /// that it fails with [`GetError::TimedOut`](super::GetError::TimedOut). By default it waits for as long as it takes.
+    /// With zero it does not enter the queue.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A future with a limit on its time.
+//! Futures with a limit on their time.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use crate::engine::item::Contained;
 use crate::janitor::timer::Alarm;
+
+/// A future that enters a queue when it is first polled.
+pub(super) trait Wait: Future {
+    /// Answers at once instead, without even a moment in the queue: there it would block the waiters behind it.
+    fn look(self) -> Self::Output;
+}
 
 /// Runs a future for at most this long, and drops it. Returns the limit if it is not ready by then.
 ///

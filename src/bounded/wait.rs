@@ -10,6 +10,7 @@ use super::error::Refused;
 use super::events::{self, Event};
 use super::held::Held;
 use super::places::Places;
+use super::timeout::Wait;
 use super::waiters::{Ticket, Want};
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -63,6 +64,12 @@ impl<T> Places<T> {
                 })
             }
         }
+    }
+}
+
+impl<T> Wait for Waiting<'_, T> {
+    fn look(self) -> Self::Output {
+        self.places.take(self.want)
     }
 }
 
