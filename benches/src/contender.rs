@@ -75,11 +75,14 @@ pub(crate) trait Bounded: Send + Sync + Sized + 'static {
     /// Takes an item if there is one.
     fn try_get(&self) -> Option<Self::Guard<'_>>;
 
-    /// Takes an item. The thread sleeps until there is one.
+    /// Takes an item. The thread sleeps until there is one. Not called unless `BLOCKING`.
     #[inline]
     fn get(&self) -> Self::Guard<'_> {
         self.try_get().unwrap_or_else(|| block_on(self.get_async()))
     }
+
+    /// Whether threads can use it.
+    const BLOCKING: bool = true;
 
     /// Takes an item. The task sleeps until there is one. Not called unless `ASYNC`.
     fn get_async(&self) -> impl Future<Output = Self::Guard<'_>> + Send;

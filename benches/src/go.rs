@@ -59,11 +59,11 @@ impl Program {
             Shape::Latency { size, sweeps: true } => ("latency-sweeps", size),
             Shape::Weight => ("weight", 1),
             Shape::AfterBurst(size) => ("after-burst", size),
-            Shape::Bounded(items, Usage::Pairs) => ("bounded-pairs", items),
+            Shape::Bounded(items, Usage::Pairs | Usage::AsyncCheckouts) => ("bounded-pairs", items),
             Shape::Bounded(items, Usage::Tasks) => ("bounded-waits", items),
             Shape::Bounded(items, Usage::GivingUp) => ("bounded-given-up", items),
             // A goroutine is a task, and has only one way to receive.
-            Shape::Bounded(_, Usage::AsyncPairs | Usage::Threads) => return None,
+            Shape::Bounded(_, Usage::AsyncPairs | Usage::Checkouts | Usage::Threads) => return None,
             // A Go pool has parts for the few threads that run goroutines, not for goroutines. And a garbage collection
             // does far more than a sweep.
             Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,

@@ -53,14 +53,14 @@ const fn limited<B: Bounded>() -> Entry {
 }
 
 /// Every contender written in Rust, in the order of the tables.
-pub(crate) static ALL: [Entry; 19] = [
+pub(crate) static ALL: [Entry; 23] = [
     Entry {
         runs: |workload| match workload.is_bounded() {
-            true => bounded::runs::<Limited>(workload),
+            true => bounded::runs::<Limited<false>>(workload),
             false => runs::<Ebbtide<Buffer>>(workload),
         },
         sample: |workload, plan| match workload.is_bounded() {
-            true => bounded::run::<Limited>(workload, plan),
+            true => bounded::run::<Limited<false>>(workload, plan),
             false => run::run::<Ebbtide<Buffer>>(workload, plan),
         },
         ..entry::<Ebbtide<Buffer>>()
@@ -78,10 +78,14 @@ pub(crate) static ALL: [Entry; 19] = [
     entry::<Boxes<SegQueue<Box<Buffer>>>>(),
     entry::<Boxes<Mutex<Vec<Box<Buffer>>>>>(),
     entry::<Boxes<parking_lot::Mutex<Vec<Box<Buffer>>>>>(),
+    limited::<Limited<true>>(),
     limited::<contenders::bounded::deadpool::Unmanaged>(),
+    limited::<contenders::bounded::fastpool::Fastpool>(),
     limited::<contenders::bounded::semaphore::Guarded<Mutex<Vec<Owned<Buffer>>>>>(),
     limited::<contenders::bounded::semaphore::Guarded<ArrayQueue<Owned<Buffer>>>>(),
     limited::<contenders::bounded::async_channel::Channel>(),
+    limited::<contenders::bounded::bb8::Bb8>(),
+    limited::<contenders::bounded::r2d2::R2d2>(),
     limited::<contenders::bounded::mutex_condvar::MutexCondvar>(),
 ];
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::chart::{self, Bar, Panel};
 use crate::markdown::{line, number, ratio, table};
-use crate::results::{Figure, MADE, OURS, Results, Row};
+use crate::results::{Figure, MADE, OURS, OVERTAKING, Results, Row};
 use crate::spread::Spread;
 use crate::workload::{Against, Column, Group, Plan, Target, Workload};
 use crate::{go, machine};
@@ -73,17 +73,24 @@ fn targets(results: &Results) -> Option<String> {
         for Target { key, against, bar, goal } in workload.targets {
             let title = |column: &Column| format!("{}, {}", workload.name, column.title);
             let what = workload.columns.iter().find(|column| column.key == *key).map_or_else(String::new, title);
+            let ours = match against {
+                Against::R2d2 => results.row(OVERTAKING),
+                _ => Some(ours),
+            };
             let (against, divisor) = match against {
                 Against::Go => ("× Go".into(), results.row(go::NAME).and_then(|go| go.median(at, key))),
-                Against::Own(other) => (format!("× {other}"), results.place(other).and_then(|at| ours.median(at, key))),
+                Against::Own(other) => {
+                    (format!("× {other}"), results.place(other).and_then(|at| ours?.median(at, key)))
+                }
                 Against::Fair => {
                     let fair = results.rows.iter().filter(|row| row.name != OURS && !row.overtakes);
                     let least = fair.filter_map(|row| row.median(at, key)).min_by(f64::total_cmp);
                     ("× the fastest that is fair".into(), least)
                 }
+                Against::R2d2 => ("× r2d2".into(), results.row("r2d2").and_then(|row| row.median(at, key))),
                 Against::Nothing => (String::new(), Some(1.0)),
             };
-            if let (Some(median), Some(divisor)) = (ours.median(at, key), divisor) {
+            if let (Some(median), Some(divisor)) = (ours.and_then(|ours| ours.median(at, key)), divisor) {
                 let measured = median / divisor;
                 let verdict = match measured {
                     m if m <= *goal => "goal",
@@ -275,10 +282,21 @@ mod tests {
         let page = markdown(&results, &[]);
         assert!(page.contains("\n| opool † | 1.0 (0.50) |\n"), "{page}");
         assert!(
-            page.contains("\n| bounded-pair, a pair | 1.50 | 1.20 | 1.00 | × the fastest that is fair | misses |\n"),
+            page.contains("\n| bounded-pair, a pair | 1.50 | 0.50 | 0.30 | × the fastest that is fair | misses |\n"),
             "{page}"
         );
         assert!(page.contains("\n- opool †: bounded-pair (0.33 ×)\n- go: "), "{page}");
+    }
+
+    #[test]
+    fn the_default_pool_is_compared_with_r2d2() {
+        let mut results = results(&[(OURS, &[]), (OVERTAKING, &[]), ("r2d2", &[])]);
+        results.workloads = list::ALL.iter().filter(|workload| workload.name == "bounded-16t-8").collect();
+        for (row, ns) in results.rows.iter_mut().zip([9.0, 3.0, 4.0]) {
+            row.samples = vec![vec![Sample::default().with("ns", ns)]];
+        }
+        let page = markdown(&results, &[]);
+        assert!(page.contains("\n| bounded-16t-8, a pair | 0.75 | 1.00 | 0.67 | × r2d2 | bar |\n"), "{page}");
     }
 
     #[test]

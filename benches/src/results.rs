@@ -7,6 +7,9 @@ use crate::workload::{Column, Group, Workload};
 /// The contender with which all others are compared.
 pub(crate) const OURS: &str = "ebbtide";
 
+/// The bounded pool by default, which lets newcomers overtake.
+pub(crate) const OVERTAKING: &str = "ebbtide-default";
+
 /// The number with a table of its own: how well a pool reuses items.
 pub(crate) const MADE: &str = "made_per_million";
 

@@ -51,7 +51,7 @@ impl Row {
     }
 }
 
-/// Every contender, other uses of ebbtide, and the loop alone.
+/// Every contender that has a figure, other uses of ebbtide, and the loop alone.
 pub(super) fn rows() -> Vec<Row> {
     let contenders = lineup::ALL.iter().map(|&Entry { name, runs, work, .. }| Row { name, runs, work });
     let only_pairs = |workload: &Workload| workload.shape == Shape::Pair;
@@ -63,7 +63,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row { name: "ebbtide-new-pool", runs: only_pairs, work: |_, pairs| new_pools(pairs) },
         Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
     ];
-    contenders.chain(others).collect()
+    contenders.filter(|row| COLUMNS.iter().any(row.runs)).chain(others).collect()
 }
 
 /// Pairs with guards that hold the pool.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use futures_lite::future::{block_on, or};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -18,8 +18,8 @@ use crate::sample::Sample;
 
 pub(crate) fn runs<B: Bounded>(workload: &Workload) -> bool {
     match workload.shape {
-        Shape::Bounded(_, Usage::Pairs | Usage::Threads) => true,
-        Shape::Bounded(_, Usage::AsyncPairs | Usage::Tasks | Usage::GivingUp) => B::ASYNC,
+        Shape::Bounded(_, Usage::Pairs | Usage::Checkouts | Usage::Threads) => B::BLOCKING,
+        Shape::Bounded(_, Usage::AsyncPairs | Usage::AsyncCheckouts | Usage::Tasks | Usage::GivingUp) => B::ASYNC,
         _ => false,
     }
 }
@@ -29,8 +29,10 @@ pub(crate) fn run<B: Bounded>(workload: &Workload, plan: Plan) -> Sample {
     let Shape::Bounded(items, usage) = workload.shape else { unreachable!("{} has no limit", workload.name) };
     let pool = Arc::new(B::new(items));
     let sample = match usage {
-        Usage::Pairs => pairs(&*pool, workload.threads, plan),
+        Usage::Pairs => pairs(&*pool, workload.threads, plan, plan.chunk()),
         Usage::AsyncPairs => async_pairs(&*pool, plan),
+        Usage::Checkouts => pairs(&*pool, workload.threads, plan, FEW),
+        Usage::AsyncCheckouts => checkouts(&pool, workload.threads, plan),
         Usage::Threads => threads(&*pool, workload.threads, plan),
         Usage::Tasks => tasks(&pool, workload.threads, plan, false),
         Usage::GivingUp => tasks(&pool, workload.threads, plan, true),
@@ -40,23 +42,28 @@ pub(crate) fn run<B: Bounded>(workload: &Workload, plan: Plan) -> Sample {
     sample
 }
 
-fn pairs<B: Bounded>(pool: &B, threads: usize, plan: Plan) -> Sample {
+/// Pairs that may take long, between two reads of the clock.
+const FEW: usize = 32;
+
+fn pairs<B: Bounded>(pool: &B, threads: usize, plan: Plan, chunk: usize) -> Sample {
     let work = side_by_side(threads, plan, || {
         || {
-            for _ in 0..plan.chunk() {
+            for _ in 0..chunk {
                 let mut item = pool.get();
                 item.write();
                 pool.put(item);
             }
-            plan.chunk()
+            chunk
         }
     });
     Sample::default().with("ns", work.ns(threads))
 }
 
 fn async_pairs<B: Bounded>(pool: &B, plan: Plan) -> Sample {
+    let runtime = runtime();
     let work = side_by_side(1, plan, || {
         || {
+            let _context = runtime.enter();
             block_on(async {
                 for _ in 0..plan.chunk() {
                     let mut item = pool.get_async().await;
@@ -68,6 +75,40 @@ fn async_pairs<B: Bounded>(pool: &B, plan: Plan) -> Sample {
         }
     });
     Sample::default().with("ns", work.ns(1))
+}
+
+/// Some need the time.
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().enable_time().build().expect("there can be a runtime")
+}
+
+/// Tasks that all take part: each yields after a few pairs.
+fn checkouts<B: Bounded>(pool: &Arc<B>, users: usize, plan: Plan) -> Sample {
+    let begin = Instant::now() + plan.warm_up;
+    let runtime = runtime();
+    let user = |_| {
+        let pool = Arc::clone(pool);
+        runtime.spawn(async move {
+            let mut pairs = 0;
+            loop {
+                for _ in 0..FEW {
+                    let mut item = pool.get_async().await;
+                    item.write();
+                    pool.put(item);
+                }
+                let now = Instant::now();
+                pairs += if now < begin { 0 } else { FEW };
+                if now >= begin + plan.measured {
+                    return (pairs, now);
+                }
+                yield_now().await;
+            }
+        })
+    };
+    let users: Vec<_> = (0..users).map(user).collect();
+    let users = users.into_iter().map(|user| runtime.block_on(user).expect("a user panicked"));
+    let (pairs, end) = users.reduce(|(pairs, end), user| (pairs + user.0, end.max(user.1))).expect("there are users");
+    Sample::default().with("ns", (end - begin).as_nanos() as f64 / pairs as f64)
 }
 
 /// What one user, or all of them, got in the measured time.
@@ -143,7 +184,7 @@ fn threads<B: Bounded>(pool: &B, users: usize, plan: Plan) -> Sample {
 fn tasks<B: Bounded>(pool: &Arc<B>, users: usize, plan: Plan, giving_up: bool) -> Sample {
     let begin = Instant::now() + plan.warm_up;
     let told: Vec<_> = (0..users).map(|_| Arc::new(Notify::new())).collect();
-    let runtime = Runtime::new().expect("there can be a runtime");
+    let runtime = runtime();
     let user =
         |told| runtime.spawn(user(Arc::clone(pool), Tally::new(begin, plan), giving_up.then(|| Arc::clone(told))));
     let users: Vec<_> = told.iter().map(user).collect();

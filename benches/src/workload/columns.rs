@@ -58,8 +58,12 @@ pub(super) const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
     Target { key, against: Against::Nothing, bar, goal }
 }
 
-/// As fast as any bounded pool in which nobody overtakes.
-pub(super) const AS_FAST_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 1.20, goal: 1.0 };
+/// A bounded pool against the fastest in which nobody overtakes: with an item for every user, and with fewer.
+pub(super) const AS_FAST_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 0.5, goal: 0.3 };
+pub(super) const WAITS_AS_FAIR: Target = Target { key: NS.key, against: Against::Fair, bar: 1.0, goal: 0.8 };
+
+/// 1.5 times the throughput.
+pub(super) const TIMES_R2D2: Target = Target { key: NS.key, against: Against::R2d2, bar: 1.0, goal: 1.0 / 1.5 };
 
 /// A second thread makes nothing slower.
 pub(super) const fn as_with_one(workload: &'static str) -> Target {

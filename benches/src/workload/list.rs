@@ -1,8 +1,8 @@
 //! Every workload, in the order of the tables.
 
 use super::columns::{
-    AFTER_BURST, AS_FAST_AS_FAIR, CHURN, COLD, GIVEN_UP, HAND_OFF, LATENCY, MISSES, PAIR, PAUSE, SWEEP, USE, WAITS,
-    WEIGHT, as_with_one, plain, times_go, undisturbed,
+    AFTER_BURST, AS_FAST_AS_FAIR, CHURN, COLD, GIVEN_UP, HAND_OFF, LATENCY, MISSES, PAIR, PAUSE, SWEEP, TIMES_R2D2,
+    USE, WAITS, WAITS_AS_FAIR, WEIGHT, as_with_one, plain, times_go, undisturbed,
 };
 use super::{Against, Channel, Group, Kind, Shape, Target, Usage, Workload};
 
@@ -20,7 +20,7 @@ const BASE: Workload = Workload {
 
 const BOUNDED: Workload = Workload { group: Group::Bounded, columns: WAITS, quick: false, ..BASE };
 
-pub(crate) static ALL: [Workload; 49] = [
+pub(crate) static ALL: [Workload; 59] = [
     Workload {
         name: "pair",
         group: Group::Targets,
@@ -391,6 +391,87 @@ pub(crate) static ALL: [Workload; 49] = [
         ..BOUNDED
     },
     Workload {
+        name: "bounded-2t-1",
+        about: "pairs in 2 threads, 1 item",
+        shape: Shape::Bounded(1, Usage::Checkouts),
+        threads: 2,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-4t-2",
+        about: "pairs in 4 threads, 2 items",
+        shape: Shape::Bounded(2, Usage::Checkouts),
+        threads: 4,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-16t-1",
+        about: "pairs in 16 threads, 1 item",
+        shape: Shape::Bounded(1, Usage::Checkouts),
+        threads: 16,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-16t-8",
+        about: "pairs in 16 threads, 8 items",
+        shape: Shape::Bounded(8, Usage::Checkouts),
+        threads: 16,
+        columns: USE,
+        targets: &[TIMES_R2D2],
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-64t-8",
+        about: "pairs in 64 threads, 8 items",
+        shape: Shape::Bounded(8, Usage::Checkouts),
+        threads: 64,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-2-tasks-1",
+        about: "pairs in 2 tasks, 1 item",
+        shape: Shape::Bounded(1, Usage::AsyncCheckouts),
+        threads: 2,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-4-tasks-2",
+        about: "pairs in 4 tasks, 2 items",
+        shape: Shape::Bounded(2, Usage::AsyncCheckouts),
+        threads: 4,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-16-tasks-1",
+        about: "pairs in 16 tasks, 1 item",
+        shape: Shape::Bounded(1, Usage::AsyncCheckouts),
+        threads: 16,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-16-tasks-8",
+        about: "pairs in 16 tasks, 8 items",
+        shape: Shape::Bounded(8, Usage::AsyncCheckouts),
+        threads: 16,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
+        name: "bounded-64-tasks-8",
+        about: "pairs in 64 tasks, 8 items",
+        shape: Shape::Bounded(8, Usage::AsyncCheckouts),
+        threads: 64,
+        columns: USE,
+        ..BOUNDED
+    },
+    Workload {
         name: "bounded-wait-1",
         about: "2 threads, 1 item, each wait timed",
         shape: Shape::Bounded(1, Usage::Threads),
@@ -416,6 +497,7 @@ pub(crate) static ALL: [Workload; 49] = [
         about: "3 tasks, 1 item, each wait timed",
         shape: Shape::Bounded(1, Usage::Tasks),
         threads: 3,
+        targets: &[WAITS_AS_FAIR],
         ..BOUNDED
     },
     Workload {
@@ -423,6 +505,7 @@ pub(crate) static ALL: [Workload; 49] = [
         about: "66 tasks, 2 items, each wait timed",
         shape: Shape::Bounded(2, Usage::Tasks),
         threads: 66,
+        targets: &[WAITS_AS_FAIR],
         ..BOUNDED
     },
     Workload {
@@ -431,6 +514,7 @@ pub(crate) static ALL: [Workload; 49] = [
         shape: Shape::Bounded(2, Usage::GivingUp),
         threads: 64,
         columns: GIVEN_UP,
+        targets: &[WAITS_AS_FAIR],
         ..BOUNDED
     },
 ];

@@ -120,6 +120,8 @@ pub(crate) enum Against {
     Own(&'static str),
     /// The least of the others in which nobody overtakes.
     Fair,
+    /// The same number of r2d2, in which newcomers overtake. They do in our pool by default, which is the one compared.
+    R2d2,
     /// Nothing: the number itself.
     Nothing,
 }
@@ -182,9 +184,13 @@ pub(crate) enum Usage {
     Pairs,
     /// Pairs in one task.
     AsyncPairs,
-    /// Threads that wait for each other.
+    /// Pairs in more threads than there are items.
+    Checkouts,
+    /// The same in tasks.
+    AsyncCheckouts,
+    /// Threads that wait for each other, and yield while they have an item.
     Threads,
-    /// Tasks that wait for each other.
+    /// The same with tasks.
     Tasks,
     /// Tasks, some of which give up waiting.
     GivingUp,

@@ -1,4 +1,4 @@
-//! ebbtide's `BoundedPool` in strict order, with the janitor.
+//! ebbtide's `BoundedPool` with the janitor: in strict order, and as it is by default.
 
 use ::ebbtide::bounded::{Pooled, Settings};
 use ::ebbtide::{BoundedPool, DefaultRecycle};
@@ -6,15 +6,18 @@ use ::ebbtide::{BoundedPool, DefaultRecycle};
 use crate::contender::Bounded;
 use crate::item::Buffer;
 
-pub(crate) struct Limited(BoundedPool<Buffer>);
+/// With `OVERTAKES`, it has the default settings.
+pub(crate) struct Limited<const OVERTAKES: bool>(BoundedPool<Buffer>);
 
-impl Bounded for Limited {
-    const NAME: &'static str = "ebbtide";
-    const OVERTAKES: bool = false;
+impl<const OVERTAKES: bool> Bounded for Limited<OVERTAKES> {
+    const NAME: &'static str = if OVERTAKES { "ebbtide-default" } else { "ebbtide" };
+    const OVERTAKES: bool = OVERTAKES;
     type Guard<'p> = Pooled<'p, Buffer, DefaultRecycle>;
 
     fn new(items: usize) -> Self {
-        Self(BoundedPool::with_settings(DefaultRecycle, Settings::new(items).max_overtakes(0)))
+        let settings = Settings::new(items);
+        let settings = if OVERTAKES { settings } else { settings.max_overtakes(0) };
+        Self(BoundedPool::with_settings(DefaultRecycle, settings))
     }
 
     fn try_get(&self) -> Option<Self::Guard<'_>> {
