@@ -26,8 +26,8 @@ impl Redis {
         Ok(redis)
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Ends the server by SIGKILL, so that it says nothing to its clients.

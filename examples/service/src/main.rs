@@ -76,7 +76,7 @@ fn start() -> Result<(), Failure> {
 
 async fn run<P: Pool>(options: &Options) -> Result<(), Failure> {
     let mut redis = Redis::start()?;
-    let service = Service::new(P::new(&redis.url(), options.connections)?);
+    let service = Service::new(P::new(&format!("redis://{}", redis.address()), options.connections)?);
     let address = service.clone().serve().await?;
 
     let head = ["round", "answers per s", "checkout µs, 50 %", "99 %", "failed checkouts", "failed uses"];
