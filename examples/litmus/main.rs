@@ -1,7 +1,9 @@
 //! Shows on this machine's CPUs why a sweep needs the heavy barrier, and that the barrier works.
 //!
 //! ```text
-//! cargo run --release --example litmus -- [SECONDS]
+//! cargo run --release --example litmus
+//! cargo run --release --example litmus -- --seconds 10
+//! cargo run --release --example litmus -- --help
 //! ```
 //!
 //! Two threads meet repeatedly at private slots with one item. Each runs only its side of the protocol. The owner's pop
@@ -14,7 +16,7 @@
 //!
 //! The meetings without a barrier show how significant the others are. If the barrier did nothing, a double take would
 //! be equally likely in both kinds. The probability that all *n* double takes are in meetings without a barrier would
-//! be 1 in 2^*n*. The program runs until it has seen 1000, for at most SECONDS (default 60). With fewer than 40, a
+//! be 1 in 2^*n*. The program runs until it has seen 1000, or `--seconds` are over. With fewer than 40, a
 //! probability of 1 in 10^12, it decides nothing. It can't distinguish a call that does nothing for microseconds from
 //! one that works.
 //!
@@ -22,15 +24,20 @@
 //! bad arguments, and 3 if the program can't tell. It can't tell with fewer than two CPUs, without an asymmetric
 //! barrier in this process, if the system refuses the barrier, or with too few double takes without it.
 
+#[path = "../common/mod.rs"]
+mod common;
+
+#[expect(dead_code, reason = "only the barriers that meet in a test are used")]
+#[path = "../../src/sync/fence.rs"]
+mod fence;
+
 use std::hint::spin_loop;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[expect(dead_code, reason = "only the barriers that meet in a test are used")]
-#[path = "../../src/sync/fence.rs"]
-mod fence;
+use common::Flag;
 
 /// The number of double takes without the barrier that ends a run, and the number that a verdict needs.
 const ENOUGH: u64 = 1000;
@@ -214,20 +221,6 @@ fn run(time: Duration, heavy: impl Fn() -> bool) -> Seen {
     })
 }
 
-/// Reads the arguments. `None` means help.
-pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Duration>, String> {
-    let given = match (arguments.next(), arguments.next()) {
-        (None, _) => return Ok(Some(Duration::from_secs(60))),
-        (Some(given), None) => given,
-        (Some(_), Some(more)) => return Err(format!("{more:?} is an unexpected argument")),
-    };
-    match given.parse() {
-        _ if given == "--help" || given == "-h" => Ok(None),
-        Ok(seconds @ 1..=3600) => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err(format!("SECONDS is {given:?}, but must be a number from 1 to 3600")),
-    }
-}
-
 /// Reports why there is no verdict.
 fn cannot_tell(why: &str) -> ExitCode {
     eprintln!("litmus: can't tell: {why}");
@@ -235,19 +228,15 @@ fn cannot_tell(why: &str) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    let time = match parse(std::env::args().skip(1)) {
-        Ok(Some(time)) => time,
-        Ok(None) => {
-            println!(
-                "litmus [SECONDS]: tests the heavy barrier on this machine's CPUs, for at most SECONDS (default 60)"
-            );
-            return ExitCode::SUCCESS;
-        }
-        Err(why) => {
-            eprintln!("litmus: {why}");
-            return ExitCode::from(2);
-        }
-    };
+    let mut seconds = 60;
+    let mut flags = [Flag::number("--seconds", "at most this long", &mut seconds, 1..=3600)];
+    match common::parse("Tests the heavy barrier on this machine's CPUs.", &mut flags) {
+        Ok(()) => litmus(Duration::from_secs(seconds as u64)),
+        failure => common::exit("litmus", failure),
+    }
+}
+
+fn litmus(time: Duration) -> ExitCode {
     if thread::available_parallelism().map_or(1, usize::from) < 2 {
         return cannot_tell("one CPU is not enough");
     }
