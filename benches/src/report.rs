@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::chart::{self, Bar, Panel};
+use crate::chart::{self, Dot, Panel};
 use crate::markdown::{line, number, ratio, table};
 use crate::results::{Figure, MADE, OURS, OVERTAKING, Results, Row};
 use crate::spread::Spread;
@@ -197,14 +197,15 @@ pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, S
         let figures = results.compared().filter(|figure| figure.workload.group == group);
         let panels = figures.map(|figure| Panel {
             title: figure.title(),
-            unit: figure.column.unit.to_owned(),
-            bars: results
+            about: figure.workload.about,
+            unit: figure.column.unit,
+            dots: results
                 .rows
                 .iter()
-                .filter_map(|row| Some(Bar { name: row.name, spread: row.figure(figure)?, ours: row.name == OURS }))
+                .filter_map(|row| Some(Dot { name: row.name, spread: row.figure(figure)?, ours: row.name == OURS }))
                 .collect(),
         });
-        let panels: Vec<_> = panels.filter(|panel| panel.bars.len() > 1).collect();
+        let panels: Vec<_> = panels.filter(|panel| panel.dots.len() > 1).collect();
         if !panels.is_empty() {
             let (title, name) = group.titles();
             let path = folder.join(name).with_extension("svg");
