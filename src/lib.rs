@@ -1,7 +1,7 @@
 //! An object pool that empties itself: what `sync.Pool` is to Go.
 //!
 //! Use it in servers, proxies, codecs and parsers that need the same buffers, contexts or scratch structures for every
-//! request. It reuses them without a lock between threads, and frees their memory after a burst.
+//! request. It reuses them without a lock between threads, and frees what a burst leaves.
 //!
 //! ```
 //! use ebbtide::Pool;
@@ -29,14 +29,16 @@
 //! | guards without a lifetime | [`Pool::get_owned`] |
 //! | byte buffers of different sizes, or streams to copy | [`BufferPool`] and [`buffers`] |
 //! | values that are new each time, of which only the memory is reused | [`BoxPool`] |
-//! | a limit on the number of items, and a `get` that waits | `BoundedPool`, with the feature `bounded` |
+//! | a limit on the number of items, and a `get` that waits | [`BoundedPool`](struct.BoundedPool.html), with the feature `bounded` |
 //!
-//! With all features on, the module `docs` has guides: choosing a pool, recipes, migrating and observing.
+//! The [guide](docs/guide/index.html) explains recyclers and settings, and has recipes. Other pages are for users of
+//! [other pools](docs/migrating/index.html) and of [connection pools](docs/connections/index.html), and about [metrics
+//! and events](docs/observing/index.html).
 //!
 //! # What happens to an item
 //!
 //! - **Private slots.** Each thread keeps its own items here. The one returned last is handed out first.
-//! - **Shards.** A full thread *spills* half of its private slots, as one *batch*, to its shard: a lock-free queue.
+//! - **Shards.** A full thread *spills* half of its private slots, as one *batch*, to its shard, a shared queue.
 //!   There is one shard per CPU, rounded up to a power of two, and at most 64 (32 on 32-bit CPUs). An empty thread
 //!   *refills* from its shard, or *steals* a batch from another shard.
 //! - **Epochs.** A *sweep* ends each epoch. It drops the items that nobody has used since the sweep before. All others
@@ -50,12 +52,13 @@
 //!
 //! # What may wait
 //!
-//! `get`, `put` and sweeps take no lock. On Linux, Android and Windows, access to a private slot needs no atomic
-//! read-modify-write. Only these can make a thread wait for another one:
+//! `get`, `put` and sweeps take no lock, except those of a `BoundedPool`. On Linux, Android and Windows, access to a
+//! private slot needs no atomic read-modify-write. Only these can make a thread wait for another one:
 //!
-//! - **A full rack.** A shard's rack has places for 128 batches. Further batches go to a [`crossbeam_queue::SegQueue`].
-//!   So does every shared item of a pool without private slots. If a thread is stopped in the middle of a push or pop
-//!   there, other threads at that queue may wait until it runs again.
+//! - **A full rack.** A shard's rack has places for 128 batches. Further batches go to a
+//!   [`SegQueue`](https://docs.rs/crossbeam-queue/latest/crossbeam_queue/struct.SegQueue.html). So does every shared
+//!   item of a pool without private slots. If a thread is stopped in the middle of a push or pop there, other threads
+//!   at that queue may wait until it runs again.
 //! - **First use.** A thread takes a number on its first use of any pool, and returns it when it ends. Both hold a lock
 //!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
@@ -139,6 +142,8 @@
 //! janitor. And a pool must be created inside the model. Loom's first thread has a stack of 32 KiB. If it overflows in
 //! a debug build, run the model in a thread of its own with `loom::thread::Builder::stack_size`.
 
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom, feature = "loom"))))]
+
 #[cfg(feature = "bounded")]
 pub mod bounded;
 pub mod boxes;
@@ -152,8 +157,11 @@ mod pool;
 mod sync;
 
 #[cfg(feature = "bounded")]
+#[doc(inline)]
 pub use bounded::BoundedPool;
+#[doc(inline)]
 pub use boxes::{BoxPool, OwnedPooledBox, PooledBox};
+#[doc(inline)]
 pub use buffers::BufferPool;
 #[cfg(feature = "derive")]
 pub use ebbtide_derive::Clear;

@@ -44,8 +44,8 @@ use crate::sync::{OnceArc, const_unless_loom};
 
 /// A pool of reusable items that are expensive to create or to drop.
 ///
-/// Each thread keeps a few items for itself. The rest lie in lock-free shared queues, from which any thread takes. A
-/// sweep drops items that nobody has used for two epochs. See [what happens to an item](crate#what-happens-to-an-item).
+/// Each thread keeps a few items for itself. The rest lie in shared queues, from which any thread takes. A sweep drops
+/// items that nobody has used for two epochs. See [what happens to an item](crate#what-happens-to-an-item).
 ///
 /// ```
 /// use ebbtide::Pool;
