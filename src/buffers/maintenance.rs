@@ -1,9 +1,13 @@
 //! What is done to a buffer pool as a whole: filling, sweeping and counting.
 
+#[cfg(doc)]
+use super::Settings;
 use super::{BufferPool, class};
 use crate::engine::item::{Contained, Item, keep_first, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
+#[cfg(doc)]
+use crate::pool::Pool;
 use crate::pool::Stats;
 
 impl BufferPool {
