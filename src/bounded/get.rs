@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::events::{self, Event};
-use super::held::Held;
+use super::held::{Held, fail};
 use super::info::Item;
 use super::waiters::Want;
 use super::{BoundedPool, GetError, OwnedPooled, Phase, Pooled, TryRecycle};
@@ -291,7 +291,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
                 self.lend(&item, Location::caller());
                 Ok(Pooled::new(item, self).outliving(held).into_item())
             }
-            Err(error) => Err(held.fail(error)),
+            Err(error) => Err(fail(held, error)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::events::{self, Begun, Event};
-use super::held::Held;
+use super::held::{Held, fail};
 use super::info::Item;
 use super::timeout::{Wait, within};
 use super::waiters::Want;
@@ -191,7 +191,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
             let Some(place) = self.places().reserve() else { return Ok(made) };
             match self.create_in_time(|| self.recycler.create()).await {
                 Ok(item) => place.fill(item),
-                Err(error) => return Err(place.fail(error)),
+                Err(error) => return Err(fail(place, error)),
             }
         }
         Ok(n)
@@ -216,11 +216,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
                     self.lend(&item, caller);
                     items.push(guard(item));
                 }
-                Err(error) => {
-                    let error = Contained::new(error);
-                    drop((items, held));
-                    return Err(error.into_inner());
-                }
+                Err(error) => return Err(fail((items, held), error)),
             }
         }
         // Returning the turn may panic. A value that is already returned would be lost then.
@@ -324,7 +320,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 self.lend(&item, caller);
                 Ok(Pooled::new(item, self).outliving(held).into_item())
             }
-            Err(error) => Err(held.fail(error)),
+            Err(error) => Err(fail(held, error)),
         }
     }
 

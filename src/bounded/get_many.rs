@@ -5,10 +5,10 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::held::fail;
 use super::info::Item;
 use super::waiters::Want;
 use super::{BoundedPool, GetError, OwnedPooled, Pooled, TryRecycle};
-use crate::engine::item::Contained;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Takes `n` items at once, or waits until it can. It never holds only some of them.
@@ -136,11 +136,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
                     self.lend(&item, Location::caller());
                     items.push(guard(item));
                 }
-                Err(error) => {
-                    let error = Contained::new(error);
-                    drop((items, held));
-                    return Err(error.into_inner());
-                }
+                Err(error) => return Err(fail((items, held), error)),
             }
         }
         // Returning the turn may panic. A value that is already returned would be lost then.

@@ -112,13 +112,6 @@ impl<'a, T> Held<'a, T> {
         self.places.give_back(self.places.new_item(value));
     }
 
-    /// Frees the places, because creating an item failed with this error.
-    pub(super) fn fail<E>(self, error: E) -> E {
-        let error = Contained::new(error);
-        drop(self);
-        error.into_inner()
-    }
-
     /// Splits off one place for an item that was created because none was idle.
     pub(super) fn occupy(&mut self, value: T) -> Item<T> {
         let item = self.places.new_item(value);
@@ -137,6 +130,13 @@ impl<T> Drop for Held<'_, T> {
             self.places.put(self.places.lock(), lot);
         }
     }
+}
+
+/// Returns what was held, because creating an item failed with this error.
+pub(super) fn fail<E>(held: impl Sized, error: E) -> E {
+    let error = Contained::new(error);
+    drop(held);
+    error.into_inner()
 }
 
 /// The wait for a turn. If it is cancelled, what it was served stays with the place.

@@ -3,6 +3,7 @@
 use std::any::type_name;
 
 use super::events;
+use super::held::fail;
 use super::info::Item;
 use super::places::{Places, Snapshot};
 use super::{BoundedPool, Info, Manage, Status, TryRecycle};
@@ -35,7 +36,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             let Some(place) = self.places().reserve() else { return Ok(made) };
             match events::creation(self.settings.name, || self.recycler.try_create()) {
                 Ok(item) => place.fill(item),
-                Err(error) => return Err(place.fail(error)),
+                Err(error) => return Err(fail(place, error)),
             }
         }
         Ok(n)
