@@ -28,6 +28,10 @@ fn errors_name_setting_value_and_limits() {
             error_of(Settings::new().max_idle(10).min_idle(11)),
             "min_idle is 11, but must be at most max_idle, which is 10",
         ),
+        (
+            error_of(Settings::new().max_idle(10).min_idle(usize::MAX)),
+            "min_idle is 4294967295 or more, but must be at most max_idle, which is 10",
+        ),
         (error_of(Settings::new().min_idle(1).max_idle(0)), "min_idle is 1, but must be at most max_idle, which is 0"),
     ];
     for (error, expected) in cases {

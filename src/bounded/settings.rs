@@ -439,7 +439,7 @@ impl<E: Copy> Settings<E> {
             return Err(SettingsError::number("capacity must be from 1 to 2147483647", self.capacity));
         }
         if self.min_idle > self.capacity {
-            return Err(SettingsError::over("min_idle must be at most capacity", self.min_idle, self.capacity));
+            return Err(SettingsError::number("min_idle must be at most capacity", self.min_idle).above(self.capacity));
         }
         if self.max_creating == 0 {
             return Err(SettingsError::number("max_creating must be at least 1", 0));

@@ -246,7 +246,7 @@ impl<E: Copy> Settings<E> {
             return Err(SettingsError::number("largest must be a power of two from 64 to 1073741824", largest));
         }
         if smallest > largest {
-            return Err(SettingsError::over("smallest must be at most largest", smallest, largest));
+            return Err(SettingsError::number("smallest must be at most largest", smallest).above(largest));
         }
         self.every_class.check()
     }

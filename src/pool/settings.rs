@@ -389,8 +389,12 @@ impl<E: Copy> Settings<E> {
             _ => {}
         }
         if self.min_idle > self.max_idle {
-            let (least, most) = (self.min_idle as usize, self.max_idle as usize);
-            return Err(SettingsError::over("min_idle must be at most max_idle", least, most));
+            const IDLE: &str = "min_idle must be at most max_idle";
+            let error = match self.min_idle {
+                u32::MAX => SettingsError::least(IDLE, u32::MAX as usize),
+                n => SettingsError::number(IDLE, n as usize),
+            };
+            return Err(error.above(self.max_idle as usize));
         }
         self.epoch.check()
     }

@@ -18,6 +18,8 @@ pub struct SettingsError {
     /// The setting's name, and what it must be.
     rule: &'static str,
     given: Given,
+    /// The lower value of the setting with which the rule ends, if it ends with one.
+    limit: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,25 +28,23 @@ enum Given {
     /// This or more.
     Least(usize),
     Time(Duration),
-    /// The value, and the lower value of the setting with which the rule ends.
-    Over(usize, usize),
 }
 
 impl SettingsError {
     pub(crate) const fn number(rule: &'static str, given: usize) -> Self {
-        Self { rule, given: Given::Number(given) }
+        Self { rule, given: Given::Number(given), limit: None }
     }
 
     pub(crate) const fn least(rule: &'static str, given: usize) -> Self {
-        Self { rule, given: Given::Least(given) }
+        Self { rule, given: Given::Least(given), limit: None }
     }
 
     pub(crate) const fn time(rule: &'static str, given: Duration) -> Self {
-        Self { rule, given: Given::Time(given) }
+        Self { rule, given: Given::Time(given), limit: None }
     }
 
-    pub(crate) const fn over(rule: &'static str, given: usize, limit: usize) -> Self {
-        Self { rule, given: Given::Over(given, limit) }
+    pub(crate) const fn above(self, limit: usize) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// Returns the name of the setting.
@@ -66,7 +66,10 @@ impl fmt::Display for SettingsError {
             Given::Number(given) => write!(f, "{setting} is {given}, but {rule}"),
             Given::Least(given) => write!(f, "{setting} is {given} or more, but {rule}"),
             Given::Time(given) => write!(f, "{setting} is {given:?}, but {rule}"),
-            Given::Over(given, limit) => write!(f, "{setting} is {given}, but {rule}, which is {limit}"),
+        }?;
+        match self.limit {
+            Some(limit) => write!(f, ", which is {limit}"),
+            None => Ok(()),
         }
     }
 }
