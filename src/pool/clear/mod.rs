@@ -45,6 +45,9 @@ pub(super) use collections::{entry, weight};
 /// | `#[clear(default)]` | becomes `Default::default()` |
 /// | `#[clear(with = path)]` | is passed to this function, as `&mut` |
 ///
+/// Generic types that contain each other cannot all derive: of one of these fields, an attribute must say what to do. Nor
+/// can a packed struct, if its fields have an alignment.
+///
 /// An enum becomes its `Default`. If that is the variant that it has, the fields of the variant are cleared instead.
 ///
 #[cfg_attr(feature = "derive", doc = "```")]
