@@ -176,6 +176,6 @@ pub use pool::ZeroizeRecycle;
 #[doc(hidden)]
 pub use pool::sweeper::{Sweeper, sweeper};
 pub use pool::{
-    Clear, DefaultRecycle, Epochs, Guard, Manual, MappedGuard, OwnedPooled, Pool, Pooled, Recycle, Settings,
-    SettingsError, Stats, Timed, WithCapacity,
+    Clear, DefaultRecycle, Epochs, Guard, Local, LocalPooled, Manual, MappedGuard, OwnedPooled, Pool, Pooled, Recycle,
+    Settings, SettingsError, Stats, Timed, WithCapacity,
 };

@@ -1,15 +1,12 @@
 //! A value in recycled memory whose type is forgotten.
 
-use std::future::Future;
-use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
 
+use super::forward::forward_box;
 use super::{BoxPool, PooledBox};
 use crate::pool::forward;
 
@@ -97,36 +94,4 @@ impl<U: ?Sized> Unpin for ErasedBox<'_, U> {}
 
 forward!(['pool, U: ?Sized] ErasedBox<'pool, U> => U);
 
-impl<F: Future + Unpin + ?Sized> Future for ErasedBox<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        Pin::new(&mut **self).poll(context)
-    }
-}
-
-impl<I: Iterator + ?Sized> Iterator for ErasedBox<'_, I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        (**self).next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (**self).size_hint()
-    }
-
-    fn nth(&mut self, n: usize) -> Option<I::Item> {
-        (**self).nth(n)
-    }
-}
-
-impl<I: DoubleEndedIterator + ?Sized> DoubleEndedIterator for ErasedBox<'_, I> {
-    fn next_back(&mut self) -> Option<I::Item> {
-        (**self).next_back()
-    }
-}
-
-impl<I: ExactSizeIterator + ?Sized> ExactSizeIterator for ErasedBox<'_, I> {}
-
-impl<I: FusedIterator + ?Sized> FusedIterator for ErasedBox<'_, I> {}
+forward_box!(['pool, U: ?Sized] ErasedBox<'pool, U> => U);

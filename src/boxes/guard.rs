@@ -2,17 +2,16 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
+use super::forward::forward_box;
 use super::{BoxPool, ErasedBox, Storage};
-use crate::engine::item::{Item, raise};
+use crate::engine::item::raise;
 use crate::pool::{Guard, forward};
 
 /// A value in memory of a [`BoxPool`]. [`BoxPool::insert`] returns it.
@@ -63,10 +62,11 @@ pub struct PooledBox<T, P: Deref<Target = BoxPool<T>> = &'static BoxPool<T>> {
 pub type OwnedPooledBox<T> = PooledBox<T, Arc<BoxPool<T>>>;
 
 impl<T, P: Deref<Target = BoxPool<T>>> PooledBox<T, P> {
+    /// # Safety
+    ///
+    /// The memory holds a value.
     #[inline(always)]
-    pub(super) fn new(memory: Item<Storage<T>>, pool: P, value: T) -> Self {
-        let mut memory = Guard::new(memory, pool);
-        memory.0.write(value);
+    pub(super) unsafe fn new(memory: Guard<Storage<T>, P>) -> Self {
         Self { memory: ManuallyDrop::new(memory), _value: PhantomData }
     }
 
@@ -222,39 +222,7 @@ impl<T, P: Deref<Target = BoxPool<T>>> AsMut<T> for PooledBox<T, P> {
 
 forward!([T, P: Deref<Target = BoxPool<T>>] PooledBox<T, P> => T);
 
-impl<F: Future + Unpin, P: Deref<Target = BoxPool<F>>> Future for PooledBox<F, P> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        Pin::new(&mut **self).poll(context)
-    }
-}
-
-impl<I: Iterator, P: Deref<Target = BoxPool<I>>> Iterator for PooledBox<I, P> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        (**self).next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (**self).size_hint()
-    }
-
-    fn nth(&mut self, n: usize) -> Option<I::Item> {
-        (**self).nth(n)
-    }
-}
-
-impl<I: DoubleEndedIterator, P: Deref<Target = BoxPool<I>>> DoubleEndedIterator for PooledBox<I, P> {
-    fn next_back(&mut self) -> Option<I::Item> {
-        (**self).next_back()
-    }
-}
-
-impl<I: ExactSizeIterator, P: Deref<Target = BoxPool<I>>> ExactSizeIterator for PooledBox<I, P> {}
-
-impl<I: FusedIterator, P: Deref<Target = BoxPool<I>>> FusedIterator for PooledBox<I, P> {}
+forward_box!([T, P: Deref<Target = BoxPool<T>>] PooledBox<T, P> => T);
 
 impl<T: Error, P: Deref<Target = BoxPool<T>>> Error for PooledBox<T, P> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

@@ -3,10 +3,13 @@
 //! Use it for what is created, passed on and dropped all the time: messages, tree nodes, boxed futures. See [`BoxPool`].
 
 mod erased;
+mod forward;
 mod guard;
+mod uninit;
 
 pub use erased::ErasedBox;
 pub use guard::{OwnedPooledBox, PooledBox};
+pub use uninit::UninitBox;
 
 use std::any::type_name;
 use std::fmt;
@@ -69,6 +72,14 @@ unsafe impl<T> Sync for Storage<T> {}
 impl<T> UnwindSafe for Storage<T> {}
 impl<T> RefUnwindSafe for Storage<T> {}
 
+impl<T> Storage<T> {
+    /// Allocates memory, unless `T` is zero-sized.
+    fn new() -> Box<Self> {
+        // SAFETY: memory without a value is whole as it is.
+        unsafe { Box::new_uninit().assume_init() }
+    }
+}
+
 /// Leaves memory as it is.
 struct Reuse;
 
@@ -76,6 +87,10 @@ impl<T> Recycle<Storage<T>> for Reuse {
     #[inline]
     fn create(&self) -> Storage<T> {
         Storage(MaybeUninit::uninit())
+    }
+
+    fn create_boxed(&self) -> Box<Storage<T>> {
+        Storage::new()
     }
 
     #[inline(always)]
@@ -161,7 +176,27 @@ impl<T> BoxPool<T> {
     /// ```
     #[inline]
     pub fn insert(&self, value: T) -> PooledBox<T, &Self> {
-        PooledBox::new(self.take(), self, value)
+        UninitBox::write(self.insert_uninit(), value)
+    }
+
+    /// Takes memory for a value that is written later, for example one that is too large for the stack.
+    ///
+    /// ```
+    /// use ebbtide::{BoxPool, PooledBox, boxes::UninitBox};
+    ///
+    /// static FRAMES: BoxPool<[u8; 4 << 20]> = BoxPool::new();
+    ///
+    /// let mut memory = FRAMES.insert_uninit();
+    /// // SAFETY: any bytes are such an array, and all are written before.
+    /// let frame: PooledBox<[u8; 4 << 20]> = unsafe {
+    ///     memory.as_mut_ptr().write_bytes(7, 1);
+    ///     UninitBox::assume_init(memory)
+    /// };
+    /// assert_eq!(frame[4_000_000], 7);
+    /// ```
+    #[inline]
+    pub fn insert_uninit(&self) -> UninitBox<T, &Self> {
+        UninitBox::new(self.take(), self)
     }
 
     /// Like [`insert`](Self::insert), but pins the value: it stays where it is until it is dropped.
@@ -195,12 +230,12 @@ impl<T> BoxPool<T> {
     /// ```
     #[inline]
     pub fn insert_owned(self: &Arc<Self>, value: T) -> OwnedPooledBox<T> {
-        PooledBox::new(self.take(), Arc::clone(self), value)
+        UninitBox::write(UninitBox::new(self.take(), Arc::clone(self)), value)
     }
 
     #[inline(always)]
     fn take(&self) -> Item<Storage<T>> {
-        self.pool.take_or(|| Storage(MaybeUninit::uninit()))
+        self.pool.take_or(|| Item::from_box(Storage::new()))
     }
 
     /// Allocates memory for `n` values, which is then idle in the shared queues. Returns for how many. As

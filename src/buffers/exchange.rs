@@ -39,7 +39,7 @@ impl BufferPool {
                 break;
             }
         }
-        self.class(index).take_or(|| Vec::with_capacity(size))
+        self.class(index).take_or(|| Item::new(Vec::with_capacity(size)))
     }
 
     /// Makes a buffer idle for which the private slots of its class have no room.

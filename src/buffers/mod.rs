@@ -256,7 +256,7 @@ impl BufferPool {
     fn take(&self, min_capacity: usize) -> Item<Vec<u8>> {
         match self.class_for(min_capacity) {
             Some(index) => self.classes[index].take_loaded().unwrap_or_else(|| self.find(index)),
-            None => self.class(self.largest).make(|| Vec::with_capacity(min_capacity)),
+            None => self.class(self.largest).make(|| Item::new(Vec::with_capacity(min_capacity))),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The functions below drop items and other values of user code, and deal with their panics.
 
+use std::alloc::{self, Layout};
 use std::any::Any;
 #[cfg(feature = "bounded")]
 use std::future::Future;
@@ -59,11 +60,25 @@ impl<T> Item<T> {
     pub(crate) fn new(value: T) -> Self {
         Self::with_notes(value, ())
     }
+
+    /// Takes over a box. If `T` has nothing to drop, that costs nothing.
+    pub(crate) fn from_box(value: Box<T>) -> Self {
+        // SAFETY: a box's pointer is never null. Its memory is from the global allocator, with this layout.
+        let value = unsafe { resize(NonNull::new_unchecked(Box::into_raw(value)), Layout::new::<T>(), Self::LAYOUT) };
+        if Self::TRACKED {
+            // SAFETY: the memory has the layout of a `Tracked`, with room for the history.
+            unsafe { (&raw mut (*value.as_ptr().cast::<Tracked<T, ()>>()).history).write(History::default()) };
+        }
+        Self { value, _owns: PhantomData }
+    }
 }
 
 impl<T, N> Item<T, N> {
     /// Whether the item has a history: what owns storage has to free it when it is dropped.
     pub(crate) const TRACKED: bool = needs_drop::<T>() && size_of::<T>() != 0;
+
+    /// What the item points to.
+    const LAYOUT: Layout = if Self::TRACKED { Layout::new::<Tracked<T, N>>() } else { Layout::new::<Plain<T, N>>() };
 
     /// Allocates, unless both are zero-sized.
     pub(crate) fn with_notes(value: T, notes: N) -> Self {
@@ -91,6 +106,17 @@ impl<T, N> Item<T, N> {
         }
     }
 
+    /// Returns the value in a box of its own. If it has nothing to drop and there are no notes, that costs nothing.
+    pub(crate) fn into_box(self) -> Box<T> {
+        let item = ManuallyDrop::new(self);
+        // SAFETY: the notes are dropped once, as `item` never is. The memory is from a box, with this layout. After that it
+        // has that of a `Box<T>`, which nobody else owns.
+        unsafe {
+            item.notes_ptr().drop_in_place();
+            Box::from_raw(resize(item.value, Self::LAYOUT, Layout::new::<T>()).as_ptr())
+        }
+    }
+
     /// Turns the item into one pointer, which is not null.
     pub(crate) fn into_raw(self) -> *mut T {
         ManuallyDrop::new(self).value.as_ptr()
@@ -112,7 +138,6 @@ impl<T, N> Item<T, N> {
         Self::TRACKED.then(|| unsafe { &mut (*self.value.as_ptr().cast::<Tracked<T, N>>()).history })
     }
 
-    #[cfg(feature = "bounded")]
     #[inline(always)]
     fn notes_ptr(&self) -> *mut N {
         let value = self.value.as_ptr();
@@ -203,6 +228,37 @@ impl<T, N> Drop for Item<T, N> {
             }
         }
     }
+}
+
+/// Gives the memory of a value another layout. Moves the value only if the allocator has to.
+///
+/// # Safety
+///
+/// `value` is from the global allocator, with the layout `from`. Both layouts have room for the value, or it has no size.
+unsafe fn resize<T>(value: NonNull<T>, from: Layout, to: Layout) -> NonNull<T> {
+    if from == to {
+        return value;
+    }
+    let memory = value.as_ptr().cast();
+    // SAFETY: the memory is from the global allocator with this layout, which is not empty, as it is larger than another
+    // or than a value of some size. Nothing uses it after its end, and the value is copied whole.
+    let resized = unsafe {
+        if to.size() == 0 {
+            alloc::dealloc(memory, from);
+            return NonNull::dangling();
+        }
+        if from.align() == to.align() {
+            alloc::realloc(memory, from, to.size())
+        } else {
+            let other = alloc::alloc(to);
+            if !other.is_null() {
+                other.copy_from_nonoverlapping(memory, size_of::<T>());
+                alloc::dealloc(memory, from);
+            }
+            other
+        }
+    };
+    NonNull::new(resized.cast()).unwrap_or_else(|| alloc::handle_alloc_error(to))
 }
 
 /// Hands items, or other values of user code, to `act` one by one. If that panics for one, it goes on with the others.

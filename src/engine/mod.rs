@@ -17,7 +17,7 @@ mod refill;
 pub(crate) mod registration;
 pub(crate) mod room;
 pub(crate) mod shared;
-mod slots;
+pub(crate) mod slots;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod tally;

@@ -300,7 +300,7 @@ impl<T> Store<T> {
     }
 
     /// Returns the calling thread's slot set, and creates it if need be. Returns `None` if the thread has no number.
-    pub(super) fn slot_set(&self) -> Option<&SlotSet<T>> {
+    pub(crate) fn slot_set(&self) -> Option<&SlotSet<T>> {
         let make = |number| CachePadded::new(SlotSet::new(number as u16, self.limits.chaos.is_some()));
         self.sets.get_or_make(make).map(|set| &**set)
     }

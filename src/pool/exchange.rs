@@ -13,6 +13,9 @@ use crate::engine::store::Store;
 use crate::janitor;
 use crate::sync;
 
+/// Items of this size or more are created in a box. Smaller ones pass through the stack faster.
+const LARGE: usize = 16 << 10;
+
 /// Sees to it that the janitor sweeps a pool in which the caller may have left items, or is about to create one.
 #[inline]
 pub(super) fn attend<T>(store: &Store<T>) {
@@ -44,7 +47,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     }
 
     #[inline(always)]
-    pub(crate) fn take_or(&self, create: impl FnOnce() -> T) -> Item<T> {
+    pub(crate) fn take_or(&self, create: impl FnOnce() -> Item<T>) -> Item<T> {
         match self.take() {
             Some(item) => item,
             None => self.make(create),
@@ -70,7 +73,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn make(&self, create: impl FnOnce() -> T) -> Item<T> {
+    pub(crate) fn make(&self, create: impl FnOnce() -> Item<T>) -> Item<T> {
         // A panic in `create` leaves an unused pool without a heap part.
         let store = self.store.get();
         let set = store.and_then(Store::own_set);
@@ -78,7 +81,7 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             Some(store) => store.cost.begin(store.fetch, store.created(set)),
             None => Cost::begin_first(self.settings.fetch),
         };
-        let item = Item::new(create());
+        let item = create();
         // Creating the heap part does not count.
         let took = begun.map(|begun| begun.elapsed());
         let store = self.store();
@@ -87,6 +90,17 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         }
         store.count_created(set);
         self.weigh_new(store, item)
+    }
+
+    /// Creates an item. A large one does not pass through the stack, if its recycler can do without.
+    pub(super) fn new_item(&self) -> Item<T> {
+        // Each in a function of its own, because debug builds give a value on the stack its room at the start of a call.
+        let create: fn(&R) -> Item<T> = if size_of::<T>() < LARGE {
+            |recycler| Item::new(recycler.create())
+        } else {
+            |recycler| Item::from_box(recycler.create_boxed())
+        };
+        create(&self.recycler)
     }
 
     /// Notes what a new item holds. If that panics, the item is dropped.
@@ -99,22 +113,31 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
     /// recycler refuses it.
     #[inline(always)]
-    pub(crate) fn take_back(&self, mut item: Item<T>, full: impl FnOnce(Item<T>)) {
+    pub(crate) fn take_back(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
+        let put = |item| match self.store.get() {
+            Some(store) => store.put(item),
+            None => Err(item),
+        };
+        self.take_back_by(item, put, full);
+    }
+
+    /// The same, where `put` is what puts an item into the private slots.
+    #[inline(always)]
+    pub(super) fn take_back_by(
+        &self,
+        mut item: Item<T>,
+        put: impl FnOnce(Item<T>) -> Result<bool, Item<T>>,
+        full: impl FnOnce(Item<T>),
+    ) {
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
-            Ok(true) => {
-                let put = match self.store.get() {
-                    Some(store) => store.put(item),
-                    None => Err(item),
-                };
-                match put {
-                    Ok(alert) => {
-                        if alert {
-                            self.heed();
-                        }
+            Ok(true) => match put(item) {
+                Ok(alert) => {
+                    if alert {
+                        self.heed();
                     }
-                    Err(item) => full(item),
                 }
-            }
+                Err(item) => full(item),
+            },
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
         }
@@ -249,7 +272,7 @@ impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
         if !store.may_set_aside() {
             return;
         }
-        let aside = mem::replace(item, self.make(|| self.recycler.create()));
+        let aside = mem::replace(item, self.make(|| self.new_item()));
         let rejected = store.set_aside(aside);
         attend(store);
         if let Some(panic) = rejected.and_then(|mut rejected| drop_each(&mut rejected)) {

@@ -160,11 +160,37 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     /// Panics if the waker of a task that waits for the place panics.
     #[must_use]
     pub fn detach(guard: Self) -> T {
+        Self::part(guard).into_inner()
+    }
+
+    /// Like [`detach`](Self::detach), but leaves the item in its box. A large one is not moved.
+    ///
+    /// If `T` has nothing to drop, an item of a [`Pool`] already is such a box. Otherwise the allocator is asked to shrink
+    /// the memory by what the pool notes behind the item.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Pooled};
+    ///
+    /// let pool: Pool<[u8; 4096], _> = Pool::with(|| [0; 4096]);
+    /// let page: Box<[u8; 4096]> = Pooled::detach_boxed(pool.get());
+    /// # drop(page);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`detach`](Self::detach).
+    #[must_use]
+    pub fn detach_boxed(guard: Self) -> Box<T> {
+        Self::part(guard).into_box()
+    }
+
+    /// Takes the item, with which the pool is to have nothing to do any more.
+    fn part(guard: Self) -> Item<T, Notes<T, P>> {
         let (item, pool) = guard.into_parts();
         let item = Contained::new(item);
         pool.part_with_one(&item);
         drop(pool);
-        item.into_inner().into_inner()
+        item.into_inner()
     }
 }
 

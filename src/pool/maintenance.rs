@@ -35,7 +35,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
             let mut items = Array::new(size);
             let made = panic::catch_unwind(AssertUnwindSafe(|| {
                 for _ in start..n.min(start + size) {
-                    let pushed = items.push(self.weigh_new(store, Item::new(self.recycler.create())));
+                    let pushed = items.push(self.weigh_new(store, self.new_item()));
                     debug_assert!(pushed.is_ok(), "there is room for a batch");
                 }
             }));

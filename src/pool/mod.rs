@@ -4,6 +4,7 @@ mod clear;
 mod exchange;
 mod forward;
 mod guard;
+mod local;
 mod maintenance;
 mod mapped;
 mod recycle;
@@ -22,6 +23,7 @@ pub use clear::Clear;
 pub(crate) use forward::forward;
 pub(crate) use guard::Home;
 pub use guard::{Guard, OwnedPooled, Pooled};
+pub use local::{Local, LocalPooled};
 pub use mapped::MappedGuard;
 pub use recycle::{DefaultRecycle, Recycle, WithCapacity};
 #[cfg(feature = "bounded")]
@@ -254,7 +256,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Panics if [`Recycle::create`] panics. The pool is then unchanged.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T, R> {
-        self.get_with(|| self.recycler.create())
+        Pooled::new(self.take_or(|| self.new_item()), self)
     }
 
     /// Like [`get`](Self::get), but creates a new item with `create`, which can use what is known only here.
@@ -275,7 +277,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Pooled<'_, T, R> {
         match self.take() {
             Some(item) => Pooled::new(item, self).outliving(create),
-            None => Pooled::new(self.make(create), self),
+            None => Pooled::new(self.make(|| Item::new(create())), self),
         }
     }
 
@@ -315,7 +317,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// As [`get`](Self::get).
     #[inline]
     pub fn get_owned(self: &Arc<Self>) -> OwnedPooled<T, R> {
-        OwnedPooled::new(self.take_or(|| self.recycler.create()), Arc::clone(self))
+        OwnedPooled::new(self.take_or(|| self.new_item()), Arc::clone(self))
     }
 
     /// Adds an item that was created elsewhere. The recycler sees it first, and an item that it refuses is dropped.
@@ -335,6 +337,28 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Panics if [`Recycle::recycle`] panics, or the `Drop` of an item that is not kept. At most that item is lost.
     pub fn put(&self, item: T) {
         self.give_back(Item::new(item));
+    }
+
+    /// Like [`put`](Self::put), for an item that lies in a box. A large one is not moved.
+    ///
+    /// If `T` has nothing to drop, the box becomes the pool's as it is. Otherwise it grows by the 8 bytes of its
+    /// [history](Self#how-items-shrink), for which the allocator may have to move it.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Pooled};
+    ///
+    /// static PAGES: Pool<[u8; 4096], fn() -> [u8; 4096]> = Pool::with(|| [0; 4096]);
+    ///
+    /// let page: Box<[u8; 4096]> = Pooled::detach_boxed(PAGES.get());
+    /// PAGES.put_boxed(page);
+    /// assert_eq!(PAGES.stats().created, 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`put`](Self::put).
+    pub fn put_boxed(&self, item: Box<T>) {
+        self.give_back(Item::from_box(item));
     }
 }
 

@@ -38,7 +38,7 @@ use super::clear::{Clear, entry, weight};
 /// assert!(SCRATCH.get().page.is_empty());
 /// ```
 ///
-/// Both functions may use any pool, including the one they serve.
+/// All functions may use any pool, including the one they serve.
 pub trait Recycle<T> {
     /// Creates an item.
     ///
@@ -54,6 +54,44 @@ pub trait Recycle<T> {
     /// [replace](Self::recycle_cost) one that returns, that one is dropped, and the panic goes to the caller who
     /// returned it.
     fn create(&self) -> T;
+
+    /// Creates an item in a box. A [`Pool`](crate::Pool) calls it instead of [`create`](Self::create) if `T` takes 16 KiB
+    /// or more. The default boxes what `create` returns, which lies on the stack before.
+    ///
+    /// For items that are too large for the stack:
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Recycle};
+    ///
+    /// const SIZE: usize = 4 << 20;
+    ///
+    /// struct Frames;
+    ///
+    /// impl Recycle<[u8; SIZE]> for Frames {
+    ///     fn create_boxed(&self) -> Box<[u8; SIZE]> {
+    ///         vec![0; SIZE].try_into().expect("it has this length")
+    ///     }
+    ///
+    ///     fn create(&self) -> [u8; SIZE] {
+    ///         *self.create_boxed() // not called
+    ///     }
+    ///
+    ///     fn recycle(&self, _: &mut [u8; SIZE]) -> bool {
+    ///         true // the next user sees what the last one left
+    ///     }
+    /// }
+    ///
+    /// static FRAMES: Pool<[u8; SIZE], Frames> = Pool::with_recycle(Frames);
+    ///
+    /// FRAMES.get()[0] = 1;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`create`](Self::create).
+    fn create_boxed(&self) -> Box<T> {
+        Box::new(self.create())
+    }
 
     /// Prepares an item for its next user. Runs on the thread that returns the item to the pool. With `false`, the item
     /// is dropped instead of kept.

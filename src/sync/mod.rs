@@ -33,7 +33,7 @@ pub(crate) use once::OnceArc;
 pub(crate) use per_thread::PerThread;
 pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
-pub(crate) use thread_id::number;
+pub(crate) use thread_id::{hold_number, number};
 
 /// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
 #[inline(always)]

@@ -68,6 +68,13 @@ pub(crate) fn number() -> Option<usize> {
     enroll().map(|slot| (1 << slot.bucket()) - 1 + slot.offset())
 }
 
+/// Keeps the calling thread's number from other threads until the end of a call. Otherwise they could get it before that:
+/// `exit` runs thread-local destructors wherever the thread is.
+#[inline]
+pub(crate) fn hold_number() -> Held {
+    Held::new()
+}
+
 /// A thread's number, in the box that links it to the others while it is free.
 struct Number {
     id: usize,
@@ -112,10 +119,10 @@ impl Ids {
 }
 
 #[cfg(not(all(loom, feature = "loom")))]
-pub(crate) use real::{current, enroll};
+pub(crate) use real::{Held, current, enroll};
 
 #[cfg(all(loom, feature = "loom"))]
-pub(crate) use model::{current, enroll};
+pub(crate) use model::{Held, current, enroll};
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod real {
@@ -148,6 +155,28 @@ mod real {
         }
     }
 
+    /// The thread's number, if nobody else holds it already.
+    pub(crate) struct Held(Option<Box<Number>>);
+
+    impl Held {
+        pub(crate) fn new() -> Self {
+            Self(lease(|lease| lease.0.take()).flatten())
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            if let Some(number) = self.0.take() {
+                lease(|lease| lease.0.set(Some(number)));
+            }
+        }
+    }
+
+    /// Returns `None` after the lease's end.
+    fn lease<O>(act: impl FnOnce(&Lease) -> O) -> Option<O> {
+        LEASE.try_with(act).ok()
+    }
+
     fn ids() -> MutexGuard<'static, Ids> {
         // Nothing panics while the lock is held. If it did, every field would still be whole.
         IDS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,15 +204,13 @@ mod real {
         }
         SLOT.set(Slot::COMING);
         // Registering the lease's destructor may fail or allocate, so it comes before the number is taken.
-        let slot = LEASE
-            .try_with(|lease| {
-                // There is one already if only the slot is new again.
-                let number = lease.0.take().unwrap_or_else(take);
-                let slot = Slot::of(number.id);
-                lease.0.set(Some(number));
-                slot
-            })
-            .ok();
+        let slot = lease(|lease| {
+            // There is one already if only the slot is new again.
+            let number = lease.0.take().unwrap_or_else(take);
+            let slot = Slot::of(number.id);
+            lease.0.set(Some(number));
+            slot
+        });
         SLOT.set(slot.unwrap_or(Slot::GONE));
         slot
     }
@@ -209,6 +236,15 @@ mod model {
         number: Option<Box<Number>>,
         slot: Slot,
         ids: Arc<Mutex<Ids>>,
+    }
+
+    /// Nothing: no model ends the process.
+    pub(crate) struct Held;
+
+    impl Held {
+        pub(crate) fn new() -> Self {
+            Self
+        }
     }
 
     impl Lease {

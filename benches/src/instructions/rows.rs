@@ -56,6 +56,7 @@ pub(super) fn rows() -> Vec<Row> {
     let contenders = lineup::ALL.iter().map(|&Entry { name, runs, work, .. }| Row { name, runs, work });
     let only_pairs = |workload: &Workload| workload.shape == Shape::Pair;
     let others = [
+        Row { name: "ebbtide-local", runs: only_pairs, work: |_, pairs| local(pairs) },
         Row { name: "ebbtide-owned", runs: only_pairs, work: |_, pairs| owned(pairs) },
         Row { name: "ebbtide-detached", runs: only_pairs, work: |_, pairs| detached(pairs) },
         Row { name: "ebbtide-miss", runs: only_pairs, work: |_, pairs| misses(pairs) },
@@ -64,6 +65,16 @@ pub(super) fn rows() -> Vec<Row> {
         Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
     ];
     contenders.filter(|row| COLUMNS.iter().any(row.runs)).chain(others).collect()
+}
+
+/// Pairs with the thread's slots at hand.
+fn local(pairs: usize) {
+    Pool::<Buffer>::new().with_local(|pool| {
+        for _ in 0..pairs {
+            let mut item = pool.get();
+            item.write();
+        }
+    });
 }
 
 /// Pairs with guards that hold the pool.
