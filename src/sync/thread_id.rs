@@ -11,13 +11,11 @@
 //! lost. It never uses a number that is not its own just then.
 
 /// A thread's number, in the form in which tables are indexed by it: an entry of a bucket. Bucket `b` has `2^b` entries.
-/// In two words, because taking them out of one takes four instructions more in a get and put.
+/// Both are packed into one word: the bucket, plus [`UNIT`] times the entry's offset. From two words, compilers form the
+/// entry's address anew in each access. That is fewer instructions, but AMD's CPUs then take 1 ns longer for a get and
+/// put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    bucket: usize,
-    /// Which entry, times [`UNIT`].
-    offset: usize,
-}
+pub(crate) struct Slot(usize);
 
 /// Entries are mostly a multiple of this size. Then an entry's address is one multiplication by a small number away from
 /// its [`Slot`], which an x86 instruction does along with the addition.
@@ -40,7 +38,7 @@ impl Slot {
     const GONE: Self = Self::at(LAST, 2);
 
     const fn at(bucket: usize, offset: usize) -> Self {
-        Self { bucket, offset: offset * UNIT }
+        Self(offset * UNIT + bucket)
     }
 
     fn of(id: usize) -> Self {
@@ -50,16 +48,12 @@ impl Slot {
 
     #[inline(always)]
     pub(crate) fn bucket(self) -> usize {
-        // SAFETY: no number is so high that its bucket would be.
-        unsafe { std::hint::assert_unchecked(self.bucket < BUCKETS) };
-        self.bucket
+        self.0 % UNIT
     }
 
     #[inline(always)]
     pub(crate) fn offset(self) -> usize {
-        // SAFETY: `at` multiplies by it.
-        unsafe { std::hint::assert_unchecked(self.offset % UNIT == 0) };
-        self.offset / UNIT
+        self.0 / UNIT
     }
 }
 
