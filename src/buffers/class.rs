@@ -24,6 +24,12 @@ pub(super) const fn index(capacity: usize) -> usize {
     (capacity | MIN_SIZE).ilog2() as usize - FIRST as usize
 }
 
+/// The first class whose size is at least this capacity. One that is too large gives an index past the last.
+#[inline]
+pub(super) const fn index_above(capacity: usize) -> usize {
+    (capacity.saturating_sub(1) | (MIN_SIZE - 1)).ilog2() as usize + 1 - FIRST as usize
+}
+
 /// The recycler of one class. It empties its buffers and shrinks them to the size of the class.
 #[derive(Debug)]
 pub(super) struct Class {
@@ -38,6 +44,17 @@ impl Class {
         let size = size(index) as u32;
         Self { size, most: if last { size } else { 2 * size - 1 } }
     }
+
+    /// Shrinks a buffer whose capacity is not the size. Returns whether it belongs here.
+    #[cold]
+    fn fit(&self, buffer: &mut Vec<u8>) -> bool {
+        let (size, most) = (self.size as usize, self.most as usize);
+        let fits = (size..=most).contains(&buffer.capacity());
+        if fits {
+            buffer.shrink_to(size);
+        }
+        fits
+    }
 }
 
 impl Recycle<Vec<u8>> for Class {
@@ -47,13 +64,8 @@ impl Recycle<Vec<u8>> for Class {
 
     #[inline]
     fn recycle(&self, buffer: &mut Vec<u8>) -> bool {
-        let (size, most) = (self.size as usize, self.most as usize);
         buffer.clear();
-        if !(size..=most).contains(&buffer.capacity()) {
-            return false;
-        }
-        buffer.shrink_to(size);
-        true
+        buffer.capacity() == self.size as usize || self.fit(buffer)
     }
 
     #[inline]

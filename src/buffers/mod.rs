@@ -263,8 +263,8 @@ impl BufferPool {
     /// The first class whose buffers are large enough, if there is one.
     #[inline]
     fn class_for(&self, min_capacity: usize) -> Option<usize> {
-        (min_capacity <= class::size(self.largest))
-            .then(|| class::index(min_capacity.next_power_of_two()).max(self.smallest))
+        let index = class::index_above(min_capacity).max(self.smallest);
+        (index <= self.largest).then_some(index)
     }
 
     /// The last class that is not too large for a buffer. If its capacity is outside all classes, that class refuses it.
