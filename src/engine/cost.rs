@@ -105,17 +105,20 @@ impl Cost {
     }
 
     /// Notes what a new item holds.
+    #[inline]
     pub(crate) fn weighed_new(&self, bytes: usize) {
         self.set_weight(bytes.max(self.weight.get()));
     }
 
     /// Notes what an item holds that returned.
+    #[inline]
     pub(crate) fn weighed(&self, bytes: usize) {
         let before = self.weight.get();
         self.set_weight(bytes.max(before - before / 8));
     }
 
     /// Mostly the weight is as before. Then this leaves the cache line to other threads.
+    #[inline]
     fn set_weight(&self, bytes: usize) {
         if bytes != self.weight.get() {
             self.weight.set(bytes);
@@ -123,6 +126,7 @@ impl Cost {
     }
 
     /// Returns the time, if the next creation is to be timed. The calling thread has created this many items.
+    #[inline]
     pub(crate) fn begin(&self, fetch: Fetch, created: usize) -> Option<Instant> {
         let timed = fetch == Fetch::Auto && (created % TIMED == 0 || self.unsure.get() != 0);
         if timed { clock() } else { None }

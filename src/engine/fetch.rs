@@ -65,6 +65,7 @@ impl Fetches {
 
     /// Lets the next miss search, because there is something to find. Mostly it would anyway. Then this leaves the cache
     /// line to other threads.
+    #[inline]
     pub(super) fn resume(&self) {
         if self.pause.get() | self.last_pause.get() != 0 {
             self.pause.set(0);

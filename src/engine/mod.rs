@@ -18,6 +18,7 @@ pub(crate) mod registration;
 pub(crate) mod room;
 pub(crate) mod shared;
 pub(crate) mod slots;
+mod spill;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod tally;

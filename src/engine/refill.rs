@@ -11,18 +11,24 @@ impl<T> Store<T> {
     /// Takes an item from the shared queues, which makes room there. With `victims_only` it looks only among those.
     pub(crate) fn get_shared(&self, victims_only: bool) -> Option<Item<T>> {
         // Seen from the epoch before, the victims are what is young.
-        self.search(&self.shards.visit(None), victims_only, victims_only.into())
-            .or_else(|| self.leave_lobby(None, !victims_only, true))
+        self.search(None, victims_only, victims_only.into()).or_else(|| self.leave_lobby(None, !victims_only, true))
     }
 
     /// Takes a batch from the shared queues, as in the epoch that was so many sweeps `ago`. Returns one of its items.
     #[inline]
-    pub(super) fn search(&self, visit: &Visit<'_, T>, young_only: bool, ago: usize) -> Option<Item<T>> {
-        let (set, shared) = (visit.set, visit.get()?);
-        let Found { mut batch, shard, source } =
-            shared.pop(home(set), self.epoch_of(set).wrapping_sub(ago), young_only)?;
+    pub(super) fn search(&self, set: Option<&SlotSet<T>>, young_only: bool, ago: usize) -> Option<Item<T>> {
+        let visit = &self.shards.visit(set);
+        // Most misses end here, so they do without what a refill needs.
+        let shared = visit.get().filter(|shared| !shared.is_vacant())?;
+        self.refill(visit, shared, young_only, ago)
+    }
+
+    #[inline(never)]
+    fn refill(&self, visit: &Visit<'_, T>, shared: &Shared<T>, young_only: bool, ago: usize) -> Option<Item<T>> {
+        let epoch = self.epoch_of(visit.set).wrapping_sub(ago);
+        let Found { mut batch, shard, source } = shared.pop(home(visit.set), epoch, young_only)?;
         let item = batch.pop();
-        self.count(set, 1, |tally| match source {
+        self.count(visit.set, 1, |tally| match source {
             Source::Own => &tally.refills,
             Source::Stolen => &tally.steals,
             Source::Victim => &tally.rescues,

@@ -97,16 +97,10 @@ impl<T> Shared<T> {
         self.shards.iter().enumerate().filter_map(|(index, shard)| Some((index, &**shard.get()?)))
     }
 
-    /// Reserves room for a batch, which the caller then passes to `put_back`. Returns what there is no room for.
-    #[inline(always)]
-    pub(crate) fn admit(&self, mut batch: Batch<T>) -> (Option<Batch<T>>, Option<Batch<T>>) {
-        let offered = batch.len();
-        let granted = self.room.as_ref().map_or(offered, |room| room.reserve(offered, 1));
-        if granted == 0 {
-            return (None, Some(batch));
-        }
-        let rejected = if granted < offered { batch.split_off(granted) } else { None };
-        (Some(batch), rejected)
+    /// Reserves room for items that the caller then passes to `put_back`. Returns for how many there was room.
+    #[inline]
+    pub(crate) fn admit(&self, items: usize) -> usize {
+        self.room.as_ref().map_or(items, |room| room.reserve(items, 1))
     }
 
     /// Puts in a batch that already counts as held: it was taken from here, or there was room reserved for it.
@@ -124,38 +118,50 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Returns whether a pop would find nothing.
+    #[inline]
+    pub(crate) fn is_vacant(&self) -> bool {
+        (0..2).all(|generation| self.occupied(generation) == 0)
+    }
+
+    /// Returns which shards may hold batches of a generation.
+    #[inline]
+    fn occupied(&self, generation: usize) -> usize {
+        // ORDERING: Relaxed, no partner; a hint where to look. If the bit of a batch is not seen, its push is still
+        // under way, or another pop is looking again.
+        self.occupied[generation].load(Ordering::Relaxed)
+    }
+
     /// Takes a batch from the own shard, primaries before victims, or else from the others likewise.
     ///
     /// With `young_only` it does not look among the victims. The items count as held until the caller calls `release`
     /// for those that it keeps.
     #[inline]
     pub(crate) fn pop(&self, home: usize, epoch: usize, young_only: bool) -> Option<Found<T>> {
-        let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
-        // ORDERING: Relaxed, no partner; a hint where to look. If the bit of a batch is not seen, its push is still
-        // under way, or another pop is looking again.
-        let occupied = |generation: usize| self.occupied[generation].load(Ordering::Relaxed);
-        let look = |generation: usize, occupied: usize, steps: Range<usize>| {
-            let mut shards = steps.map(|step| self.index(home + step)).filter(|shard| occupied & 1 << shard != 0);
-            shards.find_map(|shard| Some((shard, self.pop_from(shard, generation)?)))
+        let (own, primaries) = (self.index(home), epoch & 1);
+        let near = if self.occupied(primaries) & 1 << own != 0 { self.pop_from(own, primaries) } else { None };
+        let (shard, batch) = match near {
+            Some(batch) => (own, batch),
+            None => self.pop_far(own, epoch, young_only)?,
         };
-        let young = occupied(primaries);
-        let mut found = look(primaries, young, 0..1);
-        if found.is_none() {
-            let old = if young_only { 0 } else { occupied(victims) };
-            if young | old == 0 {
-                return None;
-            }
-            found = look(victims, old, 0..1)
-                .or_else(|| look(primaries, young, 1..all))
-                .or_else(|| look(victims, old, 1..all));
-        }
-        let (shard, batch) = found?;
         let source = match shard {
             _ if is_older(batch.stamp, epoch) => Source::Victim,
-            _ if shard == self.index(home) => Source::Own,
+            _ if shard == own => Source::Own,
             _ => Source::Stolen,
         };
         Some(Found { batch, shard, source })
+    }
+
+    /// Goes on after the own shard's primaries.
+    #[inline(never)]
+    fn pop_far(&self, own: usize, epoch: usize, young_only: bool) -> Option<(usize, Batch<T>)> {
+        let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
+        let look = |generation: usize, occupied: usize, steps: Range<usize>| {
+            let mut shards = steps.map(|step| self.index(own + step)).filter(|shard| occupied & 1 << shard != 0);
+            shards.find_map(|shard| Some((shard, self.pop_from(shard, generation)?)))
+        };
+        let (young, old) = (self.occupied(primaries), if young_only { 0 } else { self.occupied(victims) });
+        look(victims, old, 0..1).or_else(|| look(primaries, young, 1..all)).or_else(|| look(victims, old, 1..all))
     }
 
     /// Takes a batch from one shard, whose bit is set. Clears the bit if there is none.

@@ -1,14 +1,13 @@
 //! The store: where an item comes from, and where it goes.
 //!
-//! "The way of an item" in `docs/design.md` describes both ways. `sweep` ages and drops the items.
-
-use std::mem;
+//! "The way of an item" in `docs/design.md` describes both ways. `spill` and `refill` move batches. `sweep` ages and
+//! drops the items.
 
 use crossbeam_utils::CachePadded;
 
 use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
-use crate::engine::claim::{Spilled, Taken};
+use crate::engine::claim::Taken;
 use crate::engine::cost::{Cost, Fetch};
 use crate::engine::fetch::Fetches;
 use crate::engine::item::Item;
@@ -17,7 +16,7 @@ use crate::engine::registration::Registration;
 use crate::engine::room::Share;
 use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
-use crate::engine::visit::{Shards, Visit};
+use crate::engine::visit::Shards;
 use crate::sync::{AtomicBool, AtomicUsize, Counter, Ordering, PerThread, fence};
 
 /// What a pool's settings come to here.
@@ -44,7 +43,7 @@ pub(crate) struct Store<T> {
     pub(crate) lobby: Lobby<T>,
     pub(crate) registration: Registration,
     /// The shard for the next batch that belongs to no thread.
-    next_shard: Counter,
+    pub(super) next_shard: Counter,
     /// How often `chaos` was asked.
     draws: Counter,
     /// The last epoch in which an item was set aside.
@@ -102,20 +101,28 @@ impl<T> Store<T> {
     pub(crate) fn get_slow(&self, young_only: bool) -> Option<Item<T>> {
         let set = self.own_set().or_else(|| if self.is_lobby_open() { self.inherited_set() } else { self.slot_set() });
         self.answer_if_asked(set);
-        if let Some(item) = set.and_then(SlotSet::pop_either) {
+        if let Some(item) = set.filter(|set| set.len() > 0).and_then(|set| self.pop_beyond(set, young_only)) {
             return Some(item);
         }
-        if let Some(item) = set.filter(|_| !young_only).and_then(SlotSet::pop_victim) {
-            self.count(set, 1, |tally| &tally.rescues);
-            return Some(item);
-        }
-        if let Some(item) = self.search(&self.shards.visit(set), young_only, 0) {
+        if let Some(item) = self.search(set, young_only, 0) {
             return Some(item);
         }
         if let Some(item) = self.leave_lobby(set, true, !young_only) {
             return Some(item);
         }
         if !young_only && self.cost.exceeds_fetch(self.fetch) { self.fetch(set) } else { None }
+    }
+
+    /// Pops a young item from either array, or else a victim.
+    #[inline(never)]
+    fn pop_beyond(&self, set: &SlotSet<T>, young_only: bool) -> Option<Item<T>> {
+        let item = set.pop_either();
+        if item.is_some() || young_only {
+            return item;
+        }
+        let item = set.pop_victim();
+        self.count(Some(set), item.is_some().into(), |tally| &tally.rescues);
+        item
     }
 
     /// If a sweep has asked for the private items, the thread makes them victims itself. It goes on in the next epoch.
@@ -200,97 +207,12 @@ impl<T> Store<T> {
         }
     }
 
-    /// Makes room in the private slots with an empty array from the own shard, or with a new one.
-    fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
-        let visit = &self.shards.visit(Some(set));
-        let home = set.home.into();
-        let empty = visit.get().and_then(|shared| shared.take_empty(home));
-        match set.spill(item, empty.unwrap_or_else(|| self.new_array())) {
-            Ok(None) => None,
-            Ok(Some(unused)) if unused.items.is_empty() => {
-                if let Some(shared) = visit.get() {
-                    shared.keep_empty(home, unused.items);
-                }
-                None
-            }
-            Ok(Some(full)) => self.stamp_and_share(visit, set, full),
-            Err((item, mut array)) => {
-                // A sweep keeps this thread out. In an array, the item finds a place in a rack. By itself it would go
-                // to the queue behind it.
-                let pushed = array.push(item);
-                debug_assert!(pushed.is_ok(), "an empty array has room");
-                mem::forget(pushed);
-                self.offer(visit, home, Batch::many(array, self.epoch_of(Some(set))))
-            }
-        }
-    }
-
-    /// Moves a batch from the private slots to the own shard.
-    #[inline(always)]
-    fn stamp_and_share(
-        &self,
-        visit: &Visit<'_, T>,
-        set: &SlotSet<T>,
-        Spilled { items, victims }: Spilled<T>,
-    ) -> Option<Batch<T>> {
-        set.tally.spills.bump(1);
-        // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
-        let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };
-        self.offer(visit, set.home.into(), Batch::many(items, stamp))
-    }
-
     /// Returns whether an item may be set aside. That is so once in an epoch, because each one makes an item more.
     pub(crate) fn may_set_aside(&self) -> bool {
         let epoch = self.epoch();
         // ORDERING: Relaxed, no partner; the value is all, and one swap of an epoch sees another one. A thread that read
         // the epoch before it ended may allow one more.
         self.set_aside.swap(epoch, Ordering::Relaxed) != epoch
-    }
-
-    /// Puts an item into the shared queues, past the private slots. Returns it if there is no room.
-    pub(crate) fn set_aside(&self, item: Item<T>) -> Option<Batch<T>> {
-        self.put_past(self.slot_set(), item)
-    }
-
-    /// Puts a single item straight into the shared queues.
-    fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.offer(&self.shards.visit(set), home(set), Batch::one(item, self.epoch_of(set)))
-    }
-
-    /// Puts a new batch into the shared queues, where any thread finds it. Returns what there is no room for.
-    pub(crate) fn put_batch(&self, items: Array<T>) -> Option<Batch<T>> {
-        if items.is_empty() {
-            return None;
-        }
-        self.offer(&self.shards.visit(None), self.next_shard.add(1), Batch::many(items, self.epoch()))
-    }
-
-    /// Puts a batch into the shared queues. Counts and returns what there is no room for.
-    #[inline(always)]
-    fn offer(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
-        let rejected = self.push(visit, home, batch)?;
-        self.events.rejected.add(rejected.len());
-        Some(rejected)
-    }
-
-    /// Puts in what `put_slow` returned, after room was made for it. Returns what there is still no room for.
-    pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
-        self.events.rejected.add(rejected.len().wrapping_neg());
-        let set = self.slot_set();
-        self.offer(&self.shards.visit(set), home(set), rejected)
-    }
-
-    /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
-    #[inline(always)]
-    pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
-        let offered = batch.len();
-        let (admitted, rejected) = visit.get_or_make().admit(batch);
-        if let Some(batch) = admitted {
-            visit.put_back(home, batch);
-        }
-        let kept = offered - rejected.as_ref().map_or(0, Batch::len);
-        self.count(visit.set, kept, |tally| &tally.shared);
-        rejected
     }
 
     /// Returns the slot set that a new thread inherits, if there is one.
