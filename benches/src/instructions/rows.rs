@@ -1,10 +1,11 @@
 //! The rows and columns of the table.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ebbtide::{BoundedPool, DefaultRecycle, Fetch, Pool, Pooled, Settings};
+use ebbtide::{BoundedPool, BufferPool, DefaultRecycle, Fetch, Pool, Pooled, Settings};
 
 use super::loop_alone::LoopAlone;
 use crate::contender::Contender;
@@ -60,6 +61,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row { name: "ebbtide-owned", runs: only_pairs, work: |_, pairs| owned(pairs) },
         Row { name: "ebbtide-detached", runs: only_pairs, work: |_, pairs| detached(pairs) },
         Row { name: "ebbtide-miss", runs: only_pairs, work: |_, pairs| misses(pairs) },
+        Row { name: "ebbtide-buffers", runs: only_pairs, work: |_, pairs| buffers(pairs) },
         Row { name: "ebbtide-bounded", runs: only_pairs, work: |_, pairs| bounded(pairs) },
         Row { name: "ebbtide-new-pool", runs: only_pairs, work: |_, pairs| new_pools(pairs) },
         Row { name: LoopAlone::<Buffer>::NAME, runs: |_| true, work: work::<LoopAlone<Buffer>> },
@@ -108,6 +110,16 @@ fn misses(pairs: usize) {
         let mut item = pool.get();
         item.write();
         drop(Pooled::detach(item));
+    }
+}
+
+/// Buffers of the smallest class that is large enough.
+fn buffers(pairs: usize) {
+    let pool = BufferPool::new();
+    for _ in 0..pairs {
+        let mut buffer = pool.get(black_box(4000));
+        buffer.push(1);
+        black_box(&mut *buffer);
     }
 }
 
