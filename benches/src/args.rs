@@ -1,9 +1,10 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::instructions::{self, Task};
 use crate::lineup::{self, Entrant, Entry};
+use crate::machine;
 use crate::rounds::Comparison;
 use crate::workload::{Workload, list};
 
@@ -24,17 +25,24 @@ pub(crate) struct Output {
     pub(crate) charts: PathBuf,
 }
 
+impl Default for Output {
+    /// Another kind of machine has other files, because only figures of one can be compared.
+    fn default() -> Self {
+        let charts = Path::new("target/benchmarks").join(machine::file_name());
+        Self { tables: charts.with_extension("md"), charts }
+    }
+}
+
 pub(crate) const USAGE: &str = "usage: ebbtide-benches [--quick] [--rounds N] [--only CONTENDER,...] \
     [--workload WORKLOAD,...] [--tables FILE] [--charts DIR] [--help]\n\
     \x20      ebbtide-benches instructions [--check | --write]";
 
 const ROUNDS: usize = 31;
 const QUICK_ROUNDS: usize = 3;
-const TABLES: &str = "target/benchmarks.md";
-const CHARTS: &str = "target/benchmarks";
 
 pub(crate) fn help() -> String {
     let workloads = list::ALL.iter().map(|workload| format!("  {:18} {}\n", workload.name, workload.about));
+    let Output { tables, charts } = Output::default();
     format!(
         "Compares ebbtide with its peers, prints and writes Markdown tables, and draws charts.\n\n\
         {USAGE}\n\n\
@@ -42,14 +50,16 @@ pub(crate) fn help() -> String {
         \x20 --rounds N         samples of each contender in each workload  [default: {ROUNDS}]\n\
         \x20 --only A,B         only these contenders\n\
         \x20 --workload A,B     only these workloads, or those of a chart\n\
-        \x20 --tables FILE      the file for the tables  [default: {TABLES}]\n\
-        \x20 --charts DIR       the folder for the charts  [default: {CHARTS}]\n\
+        \x20 --tables FILE      the file for the tables  [default: {}]\n\
+        \x20 --charts DIR       the folder for the charts  [default: {}]\n\
         \x20 --help             this text\n\n\
         `instructions` counts the instructions per pair, which needs valgrind, and prints the table.\n\n\
         \x20 --check            counts for ebbtide only, and fails if a figure exceeds the kept one\n\
         \x20 --write            keeps the table\n\n\
         contenders: {}\n\n\
         workloads:\n{}",
+        tables.display(),
+        charts.display(),
         names().join(", "),
         workloads.collect::<String>().trim_end(),
     )
@@ -118,8 +128,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     };
     entrants.retain(|entrant| workloads.iter().any(|workload| entrant.runs(workload)));
     let rounds = rounds.unwrap_or(if quick.is_some() { QUICK_ROUNDS } else { ROUNDS });
-    let output =
-        Output { tables: tables.unwrap_or_else(|| TABLES.into()), charts: charts.unwrap_or_else(|| CHARTS.into()) };
+    let default = Output::default();
+    let output = Output { tables: tables.unwrap_or(default.tables), charts: charts.unwrap_or(default.charts) };
     Ok(Command::Compare(Comparison { entrants, workloads, rounds }, output))
 }
 
@@ -187,7 +197,7 @@ mod tests {
         assert_eq!(all.entrants.len(), names().len());
         assert_eq!(all.workloads.len(), list::ALL.len());
         assert_eq!(all.rounds, ROUNDS);
-        assert_eq!(output, Output { tables: TABLES.into(), charts: CHARTS.into() });
+        assert_eq!(output, Output::default());
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! | `progress` | a progress bar |
 //! | `results`, `spread` | all samples, their medians and quartiles |
 //! | `machine` | facts about the machine |
+//! | `costs` | what its locked instructions, cache lines and barriers cost |
 //! | `instructions` | instructions per pair, and the check that they don't increase |
 //! | `lineup` | all contenders, and the program of each |
 //! | `allocators`, `go` | build the other programs, and the commands that run them |
@@ -23,6 +24,7 @@
 //! | `workload`, `workload::list` | what a workload is, and all of them |
 //! | `sample` | the results of one run of one workload, as numbers and as text |
 //! | `item` | the pooled items |
+//! | `timing` | clocks and threads |
 //! | `counting` | an allocator that counts, for a separate program |
 //! | `markdown`, `process` | tables and numbers as text; running other programs |
 //!
@@ -33,6 +35,7 @@ mod args;
 mod chart;
 mod contender;
 mod contenders;
+pub mod costs;
 mod counting;
 mod go;
 mod instructions;
@@ -47,6 +50,7 @@ mod results;
 mod rounds;
 mod sample;
 mod spread;
+pub mod timing;
 mod workload;
 
 use std::path::Path;

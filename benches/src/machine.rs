@@ -5,7 +5,10 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::costs::Costs;
+use crate::markdown::number;
 use crate::process::stdout;
+use crate::timing::median;
 
 /// The name and value of each known fact.
 pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
@@ -17,7 +20,7 @@ pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
     [
         ("date", Some(date(SystemTime::now()))),
         ("system", Some(format!("{}, {ARCH}", system().unwrap_or(OS.into())))),
-        ("CPU", processor().or_else(|| says("sysctl", &["-n", "machdep.cpu.brand_string"]))),
+        ("CPU", processor()),
         ("cores", Some(cores.to_string())),
         ("rustc", says("rustc", &["--version"])),
         (
@@ -29,6 +32,25 @@ pub(crate) fn facts(cores: usize) -> Vec<(&'static str, String)> {
     .into_iter()
     .filter_map(|(what, value)| Some((what, value?)))
     .collect()
+}
+
+/// Medians of what was measured once in each round.
+pub(crate) fn costs(rounds: &[Costs]) -> Vec<(&'static str, String)> {
+    let of = |cost: fn(&Costs) -> f64| format!("{} ns", number(median(rounds.iter().map(cost).collect())));
+    let barriers =
+        format!("{}; {} while another thread is busy", of(|costs| costs.barrier), of(|costs| costs.barrier_busy));
+    vec![
+        ("locked instruction", of(|costs| costs.locked)),
+        ("line from core to core", of(|costs| costs.line)),
+        ("heavy barrier", barriers),
+    ]
+}
+
+/// A name for files about this kind of machine: its CPU, in lowercase letters, digits and hyphens.
+pub(crate) fn file_name() -> String {
+    let name = processor().unwrap_or(ARCH.into()).to_lowercase();
+    let words = name.split(|symbol: char| !symbol.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
 }
 
 /// The dependencies' versions from the output of `cargo tree`, whose first line is this package.
@@ -51,7 +73,9 @@ fn system() -> Option<String> {
 }
 
 fn processor() -> Option<String> {
-    let cpus = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let Ok(cpus) = fs::read_to_string("/proc/cpuinfo") else {
+        return stdout(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])).ok();
+    };
     let value = field(&cpus, "model name")?;
     Some(value.trim_start_matches([' ', '\t', ':']).to_owned())
 }
@@ -114,5 +138,11 @@ mod tests {
             assert!(value.is_some_and(|value| !value.is_empty()), "{known}: {facts:?}");
         }
         assert!(facts.contains(&("cores", "3".into())));
+    }
+
+    #[test]
+    fn a_file_name_has_words_and_hyphens_alone() {
+        let name = file_name();
+        assert!(!name.is_empty() && name.split('-').all(|word| word.chars().all(char::is_alphanumeric)), "{name}");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn markdown(results: &Results, args: &[String]) -> String {
 fn heading(results: &Results, args: &[String]) -> Option<String> {
     let Plan { warm_up, measured, .. } = Plan::SAMPLE;
     let mut facts = machine::facts(results.cores);
+    facts.extend(machine::costs(&results.costs));
     facts.extend(results.go.clone().map(|version| ("Go", version)));
     facts.push((
         "samples",
@@ -221,6 +222,7 @@ pub(crate) fn charts(results: &Results, folder: &Path) -> Result<Vec<PathBuf>, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::costs::Costs;
     use crate::sample::Sample;
     use crate::workload::list;
 
@@ -239,6 +241,9 @@ mod tests {
             rows: rows.iter().map(|(name, nanoseconds)| row(name, nanoseconds, 3)).collect(),
             rounds: 3,
             cores: 2,
+            costs: [2.0, 9.0, 3.0]
+                .map(|ns| Costs { locked: ns, line: 60.0, barrier: 400.0, barrier_busy: 8700.0 })
+                .to_vec(),
             go: None,
             missing: vec![("snmalloc", "no compiler\nat all".into())],
         }
@@ -247,7 +252,8 @@ mod tests {
     #[test]
     fn the_heading_shows_how_it_was_run() {
         let page = markdown(&results(&[(OURS, &[3.0])]), &["--quick".into()]);
-        assert!(page.contains("| cores | 2 |\n"), "{page}");
+        assert!(page.contains("| cores | 2 |\n| "), "{page}");
+        assert!(page.contains("\n| locked instruction | 3.0 ns |\n"), "{page}");
         assert!(page.contains("| not measured | snmalloc: no compiler |\n"), "{page}");
         assert!(page.contains("| `cargo run --release -p ebbtide-benches -- --quick` |"), "{page}");
     }

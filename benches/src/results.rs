@@ -1,5 +1,6 @@
 //! The results of a comparison: every sample of every contender in every workload.
 
+use crate::costs::Costs;
 use crate::sample::Sample;
 use crate::spread::Spread;
 use crate::workload::{Column, Group, Workload};
@@ -20,6 +21,8 @@ pub(crate) struct Results {
     pub(crate) rounds: usize,
     /// The number of threads that can run at once.
     pub(crate) cores: usize,
+    /// What the machine's own operations cost in each round.
+    pub(crate) costs: Vec<Costs>,
     /// The output of `go version`, if Go was measured.
     pub(crate) go: Option<String>,
     /// The contenders that could not be measured, and why.

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread;
 
 use crate::allocators;
+use crate::costs::Costs;
 use crate::lineup::{Entrant, Runner};
 use crate::process::stdout;
 use crate::progress::Progress;
@@ -45,7 +46,9 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
     let a_round = workloads.iter().map(|workload| (0..rows.len()).filter_map(|place| command(place, workload)).count());
     let mut progress = Progress::new(rounds * a_round.sum::<usize>());
     let mut order: Vec<usize> = (0..rows.len()).collect();
+    let mut costs = Vec::new();
     for _ in 0..*rounds {
+        costs.push(Costs::measure());
         for (at, workload) in workloads.iter().enumerate() {
             shuffle(&mut order);
             for &place in &order {
@@ -64,6 +67,7 @@ pub(crate) fn run(comparison: &Comparison) -> Result<Results, String> {
         rows,
         rounds: *rounds,
         cores: thread::available_parallelism().map_or(1, |cores| cores.get()),
+        costs,
         go: runners.iter().find_map(Runner::go).map(str::to_owned),
         missing,
     })

@@ -7,22 +7,21 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `machine` | measures cache lines, atomics, racks and barriers |
 //! | `pools` | measures the pool's fast path and sweeps, and the cases that the model predicts |
 //! | `model` | the formulas |
 //! | `samples` | the list of samples |
 //! | `report` | Markdown tables |
-//! | `timing` | clocks and threads |
+//!
+//! The library's `costs` measures cache lines, atomics, racks and barriers.
 
-mod machine;
 mod model;
 mod pools;
 mod report;
 mod samples;
-mod timing;
 
 use std::process::{Command, ExitCode};
 
+use ebbtide_benches::{costs, timing};
 use report::Results;
 use samples::samples;
 
@@ -45,9 +44,9 @@ fn main() -> ExitCode {
         // One sample in this process. A full run starts such a process for each sample.
         ["--sample", name] => match samples().find(|sample| sample.name == name) {
             Some(sample) => {
-                let before = machine::distance();
+                let before = costs::distance();
                 let value = (sample.run)();
-                println!("{before} {value} {}", machine::distance());
+                println!("{before} {value} {}", costs::distance());
                 return ExitCode::SUCCESS;
             }
             None => Err(format!("no sample `{name}`")),

@@ -9,7 +9,7 @@ use std::thread;
 
 use ebbtide::{Manual, Pool, Recycle, Settings};
 
-use crate::timing::{cores, cost_of_each, each, meanwhile, median, side_by_side, time, typical, wait_until};
+use ebbtide_benches::timing::{cores, cost_of_each, each, meanwhile, median, side_by_side, time, typical, wait_until};
 
 type Bytes = Vec<u8>;
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use ebbtide_benches::timing::{cores, median, quartiles};
+
 use crate::model::{self, CASES, Inputs, LINES, Term, total};
 use crate::samples::samples;
-use crate::timing::{cores, median, quartiles};
 
 /// All values of each sample, by name.
 pub(crate) type Results = HashMap<&'static str, Vec<f64>>;

@@ -1,6 +1,8 @@
 //! The list of samples.
 
-use crate::{machine, pools};
+use ebbtide_benches::costs;
+
+use crate::pools;
 
 /// A measured number in nanoseconds. Each sample has a process of its own.
 pub(crate) struct Sample {
@@ -18,23 +20,23 @@ static INPUTS: [Sample; 27] = [
     sample("bursts of 16", || pools::burst(1, 16)),
     sample("bursts of 16 without a pool", || pools::bare(16)),
     sample("bursts of 2048 without a pool", || pools::bare(2048)),
-    sample("line from core to core, to be written", machine::transfer),
-    sample("line from core to core, to be read", machine::load),
-    sample("item that another core used last", machine::item),
-    sample("atomic add", || machine::rmw(1)),
-    sample("atomic add, each of 2 threads", || machine::rmw(2)),
-    sample("store and full fence", machine::full_fence),
-    sample("claim", machine::claim),
-    sample("rack, push and pop", || machine::rack(1)),
-    sample("rack, push and pop, each of 2 threads", || machine::rack(2)),
-    sample("rack, looked through and empty", machine::empty_rack),
-    sample("queue of empty arrays, push and pop", machine::queue),
-    sample("heavy barrier", || machine::barrier(0)),
-    sample("heavy barrier, 1 other thread busy", || machine::barrier(1)),
-    sample("heavy barrier, 2 other threads busy", || machine::barrier(2)),
-    sample("heavy barrier, 64 other threads busy", || machine::barrier(64)),
-    sample("heavy barrier, 64 other threads asleep", || machine::barrier_sleepers(64)),
-    sample("heavy barrier, for the thread that it interrupts", machine::interrupted),
+    sample("line from core to core, to be written", costs::transfer),
+    sample("line from core to core, to be read", costs::load),
+    sample("item that another core used last", costs::item),
+    sample("atomic add", || costs::rmw(1)),
+    sample("atomic add, each of 2 threads", || costs::rmw(2)),
+    sample("store and full fence", costs::full_fence),
+    sample("claim", costs::claim),
+    sample("rack, push and pop", || costs::rack(1)),
+    sample("rack, push and pop, each of 2 threads", || costs::rack(2)),
+    sample("rack, looked through and empty", costs::empty_rack),
+    sample("queue of empty arrays, push and pop", costs::queue),
+    sample("heavy barrier", || costs::barrier(0)),
+    sample("heavy barrier, 1 other thread busy", || costs::barrier(1)),
+    sample("heavy barrier, 2 other threads busy", || costs::barrier(2)),
+    sample("heavy barrier, 64 other threads busy", || costs::barrier(64)),
+    sample("heavy barrier, 64 other threads asleep", || costs::barrier_sleepers(64)),
+    sample("heavy barrier, for the thread that it interrupts", costs::interrupted),
     sample("sweep, 1 slot set, empty", || pools::sweep_empty(1)),
     sample("sweep, 1023 slot sets, empty", || pools::sweep_empty(1023)),
     sample("sweep, 1 slot set, full", || pools::sweep_full(1)),

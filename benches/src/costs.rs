@@ -1,4 +1,4 @@
-//! The machine: cache lines, atomics, racks and barriers, without a pool.
+//! What the machine's own operations cost, in nanoseconds: cache lines, atomics, racks and barriers, without a pool.
 
 use std::hint::black_box;
 use std::iter;
@@ -11,6 +11,21 @@ use crossbeam_queue::ArrayQueue;
 
 use crate::timing::{cost_of_each, each, meanwhile, median, side_by_side, time, typical, wait_until};
 
+/// The costs that tell one kind of machine from another, once each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Costs {
+    pub(crate) locked: f64,
+    pub(crate) line: f64,
+    pub(crate) barrier: f64,
+    pub(crate) barrier_busy: f64,
+}
+
+impl Costs {
+    pub(crate) fn measure() -> Self {
+        Self { locked: rmw(1), line: turns(), barrier: barrier(0), barrier_busy: barrier(1) }
+    }
+}
+
 /// A value that shares no pair of cache lines with another.
 #[derive(Default)]
 #[repr(align(128))]
@@ -20,12 +35,12 @@ struct Padded<T>(T);
 const CHUNK: usize = 1024;
 
 /// Two cores write a line in turn. The time from one write to the other, which is half a round trip.
-pub(crate) fn transfer() -> f64 {
+pub fn transfer() -> f64 {
     median((0..31).map(|_| turns()).collect())
 }
 
 /// The current distance between two cores: the same, as the minimum of some tries.
-pub(crate) fn distance() -> f64 {
+pub fn distance() -> f64 {
     (0..5).map(|_| turns()).fold(f64::INFINITY, f64::min)
 }
 
@@ -44,7 +59,7 @@ fn turns() -> f64 {
 }
 
 /// Dependent loads of lines that another core wrote. The time of each.
-pub(crate) fn load() -> f64 {
+pub fn load() -> f64 {
     let lines: Vec<Padded<AtomicUsize>> = (0..THINGS).map(|_| Padded::default()).collect();
     let order = scattered();
     let write = || {
@@ -59,7 +74,7 @@ pub(crate) fn load() -> f64 {
 }
 
 /// Uses of items that another core used last. The additional time of each.
-pub(crate) fn item() -> f64 {
+pub fn item() -> f64 {
     let items: Vec<_> = (0..THINGS).map(|_| Box::new(Vec::with_capacity(64))).collect();
     let items = Mutex::new(items);
     let order = scattered();
@@ -105,7 +120,7 @@ fn after_another_core(write: impl Fn() + Sync, read: impl Fn()) -> f64 {
 }
 
 /// Atomic read-modify-writes of one line by this many threads that do nothing else. One thread's time for one.
-pub(crate) fn rmw(threads: usize) -> f64 {
+pub fn rmw(threads: usize) -> f64 {
     let line = Padded(AtomicUsize::new(0));
     side_by_side(threads, |_| {
         each(|| {
@@ -118,7 +133,7 @@ pub(crate) fn rmw(threads: usize) -> f64 {
 }
 
 /// A full fence after a store that it must wait for.
-pub(crate) fn full_fence() -> f64 {
+pub fn full_fence() -> f64 {
     let line = Padded(AtomicUsize::new(0));
     each(|| {
         for at in 0..CHUNK {
@@ -130,7 +145,7 @@ pub(crate) fn full_fence() -> f64 {
 }
 
 /// A claim of the private slots: a compare-exchange sets a mark on a private line, and a store clears it.
-pub(crate) fn claim() -> f64 {
+pub fn claim() -> f64 {
     let floor = Padded(AtomicUsize::new(0));
     each(|| {
         for _ in 0..CHUNK {
@@ -181,7 +196,7 @@ impl Rack {
 }
 
 /// A push and a pop at one rack by each of this many threads. A few arrays always stay in it.
-pub(crate) fn rack(threads: usize) -> f64 {
+pub fn rack(threads: usize) -> f64 {
     let rack = &Rack::new().0;
     let array = || ptr::dangling_mut::<usize>();
     (0..32).for_each(|_| assert!(rack.push(array()), "there is room"));
@@ -197,13 +212,13 @@ pub(crate) fn rack(threads: usize) -> f64 {
 }
 
 /// A pop from an empty rack, which reads all of it, with its lines in the own cache.
-pub(crate) fn empty_rack() -> f64 {
+pub fn empty_rack() -> f64 {
     let rack = &Rack::new().0;
     each(|| (0..CHUNK).filter(|_| black_box(rack).pop().is_none()).count())
 }
 
 /// A push and a pop at an uncontended queue of empty arrays.
-pub(crate) fn queue() -> f64 {
+pub fn queue() -> f64 {
     let queue = ArrayQueue::new(64);
     each(|| {
         for at in 0..CHUNK {
@@ -215,12 +230,12 @@ pub(crate) fn queue() -> f64 {
 }
 
 /// A heavy barrier while this many other threads are busy.
-pub(crate) fn barrier(busy: usize) -> f64 {
+pub fn barrier(busy: usize) -> f64 {
     meanwhile(busy, spend_time, || typical(|| {}, heavy))
 }
 
 /// A heavy barrier while this many other threads sleep.
-pub(crate) fn barrier_sleepers(sleepers: usize) -> f64 {
+pub fn barrier_sleepers(sleepers: usize) -> f64 {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let sleep = || {
@@ -237,7 +252,7 @@ pub(crate) fn barrier_sleepers(sleepers: usize) -> f64 {
 }
 
 /// The time that a heavy barrier costs a thread that it interrupts.
-pub(crate) fn interrupted() -> f64 {
+pub fn interrupted() -> f64 {
     let work = || {
         each(|| {
             spend_time();
@@ -261,8 +276,11 @@ fn heavy() {
         // error.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
     };
-    if membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 {
-        assert_eq!(membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), 0, "the system has no such barrier");
+    // Where the system has no such barrier, the pool uses fences.
+    if membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0
+        && membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0
+    {
+        fence(Ordering::SeqCst);
     }
 }
 

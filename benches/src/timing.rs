@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const MEASURED: Duration = Duration::from_millis(20);
 
 /// The number of threads that can run at once.
-pub(crate) fn cores() -> usize {
+pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -17,14 +17,14 @@ pub(crate) fn cores() -> usize {
 const WARM_UP: Duration = Duration::from_millis(5);
 
 /// One thread's nanoseconds per thing. `chunk` returns how many things it has done.
-pub(crate) fn each(mut chunk: impl FnMut() -> usize) -> f64 {
+pub fn each(mut chunk: impl FnMut() -> usize) -> f64 {
     repeat(WARM_UP, &mut chunk);
     let (done, time) = repeat(MEASURED, &mut chunk);
     nanos(time) / done as f64
 }
 
 /// The median nanoseconds of `one`, if a mean is too uneven. Each run follows `prepare`.
-pub(crate) fn typical(mut prepare: impl FnMut(), mut one: impl FnMut()) -> f64 {
+pub fn typical(mut prepare: impl FnMut(), mut one: impl FnMut()) -> f64 {
     let mut times = Vec::new();
     repeat(MEASURED, &mut || {
         prepare();
@@ -35,13 +35,14 @@ pub(crate) fn typical(mut prepare: impl FnMut(), mut one: impl FnMut()) -> f64 {
 }
 
 /// The nanoseconds of this run of `one`.
-pub(crate) fn time(one: impl FnOnce()) -> f64 {
+pub fn time(one: impl FnOnce()) -> f64 {
     let start = Instant::now();
     one();
     nanos(start.elapsed())
 }
 
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+/// The middle value, or the mean of the two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => f64::NAN,
@@ -50,14 +51,14 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Half of the values lie between these two.
-pub(crate) fn quartiles(mut values: Vec<f64>) -> (f64, f64) {
+pub fn quartiles(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     (values[values.len() / 4], values[values.len() * 3 / 4])
 }
 
 /// The cost of each run of `disturbance`, repeated in a second thread, to `work`: the part of the time that `work`
 /// loses, divided by the number of disturbances. `work` returns its time for one thing.
-pub(crate) fn cost_of_each(disturbance: impl Fn() + Sync, work: impl Fn() -> f64) -> f64 {
+pub fn cost_of_each(disturbance: impl Fn() + Sync, work: impl Fn() -> f64) -> f64 {
     /// Between two disturbances, so that some work remains.
     const PAUSE: Duration = Duration::from_micros(50);
     let count = AtomicUsize::new(0);
@@ -98,7 +99,7 @@ fn repeat(time: Duration, chunk: &mut impl FnMut() -> usize) -> (usize, Duration
 }
 
 /// Runs `measured` in this thread while this many other threads repeat `other`.
-pub(crate) fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: impl FnOnce() -> O) -> O {
+pub fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: impl FnOnce() -> O) -> O {
     let (running, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -122,7 +123,7 @@ pub(crate) fn meanwhile<O>(threads: usize, other: impl Fn() + Sync, measured: im
 }
 
 /// The mean of what `body` returns in this many threads. They start together, and each has a number.
-pub(crate) fn side_by_side(threads: usize, body: impl Fn(usize) -> f64 + Sync) -> f64 {
+pub fn side_by_side(threads: usize, body: impl Fn(usize) -> f64 + Sync) -> f64 {
     let ready = AtomicUsize::new(0);
     let sum: f64 = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
@@ -141,7 +142,7 @@ pub(crate) fn side_by_side(threads: usize, body: impl Fn(usize) -> f64 + Sync) -
 }
 
 /// Spins, and yields now and then in case another thread needs this core.
-pub(crate) fn wait_until(condition: impl Fn() -> bool) {
+pub fn wait_until(condition: impl Fn() -> bool) {
     let mut looks = 0_u32;
     while !condition() {
         looks += 1;
