@@ -193,6 +193,28 @@ fn the_janitor_drops_items_itself_if_no_thread_can_be_started() {
     set_limit(&before);
 }
 
+/// Nor can items be created elsewhere than on the calling thread.
+#[cfg(feature = "bounded")]
+#[test]
+fn a_get_creates_items_itself_if_no_thread_can_be_started() {
+    use ebbtide::{BoundedPool, bounded::Settings};
+
+    if !alone("a_get_creates_items_itself_if_no_thread_can_be_started") {
+        return;
+    }
+    let creates = || std::thread::current().id();
+    let pool = BoundedPool::with_settings(creates, Settings::new(2).manual()).create_in_background();
+    let (here, before) = (std::thread::current().id(), no_more_threads());
+    assert_eq!(*pool.get().unwrap(), here);
+    pool.clear();
+    assert_eq!(pool.try_get().as_deref(), Some(&here));
+    pool.clear();
+    assert_eq!(*common::polled::Polled::new(pool.get_async()).poll().unwrap().unwrap(), here);
+    pool.clear();
+    set_limit(&before);
+    assert_ne!(*pool.get().unwrap(), here);
+}
+
 /// If the janitor can't be started, pools work and `advance` sweeps them. The next pool that is used tries again.
 #[test]
 fn pools_work_if_no_thread_can_be_started() {

@@ -228,6 +228,28 @@ mod linux {
         libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
     }
 
+    /// The child of a fork has no thread that creates items. Calls do it themselves, and do not wait for ever.
+    #[cfg(feature = "bounded")]
+    #[test]
+    fn a_forked_child_creates_items_itself() {
+        use ebbtide::{BoundedPool, bounded::Settings};
+
+        if !alone("linux::a_forked_child_creates_items_itself") {
+            return;
+        }
+        let pool = BoundedPool::with_settings(|| 7_u8, Settings::new(2).manual()).create_in_background();
+        drop(pool.get());
+        pool.clear();
+        let sleeps = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.expect("a task").path().join("stat")).unwrap_or_default();
+            stat.contains("(ebbtide-dropper) S")
+        };
+        until("the thread sleeps", || std::fs::read_dir("/proc/self/task").expect("procfs").any(sleeps));
+        let act = || libc::c_int::from(!pool.get().is_ok_and(|item| *item == 7));
+        // SAFETY: the only other thread of this process waits, and the child needs nothing of it.
+        assert_eq!(unsafe { forked_child(act) }, Some(0));
+    }
+
     /// The child of a fork has no janitor. If it doesn't `exec`, `advance_all` sweeps its pools, which work as before.
     #[test]
     fn a_forked_child_sweeps_with_advance_all() {

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::creating::Limit;
 use super::events::{self, Event};
 use super::held::{Held, fail};
 use super::info::Item;
@@ -46,13 +47,14 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[inline]
     #[track_caller]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        Ok(Pooled::new(self.one_in_time(|| self.recycler.try_create())?, self))
+        Ok(Pooled::new(self.own_in_time()?, self))
     }
 
     /// Like [`get`](Self::get), but waits at most for `timeout`. With zero it does not wait. A timeout past the range
     /// of [`Instant`] is no limit.
     ///
-    /// It limits the waits only. Checking and creating an item run on this thread, and take as long as they take.
+    /// It limits the waits only. Checking and creating an item run on this thread, and take as long as they take. If the
+    /// pool [creates in the background](Self::create_in_background), it limits the creation, too.
     ///
     /// ```
     /// use std::time::Duration;
@@ -75,7 +77,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
-        Ok(Pooled::new(self.one(|| *deadline, || self.recycler.try_create())?, self))
+        Ok(Pooled::new(self.own(|| *deadline, Limit::Call)?, self))
     }
 
     /// Like [`get`](Self::get), but waits at most until `deadline`.
@@ -101,7 +103,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// As [`get`](Self::get).
     #[track_caller]
     pub fn get_deadline(&self, deadline: Instant) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
-        Ok(Pooled::new(self.one(|| Some(deadline), || self.recycler.try_create())?, self))
+        Ok(Pooled::new(self.own(|| Some(deadline), Limit::Call)?, self))
     }
 
     /// Like [`get`](Self::get), but creates a new item with `create`, which can use what is known only here.
@@ -178,7 +180,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// As [`get`](Self::get).
     #[track_caller]
     pub fn get_owned(self: &Arc<Self>) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
-        let item = self.one_in_time(|| self.recycler.try_create())?;
+        let item = self.own_in_time()?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
@@ -206,7 +208,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[track_caller]
     pub fn get_owned_timeout(self: &Arc<Self>, timeout: Duration) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));
-        let item = self.one(|| *deadline, || self.recycler.try_create())?;
+        let item = self.own(|| *deadline, Limit::Call)?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
@@ -233,7 +235,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// As [`get`](Self::get).
     #[track_caller]
     pub fn get_owned_deadline(self: &Arc<Self>, deadline: Instant) -> Result<OwnedPooled<T, R>, GetError<R::Error>> {
-        let item = self.one(|| Some(deadline), || self.recycler.try_create())?;
+        let item = self.own(|| Some(deadline), Limit::Call)?;
         Ok(OwnedPooled::new(item, Arc::clone(self)))
     }
 
@@ -251,10 +253,32 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         }
     }
 
+    /// Gets one item that the recycler creates, and waits at most as long as the settings say.
+    #[inline(always)]
+    #[track_caller]
+    fn own_in_time(&self) -> Result<Item<T>, GetError<R::Error>> {
+        self.own(|| self.latest(), Limit::Settings).map_err(|error| self.late(error))
+    }
+
+    /// Gets one item that the recycler creates, on this thread or another.
+    #[inline(always)]
+    #[track_caller]
+    fn own(&self, deadline: impl Fn() -> Option<Instant>, limit: Limit) -> Result<Item<T>, GetError<R::Error>> {
+        let place = match self.places().take_one() {
+            Ok(item) if !self.looks() => return Ok(item),
+            Ok(item) => Some(self.places().hold(item)),
+            Err(place) => place,
+        };
+        match &self.background {
+            None => self.one_slow(place, deadline, || self.recycler.try_create()),
+            Some(background) => self.one_behind(background, place, deadline, limit),
+        }
+    }
+
     /// Gets one item, and waits at most as long as the settings say.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
+    fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
         self.one(|| self.latest(), create).map_err(|error| self.late(error))
     }
 

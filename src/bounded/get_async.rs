@@ -1,4 +1,4 @@
-//! `get` for tasks, in all its forms, and `prefill`.
+//! `get` for tasks, in all its forms.
 
 use std::future::Future;
 use std::panic::Location;
@@ -149,57 +149,17 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
         }
     }
 
-    /// Like [`prefill`](Self::prefill), for a task of any async runtime. Dropping the future while it creates an item
-    /// frees that item's place.
-    ///
-    /// A task can keep some items idle, in place of those that broke or grew too old:
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use ebbtide::{BoundedPool, bounded::Settings};
-    ///
-    /// # struct Connection;
-    /// static CONNECTIONS: BoundedPool<Connection, fn() -> Connection> =
-    ///     BoundedPool::with_settings(|| Connection, Settings::new(16).min_idle(2).max_lifetime(Duration::from_secs(3600)));
-    ///
-    /// async fn keep_idle(n: usize) {
-    ///     loop {
-    ///         // If it fails, the next round tries again.
-    ///         let _ = CONNECTIONS.prefill_async(n.saturating_sub(CONNECTIONS.idle())).await;
-    ///         tokio::time::sleep(Duration::from_secs(1)).await;
-    ///     }
-    /// }
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    /// # runtime.block_on(async {
-    /// tokio::spawn(keep_idle(2));
-    /// while CONNECTIONS.idle() < 2 {
-    ///     tokio::task::yield_now().await;
-    /// }
-    /// # });
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`GetError::Create`] if creating an item fails, and [`GetError::TimedOut`] if it takes too long. The pool keeps the
-    /// items created before.
-    ///
-    /// # Panics
-    ///
-    /// Panics if [`create`](Manage::create) or its future panics. The pool keeps the items created before.
-    pub async fn prefill_async(&self, n: usize) -> Result<usize, GetError<R::Error>> {
-        for made in 0..n {
-            let Some(place) = self.places().reserve() else { return Ok(made) };
-            match self.create_in_time(|| self.recycler.create()).await {
-                Ok(item) => place.fill(item),
-                Err(error) => return Err(fail(place, error)),
-            }
-        }
-        Ok(n)
-    }
-
     /// Gets one item.
     async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
-        self.one_async_with(|| self.recycler.create(), caller).await
+        let place = match self.places().take_one() {
+            Ok(item) if !self.looks() => return Ok(item),
+            Ok(item) => Some(self.places().hold(item)),
+            Err(place) => place,
+        };
+        match &self.background {
+            None => self.one_slow_async(place, Contained::new(|| self.recycler.create()), caller).await,
+            Some(background) => self.one_behind_async(background, place, caller).await,
+        }
     }
 
     /// Gets an item for each place, in a guard.
@@ -309,11 +269,26 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         F: Future<Output = Result<T, E>>,
     {
         let create = Contained::new(create);
-        let mut held = match self.places().take_one() {
+        let place = match self.places().take_one() {
             Ok(item) if !self.looks() => return Ok(Pooled::new(item, self).outliving(create).into_item()),
-            Ok(item) => self.places().hold(item),
-            Err(Some(place)) => place,
-            Err(None) => self.wait(self.places().wait(Want::Places(1))).await?,
+            Ok(item) => Some(self.places().hold(item)),
+            Err(place) => place,
+        };
+        self.one_slow_async(place, create, caller).await
+    }
+
+    async fn one_slow_async<F, E>(
+        &self,
+        place: Option<Held<'_, T>>,
+        create: Contained<impl FnOnce() -> F>,
+        caller: &'static Location<'static>,
+    ) -> Result<Item<T>, GetError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut held = match place {
+            Some(held) => held,
+            None => self.wait(self.places().wait(Want::Places(1))).await?,
         };
         match self.next_async(&mut held, create).await {
             Ok(item) => {
@@ -335,10 +310,8 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         F: Future<Output = Result<T, E>>,
     {
         loop {
-            while let Some(mut item) = held.pop() {
-                if self.is_fit_async(item.get()).await {
-                    return Ok(Pooled::new(held.hand_out(item), self).outliving(create).into_item());
-                }
+            if let Some(item) = self.take_fit_async(held).await {
+                return Ok(Pooled::new(item, self).outliving(create).into_item());
             }
             if held.may_create() {
                 held.may_go_on()?;
@@ -350,8 +323,21 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         Ok(held.occupy(made))
     }
 
+    /// Does what `Held::take_fit` does.
+    pub(super) async fn take_fit_async(&self, held: &mut Held<'_, T>) -> Option<Item<T>> {
+        if let Some(item) = held.take_new() {
+            return Some(item);
+        }
+        while let Some(mut item) = held.pop() {
+            if self.is_fit_async(item.get()).await {
+                return Some(held.hand_out(item));
+            }
+        }
+        None
+    }
+
     /// Creates an item, at most as long as the settings say.
-    async fn create_in_time<F, E>(&self, create: impl FnOnce() -> F) -> Result<T, GetError<E>>
+    pub(super) async fn create_in_time<F, E>(&self, create: impl FnOnce() -> F) -> Result<T, GetError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
@@ -391,7 +377,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
-    async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+    pub(super) async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
         let limit = self.settings.timeouts.wait;
         if limit == Some(Duration::ZERO) {
             return waiting.look().map_err(|refused| match refused {
@@ -399,10 +385,20 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 refused => refused.into(),
             });
         }
+        self.wait_at_most(limit, waiting).await
+    }
+
+    /// Waits for what is wanted, for what is left of that time.
+    pub(super) async fn wait_at_most<O, E>(
+        &self,
+        left: Option<Duration>,
+        waiting: impl Future<Output = Result<O, Refused>>,
+    ) -> Result<O, GetError<E>> {
         let _stopwatch = self.places().time_wait();
-        match within(limit, waiting).await {
+        match within(left, waiting).await {
             Ok(answer) => Ok(answer?),
-            Err(after) => {
+            Err(left) => {
+                let after = self.settings.timeouts.wait.unwrap_or(left);
                 self.places().counts.wait_timeouts.add(1);
                 events::emit_or_raise::<T>(self.settings.name, Event::WaitTimedOut);
                 Err(GetError::TimedOut { phase: Phase::Wait, after })

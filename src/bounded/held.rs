@@ -45,10 +45,8 @@ impl<'a, T> Held<'a, T> {
         let pool = self.places.name;
         let create = || events::creation(pool, create);
         loop {
-            while let Some(mut item) = self.pop() {
-                if fit(item.get()) {
-                    return Ok(self.hand_out(item));
-                }
+            if let Some(item) = self.take_fit(&mut fit) {
+                return Ok(item);
             }
             if self.may_create() {
                 self.may_go_on()?;
@@ -97,6 +95,31 @@ impl<'a, T> Held<'a, T> {
     pub(super) fn pop(&mut self) -> Option<Popped<'a, T>> {
         let item = self.lot.next.take().or_else(|| self.lot.others.pop())?;
         Some(Popped { places: self.places, item: Some(item) })
+    }
+
+    /// Splits off one place with the item that was created for this call, if it was.
+    pub(super) fn take_new(&mut self) -> Option<Item<T>> {
+        let item = self.lot.next.take_if(|_| self.lot.is_new)?;
+        self.lot.places -= 1;
+        Some(item)
+    }
+
+    /// Splits off one place with that, or with an idle item that is `fit`. Drops those that are not.
+    pub(super) fn take_fit(&mut self, mut fit: impl FnMut(&mut Item<T>) -> bool) -> Option<Item<T>> {
+        if let Some(item) = self.take_new() {
+            return Some(item);
+        }
+        while let Some(mut item) = self.pop() {
+            if fit(item.get()) {
+                return Some(self.hand_out(item));
+            }
+        }
+        None
+    }
+
+    /// Takes all of it, for a thread that creates the item.
+    pub(super) fn into_lot(mut self) -> Lot<T> {
+        std::mem::replace(&mut self.lot, Lot::nothing())
     }
 
     /// Splits off one place with an item that was popped.

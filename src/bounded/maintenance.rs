@@ -2,46 +2,14 @@
 
 use std::any::type_name;
 
-use super::events;
-use super::held::fail;
 use super::info::Item;
-use super::places::{Places, Snapshot};
-use super::{BoundedPool, Info, Manage, Status, TryRecycle};
+use super::places::Places;
+use super::status::Snapshot;
+use super::{BoundedPool, Info, Manage, Status};
 use crate::engine::item::{Contained, raise};
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::pool::{SettingsError, Stats};
-
-impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
-    /// Creates up to `n` idle items, while there is room, nobody waits, and
-    /// [`max_creating`](super::Settings::max_creating) allows it. Returns how many it created.
-    ///
-    /// ```
-    /// use ebbtide::BoundedPool;
-    ///
-    /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
-    /// assert_eq!(pool.prefill(100), Ok(4));
-    /// assert_eq!(pool.idle(), 4);
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The recycler's error, if creating an item fails. The pool keeps the items created before.
-    ///
-    /// # Panics
-    ///
-    /// Panics if [`try_create`](TryRecycle::try_create) panics. The pool keeps the items created before.
-    pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
-        for made in 0..n {
-            let Some(place) = self.places().reserve() else { return Ok(made) };
-            match events::creation(self.settings.name, || self.recycler.try_create()) {
-                Ok(item) => place.fill(item),
-                Err(error) => return Err(fail(place, error)),
-            }
-        }
-        Ok(n)
-    }
-}
 
 impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Sets the capacity. A larger one serves waiters. A smaller one drops idle items, the oldest first. If that is not
@@ -301,6 +269,7 @@ impl<T, R> BoundedPool<T, R> {
     fn sweep(&self, purpose: Purpose, mut end: impl FnMut(&Places<T>, Item<T>)) -> Swept {
         let Some(places) = self.places.get() else { return Swept::default() };
         let (swept, panic) = places.sweep(purpose, |item| end(places, item));
+        self.places.to_arc().iter().for_each(Places::fill);
         panic.into_iter().for_each(raise);
         swept
     }

@@ -3,11 +3,14 @@
 //! Use it for resources with a fixed maximum: connections, GPU contexts, or buffers with limited memory. See
 //! [`BoundedPool`]. [The guide](crate::docs::guide) compares it with [`Pool`](crate::Pool).
 
+mod background;
 mod closing;
 mod counts;
+mod creating;
 mod disposer;
 mod error;
 mod events;
+mod filling;
 mod get;
 mod get_async;
 mod get_many;
@@ -19,6 +22,7 @@ mod manage;
 mod order;
 mod places;
 mod recycle;
+mod returning;
 mod settings;
 mod state;
 mod status;
@@ -42,16 +46,13 @@ pub use status::Status;
 pub use tracking::Holder;
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 
-use crate::engine::item::{Contained, Payload, raise};
+use crate::engine::item::Contained;
 use crate::janitor::{self, Registrar};
-use crate::pool::shrink::{self, Recycling};
-use crate::pool::{Clear, DefaultRecycle, Epochs, Home, SettingsError};
+use crate::pool::{Clear, DefaultRecycle, Epochs, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
-use events::Event;
-use info::Item;
-use places::{Places, Snapshot};
+use background::{Background, Filler};
+use places::Places;
 
 /// A pool of at most `capacity` items, in use and idle together. While all are in use, a `get` waits.
 ///
@@ -95,7 +96,9 @@ use places::{Places, Snapshot};
 /// They can if they take one item after the other.
 ///
 /// A `get` that creates an item goes on with that, even if another one comes back meanwhile. With
-/// [`max_creating`](Settings::max_creating), only a few create, and what comes back serves the others.
+/// [`max_creating`](Settings::max_creating), only a few create, and what comes back serves the others. With
+/// [`create_in_background`](Self::create_in_background), other threads create the items. Then a `get` takes what comes
+/// first, and ends in time even if a creation does not.
 ///
 /// [`get`](Self::get) says when a thread waits for itself.
 ///
@@ -166,6 +169,8 @@ pub struct BoundedPool<T, R = DefaultRecycle> {
     settings: Settings<()>,
     /// Whether the settings ask for a look at each item, when it is handed out and when it returns.
     watched: bool,
+    /// Set if other threads create the items.
+    background: Option<Background<T, R>>,
     recycler: Contained<R>,
 }
 
@@ -271,7 +276,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             }
             let (watched, settings) = (settings.watch_items(), settings.untyped());
             let recycler = Contained::new(recycler);
-            Self { places: OnceArc::new(), register: E::REGISTER, settings, watched, recycler }
+            Self { places: OnceArc::new(), register: E::REGISTER, settings, watched, background: None, recycler }
         }
     }
 
@@ -296,80 +301,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
 }
 
 impl<T, R: Manage<T>> BoundedPool<T, R> {
-    /// Drops an item that the recycler refused, or in which it panicked.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, item: Item<T>, panic: Option<Payload>) {
-        if let Some(panic) = self.places().refuse(item, panic) {
-            raise(panic);
-        }
-    }
-}
-
-impl<T, R: Manage<T>> Home<T> for BoundedPool<T, R> {
-    type Notes = Info;
-
-    /// Recycles an item and makes it idle, or drops it if the recycler refuses it. Then frees its place.
-    #[inline]
-    fn give_back(&self, mut item: Item<T>) {
-        item.notes_mut().note_return(R::CHECKED);
-        if self.watched && self.has_expired(&item) {
-            return self.refuse(item, events::emit::<T>(self.settings.name, Event::Expired));
-        }
-        match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
-            Ok(true) => self.places().give_back(item),
-            Ok(false) => self.refuse(item, None),
-            Err(panic) => self.refuse(item, Some(panic)),
-        }
-    }
-
-    fn part_with_one(&self, item: &Item<T>) {
-        self.end_use(item);
-        self.places().free_place();
-    }
-}
-
-// Nothing is set aside, because that would take another place.
-impl<T, R: Manage<T>> Recycling<T, Info> for BoundedPool<T, R> {
-    #[inline(always)]
-    fn weight(&self, item: &T) -> usize {
-        self.recycler.weight(item)
-    }
-
-    #[inline(always)]
-    fn used(&self, item: &T) -> usize {
-        self.recycler.used(item)
-    }
-
-    #[inline(always)]
-    fn recycle(&self, item: &mut Item<T>) -> bool {
-        let info = *item.notes();
-        self.recycler.recycle(item, &info)
-    }
-
-    fn shrink(&self, item: &mut T, max: usize) {
-        self.recycler.shrink(item, max);
-    }
-
-    fn epoch(&self) -> usize {
-        self.places().epoch()
-    }
-}
-
-impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// Whether idle items need a look before they are handed out.
     #[inline(always)]
     fn looks(&self) -> bool {
         R::CHECKED || self.watched
-    }
-
-    /// The look at an item that returns. Says whether it is too old.
-    #[inline(never)]
-    fn has_expired(&self, item: &Item<T>) -> bool {
-        self.end_use(item);
-        let expired = item.notes().is_expired();
-        self.places().counts.expired.add(usize::from(expired));
-        expired
     }
 
     /// Returns the heap part. The first call creates and registers it.
@@ -385,22 +320,15 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
         let settings = self.settings;
-        let (places, made) = self.places.get_or_make(|| Places::new(settings, self.recycler.disposer()));
-        if made {
-            if let (Some(registrar), Some(places)) = (&self.register, self.places.to_arc()) {
-                registrar.register(&places, settings.epoch.nanos());
+        let filler = || self.background.as_ref().map_or(Filler::NONE, |background| background.filler(&self.recycler));
+        let (places, made) = self.places.get_or_make(|| Places::new(settings, self.recycler.disposer(), filler()));
+        if let Some(heap) = self.places.to_arc().filter(|_| made) {
+            if let Some(registrar) = &self.register {
+                registrar.register(&heap, settings.epoch.nanos());
             }
+            Places::fill(&heap);
         }
         places
-    }
-}
-
-impl<T, R> BoundedPool<T, R> {
-    fn snapshot(&self) -> Snapshot {
-        match self.places.get() {
-            Some(places) => places.snapshot(),
-            None => Snapshot::unused(self.settings.capacity),
-        }
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
-use std::num::Wrapping;
 use std::ops::Deref;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crossbeam_utils::Backoff;
 
+use super::background::Filler;
 use super::counts::Counts;
 use super::disposer::Disposer;
 use super::error::Refused;
@@ -26,7 +26,6 @@ use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
 use crate::janitor;
-use crate::pool::Stats;
 use crate::sync::Counter;
 use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +41,8 @@ pub(super) struct Places<T> {
     pub(super) counts: Counts,
     /// If the settings ask for it.
     pub(super) tracking: Option<Tracking>,
+    /// If the settings ask for it.
+    pub(super) filler: Filler<T>,
     pub(super) registration: Registration,
 }
 
@@ -78,7 +79,10 @@ impl<T> Condemned<T> {
         drop_item: impl FnMut(Item<T>),
         places: impl Fn() -> Option<P>,
     ) -> (Swept, Option<Payload>) {
-        let mut first = self.after.settle(drop_item, places);
+        let mut first = self.after.settle(drop_item, &places);
+        if let Some(panic) = places().and_then(|places| places.end_sweep()) {
+            keep_first(&mut first, panic);
+        }
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }
@@ -89,26 +93,8 @@ impl<T> Condemned<T> {
     }
 }
 
-/// A pool's counts at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Snapshot {
-    pub(super) capacity: usize,
-    pub(super) in_use: usize,
-    pub(super) creating: usize,
-    pub(super) dropping: usize,
-    pub(super) waiting: usize,
-    pub(super) closed: bool,
-    pub(super) stats: Stats,
-}
-
-impl Snapshot {
-    pub(super) fn unused(capacity: usize) -> Self {
-        Self { capacity, in_use: 0, creating: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
-    }
-}
-
 impl<T> Places<T> {
-    pub(super) fn new(settings: Settings<()>, disposer: Disposer<T>) -> Self {
+    pub(super) fn new(settings: Settings<()>, disposer: Disposer<T>, filler: Filler<T>) -> Self {
         Self {
             state: Mutex::new(State::new(settings)),
             name: settings.name,
@@ -117,6 +103,7 @@ impl<T> Places<T> {
             mortals: Counter::new(),
             counts: Counts::default(),
             tracking: settings.track_held.map(Tracking::new),
+            filler,
             registration: Registration::new(),
         }
     }
@@ -333,7 +320,8 @@ impl<T> Places<T> {
         state.closed = true;
         let n = state.idle.len();
         let doomed = state.oldest(n);
-        let refused = state.waiters.refuse(|_| Some(Refused::Closed));
+        let mut refused = state.waiters.refuse(|_| Some(Refused::Closed));
+        refused.append(&mut state.sweepers.refuse(|_| Some(Refused::Closed)));
         state.dropped += n;
         self.doom(state, doomed, refused);
     }
@@ -359,23 +347,12 @@ impl<T> Places<T> {
         self.settle_or_raise(after);
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let counted = self.counts.stats();
-        let counted = self.tracking.as_ref().map_or(counted, |tracking| tracking.add_to(counted));
-        let state = self.lock();
-        let State { sweeps: Wrapping(sweeps), dropped: Wrapping(dropped), rejected: Wrapping(rejected), .. } = *state;
-        let expired = counted.expired.wrapping_add(state.expired.0);
-        let stats = Stats { rejected, sweeps, dropped, expired, idle: state.idle.len(), ..counted };
-        let State { capacity, taken, creating, doomed, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken, creating, dropping: doomed, waiting: state.waiters.len(), closed, stats }
-    }
-
     /// Ends an item. Its place stays taken.
     pub(super) fn dispose(&self, item: Item<T>) {
         self.disposer.dispose(item);
     }
 
-    fn settle(&self, after: After<T>) -> Option<Payload> {
+    pub(super) fn settle(&self, after: After<T>) -> Option<Payload> {
         after.settle(|item| self.dispose(item), || Some(self))
     }
 
@@ -397,7 +374,7 @@ impl<T> Places<T> {
 }
 
 /// Wakes all of them. Returns the first panic.
-fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
+pub(super) fn wake_each(wakers: impl IntoIterator<Item = Waker>) -> Option<Payload> {
     for_each_caught(wakers, Waker::wake)
 }
 
@@ -408,7 +385,7 @@ impl<T> Drop for Places<T> {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let idle = state.idle.drain(..).map(|idle| idle.item);
         let (mut wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
-        wakers.extend(state.enders.drain().map(|(waker, _)| waker));
+        wakers.extend(state.enders.drain().chain(state.sweepers.drain()).map(|(waker, _)| waker));
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
         let disposed = for_each_caught(idle.chain(served), |item| self.disposer.dispose(item));
         [disposed, drop_each(wakers)].into_iter().flatten().for_each(discard);

@@ -155,9 +155,9 @@ impl<E: Copy> Settings<E> {
 
     /// Sets how many idle items a sweep leaves, if there are as many: at most the capacity. The default is 0.
     ///
-    /// It keeps no item that is too old, or that fails its check. No items are created to reach this number: that is for a
-    /// thread with [`prefill`](super::BoundedPool::prefill), or for a task with
-    /// [`prefill_async`](super::BoundedPool::prefill_async).
+    /// It keeps no item that is too old, or that fails its check. Items are created to reach this number in a pool that
+    /// [creates in the background](super::BoundedPool::create_in_background), or by a task with
+    /// [`keep_idle`](super::BoundedPool::keep_idle).
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::Settings};
@@ -311,7 +311,8 @@ impl<E: Copy> Settings<E> {
     /// [`GetError::TimedOut`](super::GetError::TimedOut). By default it may take for ever.
     ///
     /// A thread that creates an item cannot be stopped, so this is for tasks. For threads, limit what creates the item,
-    /// for example with [`TcpStream::connect_timeout`](std::net::TcpStream::connect_timeout).
+    /// for example with [`TcpStream::connect_timeout`](std::net::TcpStream::connect_timeout). In a pool that [creates in the
+    /// background](super::BoundedPool::create_in_background), it limits how long a `get` waits for the creation.
     ///
     /// ```
     /// use std::future::pending;

@@ -32,6 +32,10 @@ pub(super) struct State<T> {
     pub(super) taken: usize,
     /// How many turns are taken.
     pub(super) creating: usize,
+    /// How many creations were begun for calls that wait for them.
+    begun: Wrapping<usize>,
+    /// Whether a thread creates idle items.
+    pub(super) filling: bool,
     /// How many of the taken places have a doomed item.
     pub(super) doomed: usize,
     /// The item returned last is at the back, and the oldest at the front.
@@ -39,11 +43,15 @@ pub(super) struct State<T> {
     pub(super) waiters: Waiters<Lot<T>>,
     /// Those who wait for the pool's end. They are served nothing.
     pub(super) enders: Waiters<()>,
+    /// Those who wait for the end of a sweep.
+    pub(super) sweepers: Waiters<()>,
     /// [`FIRST_EPOCH`] plus the number of epochs that ended.
     pub(super) epoch: usize,
     pub(super) closed: bool,
     // With epochs of 1 ms, a 32-bit count wraps after fifty days.
     pub(super) sweeps: Wrapping<usize>,
+    /// How many sweeps have ended: their items are dropped.
+    pub(super) swept: Wrapping<usize>,
     pub(super) dropped: Wrapping<usize>,
     pub(super) rejected: Wrapping<usize>,
     /// Those that sweeps found.
@@ -65,6 +73,8 @@ pub(super) struct Lot<T> {
     pub(super) others: Vec<Item<T>>,
     /// Whether a turn comes with the places.
     pub(super) creates: bool,
+    /// Whether the item was created for the waiter that was served.
+    pub(super) is_new: bool,
 }
 
 impl<T> Lot<T> {
@@ -78,8 +88,13 @@ impl<T> Lot<T> {
         Self { places: 1, creates: true, ..Self::nothing() }
     }
 
+    /// A new item for the call that began its creation.
+    pub(super) fn new(item: Item<T>) -> Self {
+        Self { is_new: true, ..Self::one(Some(item)) }
+    }
+
     pub(super) fn nothing() -> Self {
-        Self { places: 0, next: None, others: Vec::new(), creates: false }
+        Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false }
     }
 
     /// The items, the one that comes next at the end.
@@ -103,13 +118,17 @@ impl<T> State<T> {
             settings,
             taken: 0,
             creating: 0,
+            begun: Wrapping(0),
+            filling: false,
             doomed: 0,
             idle: VecDeque::new(),
             waiters: Waiters::new(),
             enders: Waiters::new(),
+            sweepers: Waiters::new(),
             epoch: FIRST_EPOCH,
             closed: false,
             sweeps: Wrapping(0),
+            swept: Wrapping(0),
             dropped: Wrapping(0),
             rejected: Wrapping(0),
             expired: Wrapping(0),
@@ -138,6 +157,8 @@ impl<T> State<T> {
             Want::Places(n) if self.taken + n <= self.capacity => (n, n.min(self.idle.len())),
             Want::Places(_) => return None,
             Want::Turn => (0, usize::from(!may_create)),
+            Want::Item(_) if self.taken < self.capacity => (1, 1),
+            Want::Item(_) => return None,
         };
         let creates = items < places.max(1);
         if items > self.idle.len() || (creates && !may_create) {
@@ -150,7 +171,7 @@ impl<T> State<T> {
             Order::Lifo => Self::last_first(self.idle.drain(rest..)),
             Order::Fifo => Self::last_first(self.idle.drain(..items).rev()),
         };
-        Some(Lot { places, next, others, creates })
+        Some(Lot { places, next, others, creates, is_new: false })
     }
 
     /// Takes the last item apart.
@@ -238,11 +259,32 @@ impl<T> State<T> {
 
     /// Takes a place and a turn, for a new idle item.
     pub(super) fn reserve(&mut self) -> Option<Lot<T>> {
-        let free = !self.closed && self.waiters.is_empty() && self.taken + self.idle.len() < self.capacity;
+        let nobody_waits = self.waiters.next(true).is_none();
+        let free = !self.closed && nobody_waits && self.taken + self.idle.len() < self.capacity;
         let free = free && self.may_create();
         self.taken += usize::from(free);
         self.creating += usize::from(free);
         free.then(Lot::unfilled)
+    }
+
+    /// Takes a place for an idle item, if there are fewer than `min_idle`. Otherwise, or if there is none, filling has
+    /// ended.
+    pub(super) fn reserve_missing(&mut self) -> Option<Lot<T>> {
+        let lot = if self.is_short() { self.reserve() } else { None };
+        self.filling = lot.is_some();
+        lot
+    }
+
+    /// Whether fewer items are idle than a sweep would leave.
+    pub(super) fn is_short(&self) -> bool {
+        !self.closed && self.idle.len() < self.settings.min_idle
+    }
+
+    /// Adds a waiter for the item of a creation that begins now.
+    pub(super) fn enqueue_creator(&mut self) -> (Ticket, Want) {
+        self.begun += 1;
+        let want = Want::Item(self.begun.0);
+        (self.waiters.enqueue(want, Waker::noop().clone()), want)
     }
 
     /// Apart, so that the usual order costs little more for it.
@@ -303,8 +345,9 @@ impl<T> State<T> {
     /// their wakers.
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some(lot) = self.waiters.first().and_then(|want| self.hand_out(want)) {
-            wakers.extend(self.waiters.serve_first(lot));
+        while let Some((ticket, want)) = self.waiters.next(self.idle.is_empty()) {
+            let Some(lot) = self.hand_out(want) else { break };
+            wakers.extend(self.waiters.answer(ticket, Ok(lot)));
         }
         if self.has_ended() {
             wakers.extend(self.enders.refuse(|_| Some(Refused::Closed)));
@@ -362,6 +405,7 @@ impl<T> State<T> {
         let n = doomed.len();
         self.waiters.shrink();
         self.enders.shrink();
+        self.sweepers.shrink();
         self.sweeps += 1;
         self.dropped += n;
         (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))

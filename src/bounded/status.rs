@@ -1,5 +1,12 @@
 //! What a bounded pool has at one moment.
 
+use std::num::Wrapping;
+
+use super::BoundedPool;
+use super::places::Places;
+use super::state::State;
+use crate::pool::Stats;
+
 /// The counts of a [`BoundedPool`](super::BoundedPool) at one moment.
 /// [`BoundedPool::status`](super::BoundedPool::status) returns it.
 ///
@@ -28,4 +35,44 @@ pub struct Status {
     pub waiting: usize,
     /// Whether the pool was closed.
     pub closed: bool,
+}
+
+/// A pool's counts at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Snapshot {
+    pub(super) capacity: usize,
+    pub(super) in_use: usize,
+    pub(super) creating: usize,
+    pub(super) dropping: usize,
+    pub(super) waiting: usize,
+    pub(super) closed: bool,
+    pub(super) stats: Stats,
+}
+
+impl Snapshot {
+    pub(super) fn unused(capacity: usize) -> Self {
+        Self { capacity, in_use: 0, creating: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
+    }
+}
+
+impl<T> Places<T> {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let counted = self.counts.stats();
+        let counted = self.tracking.as_ref().map_or(counted, |tracking| tracking.add_to(counted));
+        let state = self.lock();
+        let State { sweeps: Wrapping(sweeps), dropped: Wrapping(dropped), rejected: Wrapping(rejected), .. } = *state;
+        let expired = counted.expired.wrapping_add(state.expired.0);
+        let stats = Stats { rejected, sweeps, dropped, expired, idle: state.idle.len(), ..counted };
+        let State { capacity, taken, creating, doomed, closed, .. } = *state;
+        Snapshot { capacity, in_use: taken, creating, dropping: doomed, waiting: state.waiters.len(), closed, stats }
+    }
+}
+
+impl<T, R> BoundedPool<T, R> {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        match self.places.get() {
+            Some(places) => places.snapshot(),
+            None => Snapshot::unused(self.settings.capacity),
+        }
+    }
 }

@@ -45,15 +45,21 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
     fn finish(self: Box<Self>) -> Job {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
-        if condemned.swept.kept == 0 && !places.is_watched() {
+        let (drops, fills) = (condemned.swept.dropped > 0, places.wants_filling());
+        if condemned.swept.kept == 0 && !fills && !places.is_watched() {
             places.registration.leave();
-            janitor::park(&places.registration, || places.snapshot().stats.idle == 0 && !places.is_watched());
+            let may_be = || places.snapshot().stats.idle == 0 && !places.wants_filling() && !places.is_watched();
+            janitor::park(&places.registration, may_be);
         }
-        let drops = condemned.swept.dropped > 0;
         let weak = Arc::downgrade(&places);
         // Without items to drop, the job may be thrown away here, and with it what the function of a disposer holds.
         let disposer = if drops { places.disposer.clone() } else { Disposer::default() };
         // Each place takes a new reference, and only while it is freed, so that the pool can be dropped in between.
-        Job::new(places, drops, move || condemned.drop_items(|item| disposer.dispose(item), || weak.upgrade()))
+        Job::new(places, drops || fills, move || {
+            let swept = condemned.drop_items(|item| disposer.dispose(item), || weak.upgrade());
+            // Now that there is room.
+            weak.upgrade().iter().for_each(Places::fill);
+            swept
+        })
     }
 }

@@ -35,11 +35,15 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
-        let mut held = match self.places().take_one() {
+        let place = match self.places().take_one() {
             Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
-            Ok(item) => self.places().hold(item),
-            Err(place) => place?,
+            Ok(item) => Some(self.places().hold(item)),
+            Err(place) => place,
         };
+        if let Some(background) = &self.background {
+            return Some(Pooled::new(self.try_behind(background, place).ok()?, self));
+        }
+        let mut held = place?;
         let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
         self.lend(&item, Location::caller());
         Some(Pooled::new(item, self).outliving(held))

@@ -28,6 +28,11 @@ impl<T> Places<T> {
         Waiting { places: self, want, ticket: None }
     }
 
+    /// The wait of one who is in the queue.
+    pub(super) fn wait_on(&self, ticket: Ticket, want: Want) -> Waiting<'_, T> {
+        Waiting { places: self, want, ticket: Some(ticket) }
+    }
+
     /// Blocks until it gets what it wants, or until the deadline that `deadline` returns, if any. Calls `deadline` only
     /// if it must wait.
     #[inline]

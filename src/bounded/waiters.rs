@@ -1,6 +1,6 @@
-//! The queue of waiters for places, in order of arrival. Those who want a turn have a place already, and come first. A
-//! waiter is *served* when it is given its places. The first may also be *called*: woken, while what it waits for is
-//! idle, so that a newcomer may be faster.
+//! The queue of waiters for places, in order of arrival. Those who want a turn have a place already, and come first. Next
+//! come those whose item another thread is creating. A waiter is *served* when it is given its places. The first may also
+//! be *called*: woken, while what it waits for is idle, so that a newcomer may be faster.
 //!
 //! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
 //! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
@@ -24,6 +24,8 @@ pub(super) enum Want {
     Places(usize),
     /// A turn for one who has a place already, or an idle item for that place.
     Turn,
+    /// One place with an item. Another thread is creating one for it, in the creation with this number.
+    Item(usize),
 }
 
 pub(super) struct Waiters<L> {
@@ -33,6 +35,8 @@ pub(super) struct Waiters<L> {
     first: Option<Ticket>,
     /// The last who wants a turn.
     last_turn: Option<Ticket>,
+    /// The last who wants an item.
+    last_item: Option<Ticket>,
     last: Option<Ticket>,
     len: usize,
 }
@@ -53,7 +57,7 @@ struct Waiter<L> {
 
 impl<L> Waiters<L> {
     pub(super) fn new() -> Self {
-        Self { table: Vec::new(), free: Vec::new(), first: None, last_turn: None, last: None, len: 0 }
+        Self { table: Vec::new(), free: Vec::new(), first: None, last_turn: None, last_item: None, last: None, len: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -69,14 +73,26 @@ impl<L> Waiters<L> {
         self.first.map(|ticket| self.table[ticket].want)
     }
 
-    /// Whether one who comes now and wants this is behind a waiter.
-    pub(super) fn is_behind(&self, want: Want) -> bool {
-        self.first().is_some_and(|first| want != Want::Turn || first == Want::Turn)
+    /// The first waiter who may be served, and what it wants. If nothing is idle, that is none whose item is being
+    /// created.
+    pub(super) fn next(&self, nothing_idle: bool) -> Option<(Ticket, Want)> {
+        let first = self.first.filter(|&first| !(nothing_idle && matches!(self.table[first].want, Want::Item(_))));
+        let next = first.or_else(|| self.table[self.last_item?].next)?;
+        Some((next, self.table[next].want))
     }
 
-    /// Adds a waiter at the end of the queue, or for a turn, before the first who wants places.
+    /// Whether one who comes now and wants this is behind a waiter. Those whose items are being created let others begin.
+    pub(super) fn is_behind(&self, want: Want) -> bool {
+        self.next(true).is_some_and(|(_, next)| want != Want::Turn || next == Want::Turn)
+    }
+
+    /// Adds a waiter behind all who want the same, and before those who come later by their kind.
     pub(super) fn enqueue(&mut self, want: Want, waker: Waker) -> Ticket {
-        let previous = if want == Want::Turn { self.last_turn } else { self.last };
+        let previous = match want {
+            Want::Turn => self.last_turn,
+            Want::Item(_) => self.last_item.or(self.last_turn),
+            Want::Places(_) => self.last,
+        };
         let next = previous.map_or(self.first, |previous| self.table[previous].next);
         let waiter = Waiter { want, waits: true, waker: Some(waker), overtaken: 0, answer: None, previous, next };
         let ticket = match self.free.pop() {
@@ -97,8 +113,10 @@ impl<L> Waiters<L> {
             Some(next) => self.table[next].previous = Some(ticket),
             None => self.last = Some(ticket),
         }
-        if want == Want::Turn {
-            self.last_turn = Some(ticket);
+        match want {
+            Want::Turn => self.last_turn = Some(ticket),
+            Want::Item(_) => self.last_item = Some(ticket),
+            Want::Places(_) => {}
         }
         self.len += 1;
         ticket
@@ -157,9 +175,18 @@ impl<L> Waiters<L> {
 
     /// Serves the first waiter. Returns its waker, if it was not called.
     pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
-        let first = self.first?;
-        self.table[first].answer = Some(Ok(lot));
-        self.unlink(first)
+        self.answer(self.first?, Ok(lot))
+    }
+
+    /// Answers this waiter. Returns its waker, if it was not called.
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<L>) -> Option<Waker> {
+        self.table[ticket].answer = Some(answer);
+        self.unlink(ticket)
+    }
+
+    /// Whether this waiter is still the one that wants this, and has no answer.
+    pub(super) fn waits(&self, ticket: Ticket, want: Want) -> bool {
+        self.table.get(ticket).is_some_and(|waiter| waiter.waits && waiter.want == want)
     }
 
     /// Refuses every waiter for which `refusal` returns an error. Its argument is what the waiter wants. Returns their
@@ -208,6 +235,9 @@ impl<L> Waiters<L> {
         if self.last_turn == Some(ticket) {
             // Only such waiters are in front of one.
             self.last_turn = previous;
+        }
+        if self.last_item == Some(ticket) {
+            self.last_item = previous.filter(|&previous| matches!(self.table[previous].want, Want::Item(_)));
         }
         self.len -= 1;
         waker

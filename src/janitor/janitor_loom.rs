@@ -7,9 +7,13 @@ pub(crate) mod timer;
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "bounded")]
+use crate::engine::item::{Payload, discard};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
+#[cfg(feature = "bounded")]
+use crate::sync::thread::Weak;
 
 /// Registers no pool.
 #[derive(Debug)]
@@ -21,6 +25,12 @@ impl<T: Send + 'static> Registrar<T> {
 
 impl<T> Registrar<T> {
     pub(crate) fn register<H>(&self, _: &Arc<H>, _: u64) {}
+}
+
+/// Runs work for a pool on a thread of its own.
+#[cfg(feature = "bounded")]
+pub(crate) fn run_soon<P>(_: Weak<P>, work: impl FnOnce() -> Option<Payload> + Send + 'static) {
+    loom::thread::spawn(|| work().into_iter().for_each(discard));
 }
 
 pub(crate) fn forget(_: &Registration) {}

@@ -15,10 +15,14 @@ mod threads;
 pub(crate) mod timer;
 mod trimming;
 
+#[cfg(feature = "bounded")]
+use crate::engine::item::Payload;
 use crate::engine::item::{discard, keep_first, raise};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
+#[cfg(feature = "bounded")]
+use crate::sync::thread::Weak;
 use registry::collect;
 use round::round;
 pub(crate) use round::{Job, Pass, PoolHeap, Sweepable};
@@ -41,6 +45,13 @@ impl<T> Registrar<T> {
 /// Adds a pool, and starts the threads if they do not run.
 fn add(pool: &Arc<dyn Sweepable>, every: u64) {
     threads::call(registry::add(pool, every));
+}
+
+/// Runs work for a pool on a thread of its own at once, or if there is none to be had, on this one. A panic that it
+/// returns is counted.
+#[cfg(feature = "bounded")]
+pub(crate) fn run_soon(pool: Weak<impl Sweepable + 'static>, work: impl FnOnce() -> Option<Payload> + Send + 'static) {
+    threads::run_soon(Job::apart(pool, work));
 }
 
 /// Removes a pool, if it is registered. Runs the job that a round left for it, if no other thread has begun it.
@@ -73,8 +84,8 @@ pub(crate) fn attend(registration: &Registration) {
 /// hold no items. For programs that unload the library whose code drops the items, or that look for leaked threads at
 /// exit.
 ///
-/// Idle items stay. Items that a sweep has condemned are dropped, by the threads or by this call. It waits for a `Drop`
-/// or a waker that runs on one of the threads.
+/// Idle items stay. Items that a sweep has condemned are dropped, by the threads or by this call. It waits for a `Drop`,
+/// a creation or a waker that runs on one of the threads.
 ///
 /// Until the threads start again, only `advance` and [`advance_all`] sweep. They start at the first use of another pool
 /// with timed epochs. So that every pool in use is swept, they also start when a `get` or `prefill` creates an item,

@@ -24,7 +24,7 @@ pub(super) struct Registry {
     pub(super) running: bool,
     /// When the janitor wakes by itself. 0 while it is awake, because it looks at the due times before it sleeps.
     pub(super) sleeps_until: u64,
-    /// The oldest first. Moving one in or out allocates and frees nothing.
+    /// Those of `run_soon` first, then the oldest. Moving one in or out allocates and frees nothing.
     pub(super) tasks: LinkedList<Arc<Task>>,
     /// How many tasks were taken so far.
     pub(super) begun: usize,
@@ -34,6 +34,8 @@ pub(super) struct Registry {
     pub(super) threads: LinkedList<JoinHandle<()>>,
     /// How many they are, with those that are being started or joined.
     pub(super) alive: usize,
+    /// The process that started the last of them.
+    process: u32,
     /// The threads are to end, because somebody joins all of them.
     pub(super) stopping: bool,
     pub(super) trimming: Trimming,
@@ -42,7 +44,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Takes the oldest task, if there is one. It comes in a list of its own, which the caller empties without the
+    /// Takes the first task, if there is one. It comes in a list of its own, which the caller empties without the
     /// lock.
     pub(super) fn take_task(&mut self) -> LinkedList<Arc<Task>> {
         let rest = self.tasks.split_off(self.tasks.len().min(1));
@@ -65,6 +67,13 @@ impl Registry {
     pub(super) fn claim_dropper(&mut self) {
         self.alive += 1;
         self.waiting += 1;
+        self.process = process();
+    }
+
+    /// Whether the threads are those of the parent of this process.
+    #[cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only a `BoundedPool` asks"))]
+    pub(super) fn is_forked(&self) -> bool {
+        self.alive > 0 && self.process != process()
     }
 
     /// Returns whether the janitor must be woken for what is due at this time, because it sleeps longer.
@@ -100,6 +109,7 @@ static_per_execution! {
         waiting: 0,
         threads: LinkedList::new(),
         alive: 0,
+        process: 0,
         stopping: false,
         trimming: Trimming::new(),
         #[cfg(feature = "pressure")]
@@ -183,6 +193,11 @@ pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
         drop(registry);
         pools = Vec::with_capacity(count);
     }
+}
+
+/// Returns the number of this process, where processes can fork.
+fn process() -> u32 {
+    if cfg!(unix) { std::process::id() } else { 0 }
 }
 
 /// Returns the nanoseconds since the first call.

@@ -74,6 +74,16 @@ impl Job {
         Self { pool: weak, place, weight, runs_user_code, work: Box::new(work) }
     }
 
+    /// Work for `pool` that no sweep leaves.
+    #[cfg(feature = "bounded")]
+    pub(super) fn apart(
+        pool: Weak<impl Sweepable + 'static>,
+        work: impl FnOnce() -> Option<Payload> + Send + 'static,
+    ) -> Self {
+        let work = Box::new(move || (Swept::default(), work()));
+        Self { pool, place: Place::MAX, weight: 0, runs_user_code: true, work }
+    }
+
     /// Both jobs of a pool that was swept twice, as one.
     #[cfg(feature = "pressure")]
     pub(super) fn then(self, second: Self) -> Self {

@@ -198,12 +198,42 @@ fn enlist(jobs: Vec<Job>) {
     TASKS.notify_one();
 }
 
-/// Runs the oldest task. Returns `false` if there is none.
+/// Has a dropper run a job at once: one that waits, or else a new one. If there is none to be had, runs it here.
+#[cfg(feature = "bounded")]
+pub(super) fn run_soon(job: Job) {
+    let mut tasks = LinkedList::from([Arc::new(Task::new(job))]);
+    let mut registry = registry();
+    if registry.stopping || registry.is_forked() {
+        drop(registry);
+        tasks.pop_front().and_then(|task| task.take()).into_iter().for_each(do_job);
+        return;
+    }
+    // Before what droppers need not do at once. So as many of them wait as there are such tasks.
+    tasks.append(&mut registry.tasks);
+    registry.tasks = tasks;
+    let starts = registry.tasks.len() > registry.waiting;
+    if starts {
+        registry.claim_dropper();
+    }
+    drop(registry);
+    if !starts {
+        TASKS.notify_one();
+    } else if !start_dropper() {
+        // This one, unless another thread has begun it meanwhile.
+        do_next_task();
+    }
+}
+
+/// Runs the first task. Returns `false` if there is none.
 fn do_next_task() -> bool {
     let mut first = registry().take_task();
     let Some(task) = first.pop_front() else { return false };
-    let Some(job) = task.take() else { return true };
+    task.take().into_iter().for_each(do_job);
+    true
+}
 
+/// Runs a job that was taken from its task, and counts what it did.
+fn do_job(job: Job) {
     let (place, pool, weight) = (job.place, job.pool.clone(), job.weight);
     let (swept, panic) = job.run();
     if let Some(panic) = panic {
@@ -218,7 +248,6 @@ fn do_next_task() -> bool {
     // Before the task is dropped.
     drop(registry);
     drop(task);
-    true
 }
 
 /// Has a dropper look whether a trim is due.

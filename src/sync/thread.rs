@@ -18,6 +18,34 @@ pub(crate) use {
     std::sync::PoisonError,
 };
 
+#[cfg(all(any(not(all(loom, feature = "loom")), loom_is_shuttle), feature = "bounded"))]
+pub(crate) fn downgrade<T>(strong: &super::Arc<T>) -> Weak<T> {
+    super::Arc::downgrade(strong)
+}
+
+/// Loom has none, so a model's is strong.
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle), feature = "bounded"))]
+pub(crate) struct Weak<T>(super::Arc<T>);
+
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle), feature = "bounded"))]
+impl<T> Weak<T> {
+    pub(crate) fn upgrade(&self) -> Option<super::Arc<T>> {
+        Some(super::Arc::clone(&self.0))
+    }
+}
+
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle), feature = "bounded"))]
+impl<T> Clone for Weak<T> {
+    fn clone(&self) -> Self {
+        Self(super::Arc::clone(&self.0))
+    }
+}
+
+#[cfg(all(loom, feature = "loom", not(loom_is_shuttle), feature = "bounded"))]
+pub(crate) fn downgrade<T>(strong: &super::Arc<T>) -> Weak<T> {
+    Weak(super::Arc::clone(strong))
+}
+
 /// Returns how many threads can run at once. Asks the system once.
 pub(crate) fn cpus() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,179 @@
+//! Pools whose items other threads create, and that keep some idle.
+
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc as StdArc;
+
+use super::creating::{Attempt, Shared, Why, create_on};
+use super::places::Places;
+use super::{BoundedPool, TryRecycle};
+use crate::engine::item::{Payload, discard, drop_each, keep_first};
+use crate::janitor;
+use crate::sync::thread::{Weak, downgrade};
+use crate::sync::{Arc, const_unless_loom};
+
+impl<T, R> BoundedPool<T, R>
+where
+    T: Send + 'static,
+    R: TryRecycle<T, Error: Send + 'static> + Clone + Send + Sync + 'static,
+{
+    const_unless_loom! {
+        /// Has threads of the process create the items, so that a `get` ends in time even if a creation does not, and that
+        /// [`min_idle`](super::Settings::min_idle) items are kept.
+        ///
+        /// ```
+        /// use std::io;
+        /// use std::net::TcpStream;
+        /// use std::time::Duration;
+        /// use ebbtide::BoundedPool;
+        /// use ebbtide::bounded::{Settings, TryRecycle};
+        ///
+        /// #[derive(Clone)]
+        /// struct Connections;
+        ///
+        /// impl TryRecycle<TcpStream> for Connections {
+        ///     type Error = io::Error;
+        ///
+        ///     fn try_create(&self) -> io::Result<TcpStream> {
+        ///         TcpStream::connect("db.internal:5432")
+        ///     }
+        /// }
+        ///
+        /// static CONNECTIONS: BoundedPool<TcpStream, Connections> =
+        ///     BoundedPool::with_settings(Connections, Settings::new(8).min_idle(2).wait_timeout(Duration::from_secs(5)))
+        ///         .create_in_background();
+        /// ```
+        ///
+        /// **A `get`** that finds no idle item but room for one has a thread create it, and waits. An item that comes back
+        /// meanwhile serves it. What is created then serves the next waiter or becomes idle. It ends with its timeout or
+        /// deadline, or that of [`wait_timeout`](super::Settings::wait_timeout), which limit the wait for room and the one
+        /// for the item together. With a [`create_timeout`](super::Settings::create_timeout), the creation has that for
+        /// itself. It goes on all the same, and keeps its place until it ends. So there are never more items than the
+        /// capacity. A check runs on the thread that gets the item, as always.
+        ///
+        /// If the creation fails or panics, the `get` that began it does so. If that has its item already, or has given up,
+        /// an error is dropped, and a panic is counted in [`Stats::panics`](crate::Stats::panics).
+        ///
+        /// This holds for [`get`](Self::get) and the methods for one item that are like it. `try_get` and a timeout of zero
+        /// begin a creation and do not wait for it. Those that get several items, and those that are given a function, create
+        /// on the calling thread.
+        ///
+        /// **Idle items.** At its first use, and after each sweep or [`clear`](Self::clear), a thread creates what is missing to `min_idle`, one by one,
+        /// while [`prefill`](Self::prefill) would. If that fails, the next sweep tries again. With
+        /// [manual](super::Settings::manual) epochs, [`advance`](Self::advance) is a sweep.
+        ///
+        /// # Threads
+        ///
+        /// They are those that drop items for the janitor. If all are busy, another one starts at once, and ends when there
+        /// is no more to do. [`stop_janitor`](crate::stop_janitor) waits for them. While it does, where no thread can be
+        /// started, and in the child of a `fork`, the calling thread creates the item.
+        ///
+        /// The threads have clones of the recycler. If it is large or cannot be cloned, let it be an `Arc` in a struct of
+        /// yours.
+        #[must_use]
+        pub const fn create_in_background(mut self) -> Self {
+            self.background = Some(Background::NEW);
+            self
+        }
+    }
+}
+
+/// How a pool begins creations. Both functions clone the recycler.
+pub(super) struct Background<T, R> {
+    attempt: fn(&R) -> Box<dyn Attempt<T, R> + Send>,
+    filler: fn(&R) -> Filler<T>,
+}
+
+impl<T: Send + 'static, R: TryRecycle<T, Error: Send + 'static> + Clone + Send + Sync + 'static> Background<T, R> {
+    const NEW: Self = Self {
+        attempt: |recycler| Box::new(Shared::new(recycler.clone())),
+        filler: |recycler| Filler(Some(StdArc::new(Recycler(recycler.clone())))),
+    };
+}
+
+impl<T, R> Background<T, R> {
+    pub(super) fn attempt(&self, recycler: &R) -> Box<dyn Attempt<T, R> + Send> {
+        (self.attempt)(recycler)
+    }
+
+    pub(super) fn filler(&self, recycler: &R) -> Filler<T> {
+        (self.filler)(recycler)
+    }
+}
+
+/// What keeps `min_idle` items idle, if the pool has that.
+pub(super) struct Filler<T>(Option<StdArc<dyn Fill<T>>>);
+
+impl<T> Filler<T> {
+    pub(super) const NONE: Self = Self(None);
+}
+
+impl<T> Drop for Filler<T> {
+    /// A panic in the recycler's `Drop` goes no further, because nobody waits for that.
+    fn drop(&mut self) {
+        drop_each(self.0.take()).into_iter().for_each(discard);
+    }
+}
+
+// A panic in the recycler is the user's, as one in an item's `Drop` is. It leaves the pool intact.
+impl<T> UnwindSafe for Filler<T> {}
+impl<T> RefUnwindSafe for Filler<T> {}
+
+trait Fill<T>: Send + Sync {
+    /// Has a thread create what is missing. Nobody else may do that meanwhile.
+    fn start(self: StdArc<Self>, places: &Arc<Places<T>>);
+}
+
+struct Recycler<R>(R);
+
+impl<T: Send + 'static, R: TryRecycle<T> + Send + Sync + 'static> Fill<T> for Recycler<R> {
+    fn start(self: StdArc<Self>, places: &Arc<Places<T>>) {
+        let weak = downgrade(places);
+        janitor::run_soon(weak.clone(), move || {
+            let mut first = self.fill(&weak);
+            drop_each([self]).into_iter().for_each(|panic| keep_first(&mut first, panic));
+            first
+        });
+    }
+}
+
+impl<R> Recycler<R> {
+    /// Creates idle items until there are enough, or one cannot be created. Returns the first panic.
+    fn fill<T>(&self, weak: &Weak<Places<T>>) -> Option<Payload>
+    where
+        R: TryRecycle<T>,
+    {
+        let mut first = None;
+        loop {
+            let Some(places) = weak.upgrade() else { return first };
+            let lot = places.lock().reserve_missing();
+            drop(places);
+            let Some(lot) = lot else { return first };
+            let (created, panic) = create_on(lot, weak, None, || self.0.try_create(), &Why::default());
+            panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
+            if !created {
+                weak.upgrade().iter().for_each(|places| places.lock().filling = false);
+                return first;
+            }
+        }
+    }
+}
+
+impl<T> Places<T> {
+    /// Whether somebody creates idle items when a sweep has ended.
+    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+    pub(super) fn wants_filling(&self) -> bool {
+        let state = self.lock();
+        state.is_short() && (self.filler.0.is_some() || !state.sweepers.is_empty())
+    }
+
+    /// Has a thread create them, unless one does.
+    pub(super) fn fill(heap: &Arc<Self>) {
+        let Some(filler) = &heap.filler.0 else { return };
+        let mut state = heap.lock();
+        let starts = state.is_short() && !std::mem::replace(&mut state.filling, true);
+        drop(state);
+        if starts {
+            StdArc::clone(filler).start(heap);
+        }
+    }
+}

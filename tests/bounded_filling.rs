@@ -1,0 +1,182 @@
+//! `BoundedPool`: `min_idle` items are created in the background, by a thread or by a task.
+#![cfg(feature = "bounded")]
+
+mod common;
+#[path = "common/judge.rs"]
+mod judge;
+#[path = "common/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use common::polled::Polled;
+use common::{alone, panic_of, until};
+use ebbtide::bounded::{GetError, Settings};
+use ebbtide::{BoundedPool, Timed};
+use judge::judged_async_with;
+use server::{Client, Reply, Served, Server};
+
+fn timed(settings: Settings<Timed>) -> (Served, Arc<Server>) {
+    let server = Arc::new(Server::default());
+    let settings = settings.every(Duration::from_millis(1));
+    (BoundedPool::with_settings(Client(Arc::clone(&server)), settings).create_in_background(), server)
+}
+
+/// What is missing to `min_idle` is created at first use, and after a sweep that leaves fewer.
+#[test]
+fn idle_items_are_kept() {
+    let server = Arc::new(Server::default());
+    let settings = Settings::new(4).manual().min_idle(2);
+    let pool = BoundedPool::with_settings(Client(Arc::clone(&server)), settings).create_in_background();
+    server.reply_to_all(Some(Reply::Item));
+    let item = pool.get().unwrap();
+    until("two are idle", || pool.idle() >= 2);
+    drop(item);
+    pool.clear();
+    until("two are idle again", || pool.idle() == 2 && pool.in_use() == 0);
+    server.reply_to_all(Some(Reply::Error));
+    let begun = server.begun();
+    pool.clear();
+    // One failure ends it, until the next sweep.
+    until("it has failed", || server.begun() > begun && pool.in_use() == 0);
+    assert!(server.begun() <= begun + 2, "the last thread may have gone on for one more");
+    server.reply_to_all(Some(Reply::Item));
+    until("it is over", || {
+        let _ = pool.advance();
+        pool.idle() == 2
+    });
+    drop(pool);
+    until("the thread has ended", || Arc::strong_count(&server) == 1);
+    server.ledger.assert_all_dropped_once();
+}
+
+/// The janitor comes again to a pool in which too few are idle, even if none is.
+#[test]
+fn a_pool_that_needs_items_is_not_left_alone() {
+    let (pool, server) = timed(Settings::new(3).min_idle(2));
+    server.reply_to_all(Some(Reply::Error));
+    assert!(matches!(pool.get(), Err(GetError::Create(_))));
+    until("it was tried several times", || server.begun() > 5);
+    server.reply_to_all(Some(Reply::Item));
+    until("two are idle", || pool.idle() == 2);
+    pool.clear();
+    until("two are idle again", || pool.idle() == 2);
+    let begun = server.begun();
+    pool.close();
+    until("the thread has ended", || pool.in_use() == 0);
+    assert!(server.begun() <= begun + 1);
+}
+
+/// A panic ends the round and is counted. The next sweep tries again.
+#[test]
+fn a_panic_does_not_end_the_filling() {
+    let (pool, server) = timed(Settings::new(3).min_idle(1));
+    server.reply_to_all(Some(Reply::Panic));
+    assert_eq!(panic_of(|| drop(pool.get())), "tripped");
+    until("several are counted", || pool.stats().panics > 2);
+    server.reply_to_all(Some(Reply::Item));
+    until("one is idle", || pool.idle() == 1);
+}
+
+/// Items that are too old are replaced.
+#[test]
+fn old_items_are_replaced() {
+    let (pool, server) = timed(Settings::new(2).min_idle(2).max_lifetime(Duration::from_millis(5)));
+    server.reply_to_all(Some(Reply::Item));
+    drop(pool.get().unwrap());
+    until("they are replaced", || server.ledger.dropped() > 3 && pool.idle() == 2);
+    assert!(server.ledger.peak() <= 2);
+}
+
+/// A creation that hangs delays neither sweeps nor the `get`s, which create their own.
+#[test]
+fn a_hanging_creation_delays_nothing() {
+    let (pool, server) = timed(Settings::new(3).min_idle(1));
+    pool.resize(2).unwrap(); // uses it
+    server.wait_for(1);
+    server.reply(1, Reply::Item);
+    let item = pool.get().unwrap();
+    let sweeps = pool.stats().sweeps;
+    until("it is swept", || pool.stats().sweeps > sweeps + 2);
+    assert_eq!((pool.status().creating, server.begun()), (1, 2));
+    drop(item);
+    server.reply_to_all(Some(Reply::Item));
+}
+
+/// `stop_janitor` waits for a creation, which loses nothing. Later ones start threads again.
+#[test]
+fn the_threads_can_be_stopped_during_a_creation() {
+    if !alone("the_threads_can_be_stopped_during_a_creation") {
+        return;
+    }
+    let (pool, server) = timed(Settings::new(2));
+    for n in 0..3 {
+        let waiting = Polled::waiting(pool.get_async());
+        server.wait_for(n + 1);
+        let stop = thread::spawn(ebbtide::stop_janitor);
+        server.reply(n, Reply::Item);
+        until("it has stopped", || stop.is_finished());
+        assert_eq!(waiting.ready().unwrap().id, n);
+        pool.clear();
+    }
+    drop(pool);
+    server.ledger.assert_all_dropped_once();
+}
+
+/// A task creates what is missing, now and after each sweep, until the pool is closed.
+#[test]
+fn a_task_keeps_items_idle() {
+    let (pool, judge) = judged_async_with(Settings::new(3).manual().min_idle(2), 0);
+    judge.creates_slowly.set(1);
+    let mut keeping = Polled::waiting(pool.keep_idle());
+    assert_eq!(pool.status().creating, 1);
+    judge.creates_slowly.set(0);
+    assert!(keeping.poll().is_none());
+    assert_eq!((pool.idle(), pool.in_use()), (2, 0));
+    let wakes = keeping.wakes();
+    pool.clear();
+    assert!(keeping.wakes() > wakes);
+    judge.fails.set(1);
+    assert!(keeping.poll().is_none());
+    judge.fails.set(0);
+    assert!(keeping.poll().is_none());
+    assert_eq!((pool.idle(), pool.in_use()), (0, 0), "it waits for the next sweep");
+    let _ = pool.advance();
+    assert!(keeping.poll().is_none());
+    assert_eq!(pool.idle(), 2);
+    pool.close();
+    keeping.ready();
+    judge.ledger.assert_all_dropped_once();
+}
+
+/// Dropping the future frees the place, and the sweep wakes nobody.
+#[test]
+fn a_task_may_stop_keeping_items() {
+    let (pool, judge) = judged_async_with(Settings::new(2).manual().min_idle(2), 0);
+    judge.creates_slowly.set(1);
+    drop(Polled::waiting(pool.keep_idle()));
+    assert_eq!((pool.idle(), pool.in_use(), pool.status().creating), (0, 0, 0));
+    judge.creates_slowly.set(0);
+    drop(Polled::waiting(pool.keep_idle()));
+    let _ = pool.advance();
+    assert_eq!(pool.idle(), 2);
+}
+
+/// The janitor comes again to a pool that a task fills, even if nothing is idle. The sweep wakes the task after its drops.
+#[test]
+fn the_janitor_wakes_who_keeps_items() {
+    let settings = Settings::new(1).every(Duration::from_millis(1)).min_idle(1).max_lifetime(Duration::from_millis(5));
+    let judge = Arc::new(judge::Judge::default());
+    let pool = BoundedPool::with_settings(judge::Tasks(Arc::clone(&judge)), settings);
+    let mut keeping = Polled::waiting(pool.keep_idle());
+    let mut polled = 0;
+    until("several are replaced", || {
+        if keeping.wakes() > polled {
+            polled = keeping.wakes();
+            assert!(keeping.poll().is_none());
+        }
+        judge.ledger.dropped() > 3
+    });
+}
