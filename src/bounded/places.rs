@@ -172,7 +172,7 @@ impl<T> Places<T> {
     ) -> Poll<Result<Held<'_, T>, Refused>> {
         if let Some(held) = *ticket {
             let mut state = self.lock();
-            let answer = state.waiters.fetch(held);
+            let answer = state.answer(held, want);
             if answer.is_some() || state.waiters.has_waker(held, waker) {
                 drop(state);
                 return self.end(ticket, answer);
@@ -191,7 +191,7 @@ impl<T> Places<T> {
                 }
                 answer => (Some(answer), Some(waker)),
             },
-            Some(held) => match state.waiters.fetch(held).or_else(|| state.answer_call(held, want).map(Ok)) {
+            Some(held) => match state.answer(held, want) {
                 None => (None, state.waiters.replace_waker(held, waker)),
                 answer => (answer, Some(waker)),
             },

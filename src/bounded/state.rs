@@ -20,7 +20,7 @@ use super::error::Refused;
 use super::info::Item;
 use super::order::Order;
 use super::settings::Settings;
-use super::waiters::{Ticket, Waiters, Want};
+use super::waiters::{Answer, Ticket, Waiters, Want};
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -246,8 +246,12 @@ impl<T> State<T> {
         !self.idle.is_empty() && self.waiters.overtake(self.settings.max_overtakes)
     }
 
-    /// What a called waiter was called for, if nobody was faster. If so, its wait has ended.
-    pub(super) fn answer_call(&mut self, ticket: Ticket, want: Want) -> Option<Lot<T>> {
+    /// What a waiter was served or refused, or what it was called for, if nobody was faster. If so, its wait has ended.
+    pub(super) fn answer(&mut self, ticket: Ticket, want: Want) -> Option<Answer<Lot<T>>> {
+        self.waiters.fetch(ticket).or_else(|| self.answer_call(ticket, want).map(Ok))
+    }
+
+    fn answer_call(&mut self, ticket: Ticket, want: Want) -> Option<Lot<T>> {
         if !self.waiters.is_called(ticket) {
             return None;
         }
