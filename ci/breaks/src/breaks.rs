@@ -136,7 +136,11 @@ pub(crate) fn check(root: &Path, all: &[(String, Break)]) -> Vec<String> {
 
 impl Test {
     fn folder(&self) -> PathBuf {
-        if self.package == "ebbtide" { "tests".into() } else { Path::new(&self.package).join("tests") }
+        match &*self.package {
+            "ebbtide" => "tests".into(),
+            "service" => "examples/service/tests".into(),
+            package => Path::new(package).join("tests"),
+        }
     }
 
     /// The tests of an example lie next to it.
@@ -203,6 +207,8 @@ mod tests {
         assert!(!test.is_source(Path::new("tests/common/mod.rs")));
         assert!(!test.is_source(Path::new("loom-tests/tests/owners.rs")));
         assert!(!test.is_source(Path::new("tests/owner.rs")));
+        let test = Test::try_from("service service::get".to_owned()).expect("three parts");
+        assert!(test.is_source(Path::new("examples/service/tests/service.rs")));
     }
 
     #[test]
