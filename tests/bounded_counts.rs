@@ -11,10 +11,11 @@ use std::future::Future;
 use std::thread;
 use std::time::Duration;
 
-use bounded::counted_with;
+use bounded::{counted, counted_with};
 use common::polled::Polled;
 use common::until;
 use ebbtide::bounded::Settings;
+use ebbtide::{BoxPool, BufferPool, Pool};
 use judge::{judged, judged_async_with};
 
 /// So short that it passes at once.
@@ -45,6 +46,17 @@ fn waits_and_those_that_time_out_are_counted() {
     drop(only);
     assert!(served.poll().is_some());
     assert_eq!((pool.stats().waits, pool.stats().wait_timeouts), (4, 3));
+}
+
+/// In any pool: nobody had to wait for them.
+#[test]
+fn items_of_prefill_do_not_count_as_created() {
+    let (bounded, _) = counted(3);
+    let (pool, boxes, buffers) = (Pool::<String>::new(), BoxPool::<u8>::new(), BufferPool::new());
+    assert_eq!((bounded.prefill(2), smol::block_on(bounded.prefill_async(1))), (Ok(2), Ok(1)));
+    assert_eq!((pool.prefill(2), boxes.prefill(2), buffers.prefill(2, 100)), (2, 2, 2));
+    let of_buffers = buffers.stats().map(|(_, stats)| stats.created).sum();
+    assert_eq!([bounded.stats().created, pool.stats().created, boxes.stats().created, of_buffers], [0; 4]);
 }
 
 #[test]
