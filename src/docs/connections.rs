@@ -37,7 +37,8 @@
 //! | `get_timeout(Duration::ZERO)`, for threads | | | `try_get` |
 //! | [`prefill_async`](BoundedPool::prefill_async) | | `build` with `min_idle` | `build` |
 //! | [`status`](BoundedPool::status), [`stats`](BoundedPool::stats) | `status` | `state` | `state` |
-//! | [`resize`](BoundedPool::resize), [`retain`](BoundedPool::retain), [`close`](BoundedPool::close) | the same | | |
+//! | [`retain`](BoundedPool::retain), [`close`](BoundedPool::close) | the same | | |
+//! | [`resize`](BoundedPool::resize), which may fail | the same, may not | | |
 //! | [`Pooled::detach`] | `Object::take` | | |
 //! | [`Pooled::info`]: `age`, `idle`, `uses` | `Object::metrics`: `age`, `last_used`, `recycle_count` | | |
 //! | `Arc` and `Weak` | `Clone` and `weak` | `Clone` | `Clone` |
