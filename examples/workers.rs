@@ -285,7 +285,7 @@ fn draw(samples: &[Sample], phases: &[(usize, f64)]) -> Result<String, Failure> 
     root.fill(&WHITE)?;
     let (blue, dark) = (RGBColor(134, 182, 219), RGBColor(19, 52, 84));
     let mut chart = ChartBuilder::on(&root)
-        .caption("Threads in a pool, and jobs under way", ("sans-serif", 20).into_font().color(&dark))
+        .caption("Two epochs after the last job of a peak, its threads have ended", ("sans-serif", 20).into_font().color(&dark))
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(50)
@@ -299,7 +299,8 @@ fn draw(samples: &[Sample], phases: &[(usize, f64)]) -> Result<String, Failure> 
         .x_labels(epochs as usize + 1)
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.0}"))
-        .x_desc("epochs")
+        .x_desc("time, in epochs")
+        .y_desc("threads, jobs")
         .draw()?;
     let threads = samples.iter().map(|sample| (sample.epochs, sample.threads as f64));
     let mut outline: Vec<_> = threads.collect();

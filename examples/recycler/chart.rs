@@ -9,6 +9,7 @@ use crate::options::{MIB, Options};
 use crate::run::Run;
 use crate::sample::Sample;
 
+const OURS: RGBColor = RGBColor(196, 78, 28);
 const RESIDENT: RGBColor = RGBColor(134, 182, 219);
 const IN_USE: RGBColor = RGBColor(19, 52, 84);
 const GREY: RGBColor = RGBColor(105, 105, 105);
@@ -21,10 +22,10 @@ pub(crate) fn draw(runs: &[Run], options: &Options) -> Result<String, Failure> {
     let after = longest(|run| run.last().seconds - run.shrunk_at);
     let top = longest(|run| run.samples.iter().map(|s| s.resident.unwrap_or(s.in_use)).max().unwrap_or(0) as f64);
     let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (1160, 800)).into_drawing_area();
+    let root = SVGBackend::with_string(&mut svg, (1160, 826)).into_drawing_area();
     root.fill(&WHITE)?;
-    let (head, panels) = root.split_vertically(74);
-    draw_head(&head, options)?;
+    let (head, panels) = root.split_vertically(100);
+    draw_head(&head, runs, options)?;
     for (run, panel) in runs.iter().zip(panels.split_evenly((2, 2))) {
         draw_panel(&panel, run, options, -before..after, 0.0..top / MIB as f64 * 1.08)?;
     }
@@ -33,17 +34,22 @@ pub(crate) fn draw(runs: &[Run], options: &Options) -> Result<String, Failure> {
     Ok(svg)
 }
 
-fn draw_head(head: &Area<'_>, options: &Options) -> Result<(), Failure> {
+fn draw_head(head: &Area<'_>, runs: &[Run], options: &Options) -> Result<(), Failure> {
     let Options { steps, buffers, shrink_to, .. } = options;
-    let job = format!("{steps} steps with {buffers} buffers, then only {shrink_to} of them");
-    head.draw(&Text::new(job, (24, 16), ("sans-serif", 24).into_font().color(&IN_USE)))?;
-    let label = |text, x| Text::new(text, (x, 49), ("sans-serif", 16));
-    head.draw(&Rectangle::new([(26, 50), (50, 64)], RESIDENT.filled()))?;
+    let ours = runs.last().expect("ebbtide comes last").ratio();
+    let message = format!("After the set has shrunk, ebbtide's resident memory is {ours} × that in use");
+    let job = format!(
+        "{steps} steps with {buffers} buffers, then only {shrink_to} of them. Less blue above the line is better."
+    );
+    head.draw(&Text::new(message, (24, 14), ("sans-serif", 24).into_font().color(&IN_USE)))?;
+    head.draw(&Text::new(job, (24, 47), ("sans-serif", 16).into_font().color(&GREY)))?;
+    let label = |text, x| Text::new(text, (x, 75), ("sans-serif", 16));
+    head.draw(&Rectangle::new([(26, 76), (50, 90)], RESIDENT.filled()))?;
     head.draw(&label("resident", 58))?;
-    head.draw(&PathElement::new([(156, 57), (180, 57)], IN_USE.stroke_width(3)))?;
+    head.draw(&PathElement::new([(156, 83), (180, 83)], IN_USE.stroke_width(3)))?;
     head.draw(&label("in use", 188))?;
-    head.draw(&plotters::element::DashedPathElement::new([(272, 57), (296, 57)], 4, 4, GREY))?;
-    Ok(head.draw(&label("the set shrinks; two epochs later", 304))?)
+    head.draw(&plotters::element::DashedPathElement::new([(272, 83), (296, 83)], 4, 4, GREY))?;
+    Ok(head.draw(&label("the set shrinks; one epoch and two epochs later", 304))?)
 }
 
 fn draw_panel(
@@ -60,7 +66,8 @@ fn draw_panel(
         run.steps_per_second,
         run.ratio()
     );
-    caption.draw(&Text::new(run.way.title, (76, 14), ("sans-serif", 20).into_font().color(&IN_USE)))?;
+    let ink = if run.way.name == "ebbtide" { OURS } else { IN_USE };
+    caption.draw(&Text::new(run.way.title, (76, 14), ("sans-serif", 20).into_font().color(&ink)))?;
     caption.draw(&Text::new(facts, (76, 37), ("sans-serif", 15).into_font().color(&GREY)))?;
 
     let top = mib.end;
@@ -91,7 +98,7 @@ fn draw_panel(
         outline.extend([(last.0, 0.0), (first.0, 0.0)]);
         chart.draw_series([Polygon::new(outline, RESIDENT.filled())])?;
     }
-    for x in [0.0, 2.0 * options.epoch().as_secs_f64()] {
+    for x in [0.0, 1.0, 2.0].map(|epochs| epochs * options.epoch().as_secs_f64()) {
         chart.draw_series(DashedLineSeries::new([(x, 0.0), (x, top)], 4, 4, GREY.into()))?;
     }
     let in_use = run.samples.iter().map(|s| at(s, s.in_use));

@@ -68,6 +68,7 @@ impl Info {
     /// assert!(Pooled::info(&buffer).created() <= Some(std::time::Instant::now()));
     /// # Ok::<(), GetError>(())
     /// ```
+    #[must_use]
     pub fn created(&self) -> Option<Instant> {
         self.created
     }
@@ -83,6 +84,7 @@ impl Info {
     /// assert_eq!(Pooled::info(&pool.get()?).last_used(), None);
     /// # Ok::<(), GetError>(())
     /// ```
+    #[must_use]
     pub fn last_used(&self) -> Option<Instant> {
         self.used
     }
@@ -98,6 +100,7 @@ impl Info {
     /// assert_eq!(Pooled::info(&pool.get()?).expires(), None);
     /// # Ok::<(), GetError>(())
     /// ```
+    #[must_use]
     pub fn expires(&self) -> Option<Instant> {
         self.expires
     }
@@ -114,6 +117,7 @@ impl Info {
     /// assert_eq!(Pooled::info(&pool.get()?).uses(), 2);
     /// # Ok::<(), GetError>(())
     /// ```
+    #[must_use]
     pub fn uses(&self) -> usize {
         self.uses
     }
@@ -138,6 +142,7 @@ impl Info {
     ///     }
     /// }
     /// ```
+    #[must_use]
     pub fn age(&self) -> Duration {
         since(self.created)
     }

@@ -17,7 +17,7 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 use crate::sync::{Instant, clock};
 
 /// Who holds an item, and since when. [`BoundedPool::held_longer_than`] returns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Holder {
     /// The call that returned the guard, or for a task, the future that did.
