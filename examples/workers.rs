@@ -285,7 +285,10 @@ fn draw(samples: &[Sample], phases: &[(usize, f64)]) -> Result<String, Failure> 
     root.fill(&WHITE)?;
     let (blue, dark) = (RGBColor(134, 182, 219), RGBColor(19, 52, 84));
     let mut chart = ChartBuilder::on(&root)
-        .caption("Two epochs after the last job of a peak, its threads have ended", ("sans-serif", 20).into_font().color(&dark))
+        .caption(
+            "Two epochs after the last job of a peak, its threads have ended",
+            ("sans-serif", 20).into_font().color(&dark),
+        )
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(50)

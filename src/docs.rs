@@ -1,4 +1,4 @@
-//! Guides for users, most of them from `docs/`.
+//! Guides: which pool to take and how to set it up, how to migrate, and what to watch.
 
 #[cfg(feature = "bounded")]
 pub mod connections;

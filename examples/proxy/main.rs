@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Failure> {
-    let mut options = Options { requests: 4000, clients: 16, idle: 100, bytes: 1024, rounds: 3 };
+    let mut options = Options { requests: 4000, clients: 16, idle: 100, bytes: 1024, rounds: 9 };
     let (mut child, mut port) = (None, None);
     let mut flags = [
         Flag::number("--requests", "requests in each turn", &mut options.requests, 1..=20_000),

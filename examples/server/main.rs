@@ -212,5 +212,7 @@ fn compare() -> Result<(), Failure> {
     }
     let [pooled, fresh] = &servers;
     let ratios = pooled.rounds.iter().zip(&fresh.rounds).map(|(pooled, fresh)| pooled.per_second / fresh.per_second);
-    Ok(writeln!(out, "\nrequests per second, pooled over fresh: {:.2}", median(ratios.collect()))?)
+    let ratio = median(ratios.collect());
+    writeln!(out, "\nrequests per second, pooled over fresh: {ratio:.2} (median of {rounds} pairs of rounds)")?;
+    Ok(())
 }
