@@ -119,6 +119,13 @@ impl<T> SlotSet<T> {
         usize::try_from(bottom - Top::from_bits(top).place()).unwrap_or(0)
     }
 
+    /// Returns whether a push needs an array from elsewhere, because two of this capacity are in use and none is empty.
+    /// This is a hint, as above.
+    pub(crate) fn needs_array(&self, capacity: usize) -> bool {
+        let in_use = || self.loaded_len() == capacity && self.extent.spare.get() != Spare::Empty;
+        self.extent.stashed.get() == 0 && in_use()
+    }
+
     /// Returns whether a sweep has nothing to take here. This is a hint, as above.
     pub(crate) fn looks_empty(&self) -> bool {
         self.len() + self.extent.stashed.get() == 0

@@ -200,6 +200,9 @@ impl<T> Store<T> {
             (item, set) = (self.enter_lobby(item)?, self.slot_set());
         }
         let Some(set) = set.filter(|_| self.limits.array > 0) else { return self.put_past(set, item) };
+        if set.needs_array(self.limits.array.into()) {
+            return self.spill(set, item);
+        }
         match set.push_or_spill(item) {
             Ok(None) => None,
             Ok(Some(full)) => self.stamp_and_share(&self.shards.visit(Some(set)), set, full),
