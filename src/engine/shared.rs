@@ -106,9 +106,20 @@ impl<T> Shared<T> {
     /// Puts in a batch that already counts as held: it was taken from here, or there was room reserved for it.
     #[inline(always)]
     pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
-        let (shard, generation) = (self.index(home), batch.stamp & 1);
+        self.put(home, batch.stamp, |generation| generation.push(batch));
+    }
+
+    /// The same with an array that has its stamp.
+    #[inline(always)]
+    pub(crate) fn put_array(&self, home: usize, array: Array<T>) {
+        self.put(home, array.stamp(), |generation| generation.push_array(array));
+    }
+
+    #[inline(always)]
+    fn put(&self, home: usize, stamp: usize, push: impl FnOnce(&Generation<T>)) {
+        let (shard, generation) = (self.index(home), stamp & 1);
         let bit = 1 << shard;
-        self.shard(shard).generations[generation].push(batch);
+        push(&self.shard(shard).generations[generation]);
         // If a pop clears the bit first, the load below sees that, and the bit is set again. If the push comes first,
         // the pop finds the batch when it looks again after clearing. SeqCst on all four makes it one of the two.
         // ORDERING: SeqCst; partner: the fetch_and in `pop_from`.
@@ -263,21 +274,31 @@ impl<T> Generation<T> {
         Self { rack: Rack::new(), overflow: Queue::new() }
     }
 
-    #[inline]
     fn push(&self, batch: Batch<T>) {
         let stamp = batch.stamp;
-        let left_over = batch.into_array().and_then(|mut array| {
-            array.set_stamp(stamp);
-            self.rack.push(array).map_err(|array| Batch::many(array, stamp))
-        });
-        match left_over {
+        match batch.into_array() {
+            Ok(mut array) => {
+                array.set_stamp(stamp);
+                self.push_array(array);
+            }
+            Err(one) => self.push_behind(one),
+        }
+    }
+
+    #[inline]
+    fn push_array(&self, array: Array<T>) {
+        match self.rack.push(array) {
             // The rack's push is SeqCst, which loom takes for less.
             Ok(()) => seq_cst(),
-            Err(batch) => {
-                self.overflow.push(batch);
-                fence::full();
-            }
+            Err(array) => self.push_behind(racked(array)),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_behind(&self, batch: Batch<T>) {
+        self.overflow.push(batch);
+        fence::full();
     }
 
     #[inline]

@@ -31,7 +31,7 @@ impl<T> Store<T> {
                 let pushed = array.push(item);
                 debug_assert!(pushed.is_ok(), "an empty array has room");
                 mem::forget(pushed);
-                self.offer(visit, home, Batch::many(array, self.epoch_of(Some(set))))
+                self.offer_array(visit, home, array, self.epoch_of(Some(set)))
             }
         }
     }
@@ -47,7 +47,7 @@ impl<T> Store<T> {
         set.tally.spills.bump(1);
         // The epoch is read after the puts of all items in the batch, so it is no older than any of them.
         let stamp = if victims { items.stamp() } else { self.epoch_of(Some(set)) };
-        self.offer(visit, set.home.into(), Batch::many(items, stamp))
+        self.offer_array(visit, set.home.into(), items, stamp)
     }
 
     /// Puts a single item straight into the shared queues.
@@ -65,11 +65,27 @@ impl<T> Store<T> {
         if items.is_empty() {
             return None;
         }
-        self.offer(&self.shards.visit(None), self.next_shard.add(1), Batch::many(items, self.epoch()))
+        self.offer_array(&self.shards.visit(None), self.next_shard.add(1), items, self.epoch())
+    }
+
+    /// Puts an array into the shared queues as a batch. Counts and returns what there is no room for.
+    ///
+    /// Mostly there is room. Then the array stays one word, which the CPU forwards from store to load.
+    #[inline(always)]
+    fn offer_array(&self, visit: &Visit<'_, T>, home: usize, mut array: Array<T>, stamp: usize) -> Option<Batch<T>> {
+        let items = array.len();
+        if !visit.get_or_make().reserve(items) {
+            return self.offer(visit, home, Batch::many(array, stamp));
+        }
+        array.set_stamp(stamp);
+        visit.put_array(home, array);
+        self.count(visit.set, items, |tally| &tally.shared);
+        None
     }
 
     /// Puts a batch into the shared queues. Counts and returns what there is no room for.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn offer(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
         let rejected = self.push(visit, home, batch)?;
         self.events.rejected.add(rejected.len());
@@ -77,22 +93,8 @@ impl<T> Store<T> {
     }
 
     /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
-    #[inline(always)]
-    pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
-        let items = batch.len();
-        let room = visit.get_or_make().admit(items);
-        if room < items {
-            return self.push_part(visit, home, batch, room);
-        }
-        visit.put_back(home, batch);
-        self.count(visit.set, items, |tally| &tally.shared);
-        None
-    }
-
-    /// Does the same with as many items as there was `room` for.
-    #[cold]
-    #[inline(never)]
-    fn push_part(&self, visit: &Visit<'_, T>, home: usize, mut batch: Batch<T>, room: usize) -> Option<Batch<T>> {
+    pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
+        let room = visit.get_or_make().admit(batch.len());
         if room == 0 {
             return Some(batch);
         }

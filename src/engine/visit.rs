@@ -20,6 +20,7 @@
 
 use std::ptr;
 
+use crate::engine::array::Array;
 use crate::engine::batch::Batch;
 use crate::engine::room::Share;
 use crate::engine::shared::Shared;
@@ -165,10 +166,20 @@ impl<T> Visit<'_, T> {
     }
 
     /// Puts in a batch that already counts as held.
-    #[inline(always)]
     pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
+        self.put(|shared| shared.put_back(home, batch));
+    }
+
+    /// The same with an array that has its stamp.
+    #[inline(always)]
+    pub(crate) fn put_array(&self, home: usize, array: Array<T>) {
+        self.put(|shared| shared.put_array(home, array));
+    }
+
+    #[inline(always)]
+    fn put(&self, put: impl FnOnce(&Shared<T>)) {
         let shared = self.get_or_make();
-        shared.put_back(home, batch);
+        put(shared);
         if !self.is_current(shared) {
             self.empty(shared);
         }
