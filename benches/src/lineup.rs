@@ -53,7 +53,7 @@ const fn limited<B: Bounded>() -> Entry {
 }
 
 /// Every contender written in Rust, in the order of the tables.
-pub(crate) static ALL: [Entry; 23] = [
+pub(crate) static ALL: [Entry; 24] = [
     Entry {
         runs: |workload| match workload.is_bounded() {
             true => bounded::runs::<Limited<false>>(workload),
@@ -67,6 +67,7 @@ pub(crate) static ALL: [Entry; 23] = [
     },
     entry::<contenders::thread_local::LocalCell<Buffer>>(),
     entry::<contenders::thread_local::LocalVec<Buffer>>(),
+    entry::<contenders::thread_local::LocalPerPool<Buffer>>(),
     entry::<Allocate<Buffer>>(),
     entry::<contenders::object_pool::ObjectPool<Buffer>>(),
     entry::<contenders::lockfree_object_pool::Linear<Buffer>>(),

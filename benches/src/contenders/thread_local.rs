@@ -1,6 +1,9 @@
-//! Bare thread-locals, which share nothing: the cost of a pool for a single thread.
+//! Thread-locals, which share nothing: the cost of a pool for a single thread.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+
+use thread_local::ThreadLocal;
 
 use crate::contender::Contender;
 use crate::item::Item;
@@ -71,5 +74,39 @@ impl<I: Item> Contender for LocalVec<I> {
 
     fn runs(workload: &Workload) -> bool {
         !workload.hands_over() && !workload.needs_a_pool()
+    }
+}
+
+/// The same, for each pool by itself, with the crate `thread_local`. Its look-up could take the place of ebbtide's.
+pub(crate) struct LocalPerPool<I: Item>(ThreadLocal<RefCell<Vec<Box<I>>>>);
+
+impl<I: Item> Contender for LocalPerPool<I> {
+    const NAME: &'static str = "thread-local-crate";
+    type Item = I;
+    type With<J: Item> = LocalPerPool<J>;
+    type Guard<'p> = Box<I>;
+
+    fn new(_room: usize) -> Self {
+        Self(ThreadLocal::new())
+    }
+
+    #[inline]
+    fn get(&self) -> Box<I> {
+        self.0.get_or_default().borrow_mut().pop().unwrap_or_default()
+    }
+
+    #[inline]
+    fn put(&self, mut item: Box<I>) {
+        item.clear();
+        self.0.get_or_default().borrow_mut().push(item);
+    }
+
+    #[inline]
+    fn lose(&self, item: Box<I>) {
+        drop(item);
+    }
+
+    fn runs(workload: &Workload) -> bool {
+        !workload.hands_over()
     }
 }
