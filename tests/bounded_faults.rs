@@ -269,6 +269,24 @@ fn faults_lose_no_place_and_no_item() {
     }
 }
 
+/// The same while other threads create the items.
+#[test]
+fn faults_in_the_background_lose_no_place_and_no_item() {
+    for (seed, order) in [(9, Order::Lifo), (10, Order::Fifo)] {
+        let world = World::new(seed);
+        let pool = BoundedPool::with_settings(Faulty(Arc::clone(&world)), settings(order)).create_in_background();
+        let pool = Arc::new(pool);
+        let mut threads = tasks(&pool, &world);
+        for seed in [50, 51, 52] {
+            let (pool, world) = (Arc::clone(&pool), Arc::clone(&world));
+            threads.push(thread::spawn(move || use_in_thread(&pool, &world, seed)));
+        }
+        join(threads);
+        nothing_is_lost(pool, &world);
+        world.assert_faults(&[Fault::Fails, Fault::Panics, Fault::Slow, Fault::Dies, Fault::Explodes]);
+    }
+}
+
 /// Tasks only, so that the check may hang, too.
 #[test]
 fn hanging_futures_lose_no_place_and_no_item() {

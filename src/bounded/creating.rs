@@ -238,6 +238,14 @@ impl<T, R> Drop for Creation<'_, T, R> {
     }
 }
 
+/// Returns the answer if there is one.
+fn look<'a, T>(waiting: &mut Waiting<'a, T>) -> Option<Result<Held<'a, T>, Refused>> {
+    match Pin::new(waiting).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
 /// What ends the waits of a `get`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
@@ -298,9 +306,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             if held.may_create() {
                 let (creation, mut waiting) = Creation::begin(self, background, held)?;
                 // Without another thread it has ended.
-                let answer = match Pin::new(&mut waiting).poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(answer) => answer,
-                    Poll::Pending => wait(waiting)?,
+                let answer = match look(&mut waiting) {
+                    Some(answer) => answer,
+                    None => wait(waiting)?,
                 };
                 held = creation.end(answer)?;
             } else {
@@ -350,8 +358,11 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 return Ok(Pooled::new(item, self).outliving(held).into_item());
             }
             if held.may_create() {
-                let (creation, waiting) = Creation::begin(self, background, held)?;
-                let answer = self.created_in_time(waiting, since).await?;
+                let (creation, mut waiting) = Creation::begin(self, background, held)?;
+                let answer = match look(&mut waiting) {
+                    Some(answer) => answer,
+                    None => self.created_in_time(waiting, since).await?,
+                };
                 held = creation.end(answer)?;
             } else {
                 self.wait(held.turn()).await?;

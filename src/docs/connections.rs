@@ -21,7 +21,7 @@
 //! | [`create_timeout`]: none | `create_timeout`: none | part of that | part of that |
 //! | [`check_timeout`]: none | `recycle_timeout`: none | part of that | part of that |
 //! | [`every`]: 30 s, idle for one to two of these | none; call `retain` | `idle_timeout`: 10 min | as bb8 |
-//! | [`min_idle`]: 0, kept if there | none | `min_idle`: none, created | `min_idle`: `max_size`, created |
+//! | [`min_idle`]: 0, created [if told to](BoundedPool::create_in_background) | none | `min_idle`: none, created | `min_idle`: `max_size`, created |
 //! | [`max_lifetime`]: none, with jitter | none | `max_lifetime`: 30 min | as bb8 |
 //! | [`order`]: `Lifo` | `queue_mode`: `Fifo` | `queue_strategy`: `Fifo` | the last to return |
 //! | [`max_creating`]: no limit | none | none | 3 threads |
@@ -212,8 +212,8 @@
 //! # smol::block_on(example()).unwrap();
 //! ```
 //!
-//! **What is different:** nothing creates connections in the background. [A
-//! task](BoundedPool::prefill_async) can keep some idle. `on_acquire` is the end of `create`.
+//! **What is different:** nothing creates connections in the background, unless a task runs
+//! [`keep_idle`](BoundedPool::keep_idle). `on_acquire` is the end of `create`.
 //!
 //! # From r2d2
 //!

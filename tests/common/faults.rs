@@ -178,6 +178,7 @@ impl Drop for Item {
 }
 
 /// For threads and tasks.
+#[derive(Clone)]
 pub(crate) struct Faulty(pub(crate) Arc<World>);
 
 impl TryRecycle<Item> for Faulty {
