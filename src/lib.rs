@@ -75,8 +75,8 @@
 //!   moment stays held. That may be a lock, or the sweep of a pool: its `advance` then does nothing. If only the
 //!   forking thread used pools, the child may continue to use them. It then sweeps timed pools by [`Pool::advance`].
 //!   [`advance_all`], the first use of a timed pool, returns to one in which nothing was idle, and returns to a
-//!   `BoundedPool` work too, unless the janitor held its lock. If other threads used pools, only `exec` is supported in
-//!   the child.
+//!   `BoundedPool` work too, unless the janitor held its lock. A `BoundedPool` that creates in the background does so on
+//!   the thread that needs the item. If other threads used pools, only `exec` is supported in the child.
 //! - Forgetting a guard with [`std::mem::forget`] leaks its item. Items in a `static` pool are not dropped at exit.
 //! - A global allocator may itself use a [`Pool`]. Before Rust 1.93 this needs Linux with glibc. Elsewhere std calls
 //!   the allocator while it sets up a thread-local.

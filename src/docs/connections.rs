@@ -259,7 +259,11 @@
 //! #     fn ping(&mut self) -> io::Result<()> { Ok(()) }
 //! #     fn count(&mut self, _: &str) -> io::Result<u64> { Ok(3) }
 //! # }
-//! # struct Connections { host: String }
+//! #[derive(Clone)]
+//! struct Connections {
+//!     host: String,
+//! }
+//!
 //! impl TryRecycle<Connection> for Connections {
 //!     type Error = io::Error;
 //!
@@ -277,20 +281,20 @@
 //! }
 //!
 //! # fn example() -> Result<(), Box<dyn Error + Send + Sync>> {
-//! let settings = Settings::new(16).wait_timeout(Duration::from_secs(5));
-//! let pool = BoundedPool::with_settings(Connections { host: "db.internal".to_owned() }, settings);
-//! pool.prefill(16)?;
+//! let settings = Settings::new(16).min_idle(16).wait_timeout(Duration::from_secs(5));
+//! let pool = BoundedPool::with_settings(Connections { host: "db.internal".to_owned() }, settings).create_in_background();
 //! let users = pool.get()?.count("users")?;
-//! # assert_eq!((users, pool.idle()), (3, 16));
+//! # assert_eq!(users, 3);
+//! # while pool.idle() < 16 { pool.advance(); }
 //! # Ok(())
 //! # }
 //! # example().unwrap();
 //! ```
 //!
-//! **What is different:** the thread that calls `get` connects. So limit the time in
-//! [`try_create`](TryRecycle::try_create) itself, since [`create_timeout`] is for tasks. r2d2's threads connect in the
-//! background, and `get` waits for them at most until its timeout. `on_release` is a [`Disposer`]. Guards have no
-//! `extensions`: keep such data in the item.
+//! **What is different:** [`create_in_background`](BoundedPool::create_in_background) lets other threads connect, with
+//! clones of the manager, so `wait_timeout` limits the whole `get` but its check. Without it, the thread that calls `get`
+//! connects. If that fails, the `get` fails at once. `on_release` is a [`Disposer`]. Guards have no `extensions`: keep such
+//! data in the item.
 //!
 //! [`check_timeout`]: Settings::check_timeout
 //! [`create_timeout`]: Settings::create_timeout
