@@ -18,7 +18,7 @@ const TWO: Bounds = Bounds { preemptions: Some(2) };
 struct Server {
     world: World,
     fails: bool,
-    clones: Arc<()>,
+    _clones: Arc<()>,
 }
 
 type Served = BoundedPool<Tracked, Server>;
@@ -28,7 +28,7 @@ impl Server {
         // When the pool is closed.
         world.expect_drops();
         let clones = Arc::new(());
-        let server = Self { world: world.clone(), fails, clones: Arc::clone(&clones) };
+        let server = Self { world: world.clone(), fails, _clones: Arc::clone(&clones) };
         let pool = BoundedPool::with_settings(server, Settings::new(capacity).manual()).create_in_background();
         (Arc::new(pool), clones)
     }

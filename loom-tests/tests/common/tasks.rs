@@ -1,5 +1,7 @@
 //! Tasks of models: futures that wait, are polled, and are given up.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
