@@ -3,10 +3,11 @@
 mod common;
 
 use std::cell::RefCell;
+use std::panic;
 use std::sync::Arc;
 use std::thread;
 
-use common::{CountedPool, Ledger, Maker, burst, counted, on_thread, panic_of};
+use common::{Bomb, CountedPool, Ledger, Maker, burst, counted, on_thread, panic_of};
 use ebbtide::{LocalPooled, Pool, Settings};
 
 fn pool() -> (Arc<CountedPool>, Arc<Ledger>) {
@@ -67,6 +68,9 @@ fn items_of_a_closure_that_panics_return() {
         })
     });
     assert_eq!((&*text, pool.idle()), ("boom", 2));
+    // Also within the closure.
+    pool.with_local(|local| assert!(panic::catch_unwind(|| drop((local.get(), Bomb))).is_err()));
+    assert_eq!(pool.idle(), 2);
     let mine = pool.with_local(|local| LocalPooled::detach(local.get()));
     assert_eq!((pool.idle(), ledger.live()), (1, 2));
     pool.put(mine);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::{DefaultRecycle, Guard, Home, Pool, Recycle};
 use crate::engine::item::Item;
@@ -132,6 +133,9 @@ impl<T, R: Recycle<T>> Home<T> for Local<'_, T, R> {
     #[inline(always)]
     fn part_with_one(&self, _: &Item<T>) {}
 }
+
+// As a pool is: a panic in user code leaves the slots intact.
+impl<T: UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Local<'_, T, R> {}
 
 impl<T, R> fmt::Debug for Local<'_, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
