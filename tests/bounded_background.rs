@@ -201,12 +201,12 @@ fn a_failure_goes_to_who_began() {
     until("it is told", || first.wakes() > 0);
     let Err(GetError::Create(error)) = first.ready().map(drop) else { panic!("it got an item") };
     assert_eq!(error.to_string(), "creation 0");
+    until("the third has the place", || third.wakes() > 0);
     assert!(second.poll().is_none());
     server.reply(1, Reply::Panic);
     until("it is told", || second.wakes() > 0);
     assert_eq!(panic_of(|| drop(second.poll())), "tripped");
     assert_eq!(pool.stats().panics, 0);
-    // Both places are free, and the third waiter got one of them.
     let mut third = { third };
     assert!(third.poll().is_none());
     server.wait_for(3);

@@ -146,7 +146,9 @@ fn a_task_keeps_items_idle() {
     let _ = pool.advance();
     assert!(keeping.poll().is_none());
     assert_eq!(pool.idle(), 2);
+    let wakes = keeping.wakes();
     pool.close();
+    assert!(keeping.wakes() > wakes);
     keeping.ready();
     judge.ledger.assert_all_dropped_once();
 }
