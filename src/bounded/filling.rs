@@ -85,8 +85,9 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// Keeps [`min_idle`](super::Settings::min_idle) items idle, in place of those that broke or grew too old. For a task
     /// of any async runtime.
     ///
-    /// It creates what is missing now, and after each sweep or [`clear`](Self::clear), while [`prefill_async`](Self::prefill_async) would. If that
-    /// fails, it tries again after the next sweep. It ends when the pool is closed. Dropping the future loses nothing.
+    /// It creates what is missing now, and after each sweep or [`clear`](Self::clear), while
+    /// [`prefill_async`](Self::prefill_async) would. If that fails, it tries again after the next sweep. It ends when the
+    /// pool is closed. Dropping the future loses nothing.
     ///
     /// A pool whose items threads can create needs no task for that: see
     /// [`create_in_background`](Self::create_in_background).
