@@ -78,8 +78,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     #[inline]
     pub fn with_local<O>(&self, act: impl for<'local> FnOnce(&'local Local<'local, T, R>) -> O) -> O {
         let set = self.store().slot_set();
-        // The slot set must not change hands before the end of the call.
-        let _held = hold_number();
+        // The slot set must not change hands before the end of the call. Without one, the thread may just be taking its
+        // number, and an allocator that is called then must not touch it.
+        let _held = set.map(|_| hold_number());
         act(&Local { pool: self, set, _here: PhantomData })
     }
 }

@@ -132,37 +132,41 @@ mod real {
         /// Needs no drop, so it can be read for as long as the thread lives. Where it is made of a key, it cannot be
         /// read in its destructor, which may come before the lease's. After that it is `NONE`.
         static SLOT: Cell<Slot> = const { Cell::new(Slot::NONE) };
-        static LEASE: Lease = const { Lease(Cell::new(None)) };
+        static LEASE: Lease = const { Lease { number: Cell::new(None), held: Cell::new(0) } };
     }
 
     /// Gives the number back when the thread ends.
-    struct Lease(Cell<Option<Box<Number>>>);
+    struct Lease {
+        number: Cell<Option<Box<Number>>>,
+        /// How many calls need the number to the end. They may be interleaved, on the stacks of coroutines.
+        held: Cell<usize>,
+    }
 
     impl Drop for Lease {
         fn drop(&mut self) {
             // The slot comes first. From here on the thread finds nothing, so the next one to get the number has it
             // alone.
             _ = SLOT.try_with(|slot| slot.set(Slot::GONE));
-            if let Some(number) = self.0.take() {
+            // What is held is lost.
+            if let (Some(number), 0) = (self.number.take(), self.held.get()) {
                 ids().give_back(number);
             }
         }
     }
 
-    /// The thread's number, if nobody else holds it already.
-    pub(crate) struct Held(Option<Box<Number>>);
+    /// A call that needs the thread's number to its end.
+    pub(crate) struct Held(());
 
     impl Held {
         pub(crate) fn new() -> Self {
-            Self(lease(|lease| lease.0.take()).flatten())
+            lease(|lease| lease.held.set(lease.held.get() + 1));
+            Self(())
         }
     }
 
     impl Drop for Held {
         fn drop(&mut self) {
-            if let Some(number) = self.0.take() {
-                lease(|lease| lease.0.set(Some(number)));
-            }
+            lease(|lease| lease.held.set(lease.held.get().saturating_sub(1)));
         }
     }
 
@@ -200,9 +204,9 @@ mod real {
         // Registering the lease's destructor may fail or allocate, so it comes before the number is taken.
         let slot = lease(|lease| {
             // There is one already if only the slot is new again.
-            let number = lease.0.take().unwrap_or_else(take);
+            let number = lease.number.take().unwrap_or_else(take);
             let slot = Slot::of(number.id);
-            lease.0.set(Some(number));
+            lease.number.set(Some(number));
             slot
         });
         SLOT.set(slot.unwrap_or(Slot::GONE));
