@@ -5,15 +5,16 @@ mod common;
 #[path = "common/server.rs"]
 mod server;
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{panic_of, until};
-use ebbtide::bounded::{GetError, Phase, Settings};
+use common::{Counted, lock, panic_of, until};
+use ebbtide::bounded::{GetError, Info, OwnedPooled, Phase, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
-use server::{Reply, Served, Server, served};
+use server::{Client, Reply, Served, Server, served};
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -139,6 +140,36 @@ fn an_item_that_comes_back_serves_who_creates() {
     });
     at_rest(&pool, &server);
     assert_eq!((pool.idle(), server.begun()), (2, 1));
+}
+
+/// The same if it comes back before the creation begins, while another item fails its check.
+#[test]
+fn an_item_that_came_back_serves_who_creates() {
+    #[derive(Clone)]
+    struct Checked(Client, Arc<Mutex<Option<OwnedPooled<Counted, Checked>>>>);
+    impl TryRecycle<Counted> for Checked {
+        type Error = io::Error;
+
+        fn try_create(&self) -> io::Result<Counted> {
+            self.0.try_create()
+        }
+
+        fn check(&self, _: &mut Counted, _: &Info) -> bool {
+            let back = lock(&self.1).take();
+            back.is_none()
+        }
+    }
+    let (server, back) = (Arc::<Server>::default(), Arc::default());
+    let recycler = Checked(Client(Arc::clone(&server)), Arc::clone(&back));
+    let pool = Arc::new(BoundedPool::with_settings(recycler, manual(2)).create_in_background());
+    server.reply(0, Reply::Item);
+    server.reply(1, Reply::Item);
+    assert_eq!(pool.prefill(2).unwrap(), 2);
+    *lock(&back) = Some(pool.get_owned().unwrap());
+    let item = Polled::new(pool.get_async()).poll().expect("it need not wait").unwrap();
+    assert_eq!((item.id, pool.status().creating, pool.waiting()), (1, 1, 0));
+    server.reply(2, Reply::Item);
+    until("it is created", || pool.idle() == 1);
 }
 
 /// What nobody waits for any more becomes idle.

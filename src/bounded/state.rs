@@ -284,11 +284,16 @@ impl<T> State<T> {
         !self.closed && self.idle.len() < self.settings.min_idle
     }
 
-    /// Adds a waiter for the item of a creation that begins now.
+    /// Adds a waiter for the item of a creation that begins now. Serves it if an item came back since its place was taken.
     pub(super) fn enqueue_creator(&mut self) -> (Ticket, Want) {
         self.begun += 1;
         let want = Want::Item(self.begun.0);
-        (self.waiters.enqueue(want, Waker::noop().clone()), want)
+        let ticket = self.waiters.enqueue(want, Waker::noop().clone());
+        if let Some(lot) = self.hand_out(want) {
+            // Its waker is not a user's.
+            drop(self.waiters.answer(ticket, Ok(lot)));
+        }
+        (ticket, want)
     }
 
     /// Apart, so that the usual order costs little more for it.
