@@ -2,6 +2,8 @@
 #![cfg(feature = "bounded")]
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "common/judge.rs"]
 mod judge;
 #[path = "common/server.rs"]
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use common::polled::Polled;
 use common::{alone, panic_of, until};
+use counting::allocations;
 use ebbtide::bounded::{GetError, Settings};
 use ebbtide::{BoundedPool, Timed};
 use judge::judged_async_with;
@@ -90,11 +93,29 @@ fn old_items_are_replaced() {
     assert!(server.ledger.peak() <= 2);
 }
 
+/// A sweep that finds no room for an item starts no thread.
+#[test]
+fn a_pool_in_full_use_is_not_filled() {
+    let server = Arc::new(Server::default());
+    let settings = Settings::new(1).manual().min_idle(1);
+    let pool = BoundedPool::with_settings(Client(Arc::clone(&server)), settings).create_in_background();
+    server.reply_to_all(Some(Reply::Item));
+    let item = pool.get().unwrap();
+    until("nothing is created", || pool.status().creating == 0);
+    for _ in 0..100 {
+        assert_eq!(allocations(|| pool.advance()).1.blocks, 0);
+    }
+    drop(item);
+    pool.clear();
+    until("one is idle", || pool.idle() == 1);
+    assert_eq!(server.begun(), 2);
+}
+
 /// A creation that hangs delays neither sweeps nor the `get`s, which create their own.
 #[test]
 fn a_hanging_creation_delays_nothing() {
     let (pool, server) = timed(Settings::new(3).min_idle(1));
-    pool.resize(2).unwrap(); // uses it
+    pool.resize(3).unwrap(); // uses it
     server.wait_for(1);
     server.reply(1, Reply::Item);
     let item = pool.get().unwrap();

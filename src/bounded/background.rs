@@ -5,6 +5,7 @@ use std::sync::Arc as StdArc;
 
 use super::creating::{Attempt, Shared, Why, create_on};
 use super::places::Places;
+use super::state::Lot;
 use super::{BoundedPool, TryRecycle};
 use crate::engine::item::{Payload, discard, drop_each, keep_first};
 use crate::janitor;
@@ -119,17 +120,17 @@ impl<T> UnwindSafe for Filler<T> {}
 impl<T> RefUnwindSafe for Filler<T> {}
 
 trait Fill<T>: Send + Sync {
-    /// Has a thread create what is missing. Nobody else may do that meanwhile.
-    fn start(self: StdArc<Self>, places: &Arc<Places<T>>);
+    /// Has a thread create what is missing, the first item on this place. Nobody else may do that meanwhile.
+    fn start(self: StdArc<Self>, places: &Arc<Places<T>>, lot: Lot<T>);
 }
 
 struct Recycler<R>(R);
 
 impl<T: Send + 'static, R: TryRecycle<T> + Send + Sync + 'static> Fill<T> for Recycler<R> {
-    fn start(self: StdArc<Self>, places: &Arc<Places<T>>) {
+    fn start(self: StdArc<Self>, places: &Arc<Places<T>>, lot: Lot<T>) {
         let weak = downgrade(places);
         janitor::run_soon(weak.clone(), move || {
-            let mut first = self.fill(&weak);
+            let mut first = self.fill(lot, &weak);
             drop_each([self]).into_iter().for_each(|panic| keep_first(&mut first, panic));
             first
         });
@@ -138,22 +139,19 @@ impl<T: Send + 'static, R: TryRecycle<T> + Send + Sync + 'static> Fill<T> for Re
 
 impl<R> Recycler<R> {
     /// Creates idle items until there are enough, or one cannot be created. Returns the first panic.
-    fn fill<T>(&self, weak: &Weak<Places<T>>) -> Option<Payload>
+    fn fill<T>(&self, mut lot: Lot<T>, weak: &Weak<Places<T>>) -> Option<Payload>
     where
         R: TryRecycle<T>,
     {
         let mut first = None;
         loop {
-            let Some(places) = weak.upgrade() else { return first };
-            let lot = places.lock().reserve_missing();
-            drop(places);
-            let Some(lot) = lot else { return first };
             let (created, panic) = create_on(lot, weak, None, || self.0.try_create(), &Why::default());
             panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
-            if !created {
-                weak.upgrade().iter().for_each(|places| places.lock().filling = false);
-                return first;
-            }
+            let Some(places) = weak.upgrade() else { return first };
+            let next = places.lock().reserve_missing(created);
+            drop(places);
+            let Some(next) = next else { return first };
+            lot = next;
         }
     }
 }
@@ -166,14 +164,14 @@ impl<T> Places<T> {
         state.is_short() && (self.filler.0.is_some() || !state.sweepers.is_empty())
     }
 
-    /// Has a thread create them, unless one does.
+    /// Has a thread create them, unless one does, or there is no room. A pool in full use needs no thread.
     pub(super) fn fill(heap: &Arc<Self>) {
         let Some(filler) = &heap.filler.0 else { return };
         let mut state = heap.lock();
-        let starts = state.is_short() && !std::mem::replace(&mut state.filling, true);
+        let lot = if state.filling { None } else { state.reserve_missing(true) };
         drop(state);
-        if starts {
-            StdArc::clone(filler).start(heap);
+        if let Some(lot) = lot {
+            StdArc::clone(filler).start(heap, lot);
         }
     }
 }

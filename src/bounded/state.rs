@@ -272,9 +272,9 @@ impl<T> State<T> {
     }
 
     /// Takes a place for an idle item, if there are fewer than `min_idle`. Otherwise, or if there is none, filling has
-    /// ended.
-    pub(super) fn reserve_missing(&mut self) -> Option<Lot<T>> {
-        let lot = if self.is_short() { self.reserve() } else { None };
+    /// ended. So it has if the creation before has failed.
+    pub(super) fn reserve_missing(&mut self, goes_on: bool) -> Option<Lot<T>> {
+        let lot = if goes_on && self.is_short() { self.reserve() } else { None };
         self.filling = lot.is_some();
         lot
     }
