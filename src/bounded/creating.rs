@@ -19,7 +19,6 @@ use super::events::{self, Event};
 use super::held::Held;
 use super::info::{Info, Item};
 use super::places::Places;
-use super::settings::Timeouts;
 use super::state::Lot;
 use super::timeout::within;
 use super::wait::{Waiting, block_on};
@@ -365,9 +364,15 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 };
                 held = creation.end(answer)?;
             } else {
-                self.wait(held.turn()).await?;
+                self.wait_at_most(self.left(since), held.turn()).await?;
             }
         }
+    }
+
+    /// What is left of the time for all waits of a `get` that began at `since`.
+    fn left(&self, since: Option<Instant>) -> Option<Duration> {
+        let waited = since.map(|since| since.elapsed()).unwrap_or_default();
+        self.settings.timeouts.wait.map(|wait| wait.saturating_sub(waited))
     }
 
     /// Waits for a creation of a `get` that began at `since`.
@@ -376,10 +381,8 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         waiting: Waiting<'a, T>,
         since: Option<Instant>,
     ) -> Result<Result<Held<'a, T>, Refused>, GetError<R::Error>> {
-        let Timeouts { wait, create, .. } = self.settings.timeouts;
-        let Some(after) = create else {
-            let waited = since.map(|since| since.elapsed()).unwrap_or_default();
-            return self.wait_at_most(wait.map(|wait| wait.saturating_sub(waited)), waiting).await.map(Ok);
+        let Some(after) = self.settings.timeouts.create else {
+            return self.wait_at_most(self.left(since), waiting).await.map(Ok);
         };
         let _stopwatch = self.places().time_wait();
         within(Some(after), waiting).await.map_err(|after| self.created_too_late(after))
