@@ -73,6 +73,17 @@ fn a_pool_that_needs_items_is_not_left_alone() {
     assert!(server.begun() <= begun + 1);
 }
 
+/// Nor to one whose items are all in use: one that breaks then makes room for a new one, and tells nobody.
+#[test]
+fn a_pool_in_full_use_is_not_left_alone() {
+    let (pool, server) = timed(Settings::new(1).min_idle(1));
+    server.reply_to_all(Some(Reply::Item));
+    let item = pool.get().unwrap();
+    let sweeps = pool.stats().sweeps;
+    until("it is swept", || pool.stats().sweeps > sweeps + 2);
+    drop(item);
+}
+
 /// A panic ends the round and is counted. The next sweep tries again.
 #[test]
 fn a_panic_does_not_end_the_filling() {
