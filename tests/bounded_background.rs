@@ -172,6 +172,37 @@ fn an_item_that_came_back_serves_who_creates() {
     until("it is created", || pool.idle() == 1);
 }
 
+/// Without time for it, a task does not wait for a turn either, not even for a moment in the queue.
+#[test]
+fn a_task_with_a_timeout_of_zero_never_queues_for_a_turn() {
+    #[derive(Clone)]
+    struct Unfit(Client);
+    impl TryRecycle<Counted> for Unfit {
+        type Error = io::Error;
+
+        fn try_create(&self) -> io::Result<Counted> {
+            self.0.try_create()
+        }
+
+        fn check(&self, _: &mut Counted, _: &Info) -> bool {
+            false
+        }
+    }
+    let server = Arc::<Server>::default();
+    let settings = manual(2).wait_timeout(Duration::ZERO).max_creating(1);
+    let pool = BoundedPool::with_settings(Unfit(Client(Arc::clone(&server))), settings).create_in_background();
+    (0..2).for_each(|n| server.reply(n, Reply::Item));
+    assert_eq!(pool.prefill(2).unwrap(), 2);
+    // The first has the turn.
+    for _ in 0..2 {
+        let outcome = smol::block_on(pool.get_async());
+        assert!(matches!(outcome.map(drop), Err(GetError::TimedOut { phase: Phase::Wait, .. })));
+    }
+    assert_eq!((pool.status().creating, pool.stats().waits), (1, 0));
+    server.reply(2, Reply::Item);
+    until("it is at rest", || pool.in_use() == 0);
+}
+
 /// What nobody waits for any more becomes idle.
 #[test]
 fn a_late_item_becomes_idle() {

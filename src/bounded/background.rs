@@ -58,9 +58,9 @@ where
         /// begin a creation and do not wait for it. Those that get several items, and those that are given a function, create
         /// on the calling thread.
         ///
-        /// **Idle items.** At its first use, and after each sweep or [`clear`](Self::clear), a thread creates what is missing to `min_idle`, one by one,
-        /// while [`prefill`](Self::prefill) would. If that fails, the next sweep tries again. With
-        /// [manual](super::Settings::manual) epochs, [`advance`](Self::advance) is a sweep.
+        /// **Idle items.** At the pool's first use, and after each sweep or [`clear`](Self::clear), a thread creates what is
+        /// missing to `min_idle`, one by one, while [`prefill`](Self::prefill) would. If that fails, the next sweep tries
+        /// again. With [manual](super::Settings::manual) epochs, [`advance`](Self::advance) is a sweep.
         ///
         /// # Threads
         ///
@@ -80,8 +80,8 @@ where
 
 /// How a pool begins creations. Both functions clone the recycler.
 pub(super) struct Background<T, R> {
-    attempt: fn(&R) -> Box<dyn Attempt<T, R> + Send>,
-    filler: fn(&R) -> Filler<T>,
+    pub(super) attempt: fn(&R) -> Box<dyn Attempt<T, R> + Send>,
+    pub(super) filler: fn(&R) -> Filler<T>,
 }
 
 impl<T: Send + 'static, R: TryRecycle<T, Error: Send + 'static> + Clone + Send + Sync + 'static> Background<T, R> {
@@ -89,16 +89,6 @@ impl<T: Send + 'static, R: TryRecycle<T, Error: Send + 'static> + Clone + Send +
         attempt: |recycler| Box::new(Shared::new(recycler.clone())),
         filler: |recycler| Filler(Some(StdArc::new(Recycler(recycler.clone())))),
     };
-}
-
-impl<T, R> Background<T, R> {
-    pub(super) fn attempt(&self, recycler: &R) -> Box<dyn Attempt<T, R> + Send> {
-        (self.attempt)(recycler)
-    }
-
-    pub(super) fn filler(&self, recycler: &R) -> Filler<T> {
-        (self.filler)(recycler)
-    }
 }
 
 /// What keeps `min_idle` items idle, if the pool has that.

@@ -206,7 +206,7 @@ impl<'a, T, R: Manage<T>> Creation<'a, T, R> {
         held: Held<'a, T>,
     ) -> Result<(Self, Waiting<'a, T>), Refused> {
         let (places, heap) = (pool.places(), pool.places.to_arc().ok_or(Refused::Closed)?);
-        let mut attempt = background.attempt(&pool.recycler);
+        let mut attempt = (background.attempt)(&pool.recycler);
         let mut state = places.lock();
         if state.closed {
             // Before `held` is dropped.
@@ -349,7 +349,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         let since = clock();
         let mut held = match place {
             Some(held) => held,
-            None => self.wait(self.places().wait(Want::Places(1))).await?,
+            None => self.wait_or_look(self.left(since), self.places().wait(Want::Places(1))).await?,
         };
         loop {
             if let Some(item) = self.take_fit_async(&mut held).await {
@@ -364,7 +364,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
                 };
                 held = creation.end(answer)?;
             } else {
-                self.wait_at_most(self.left(since), held.turn()).await?;
+                self.wait_or_look(self.left(since), held.turn()).await?;
             }
         }
     }

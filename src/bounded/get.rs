@@ -245,14 +245,6 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Instant::now().checked_add(limit)
     }
 
-    /// Says which timeout has passed, if it is one of the settings.
-    pub(super) fn late<E>(&self, error: GetError<E>) -> GetError<E> {
-        match (error, self.settings.timeouts.wait) {
-            (GetError::Timeout, Some(after)) => GetError::TimedOut { phase: Phase::Wait, after },
-            (error, _) => error,
-        }
-    }
-
     /// Gets one item that the recycler creates, and waits at most as long as the settings say.
     #[inline(always)]
     #[track_caller]
@@ -333,5 +325,15 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             return false;
         }
         true
+    }
+}
+
+impl<T, R> BoundedPool<T, R> {
+    /// Says which timeout has passed, if it is one of the settings.
+    pub(super) fn late<E>(&self, error: GetError<E>) -> GetError<E> {
+        match (error, self.settings.timeouts.wait) {
+            (GetError::Timeout, Some(after)) => GetError::TimedOut { phase: Phase::Wait, after },
+            (error, _) => error,
+        }
     }
 }

@@ -377,18 +377,23 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
-    pub(super) async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
-        let limit = self.settings.timeouts.wait;
-        if limit == Some(Duration::ZERO) {
-            return waiting.look().map_err(|refused| match refused {
-                Refused::Busy => GetError::TimedOut { phase: Phase::Wait, after: Duration::ZERO },
-                refused => refused.into(),
-            });
-        }
-        self.wait_at_most(limit, waiting).await
+    async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
+        self.wait_or_look(self.settings.timeouts.wait, waiting).await
     }
 
-    /// Waits for what is wanted, for what is left of that time.
+    /// Waits for what is wanted, for what is left of that time. If none is left, only looks.
+    pub(super) async fn wait_or_look<O, E>(
+        &self,
+        left: Option<Duration>,
+        waiting: impl Wait<Output = Result<O, Refused>>,
+    ) -> Result<O, GetError<E>> {
+        if left == Some(Duration::ZERO) {
+            return waiting.look().map_err(|refused| self.late(refused.into()));
+        }
+        self.wait_at_most(left, waiting).await
+    }
+
+    /// Waits for that time.
     pub(super) async fn wait_at_most<O, E>(
         &self,
         left: Option<Duration>,

@@ -132,7 +132,8 @@ use places::Places;
 /// The item returned last is handed out first, so that surplus items age, unless the settings choose another
 /// [`Order`]. A sweep drops items that were returned before
 /// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle). The janitor leaves the pool
-/// alone while nothing is idle. The next item that returns takes the janitor's lock.
+/// alone while nothing is idle, unless something keeps `min_idle` items. The next item that returns takes the janitor's
+/// lock.
 ///
 /// An item that a sweep, `clear` or `resize` drops, or that the recycler refuses, exists until its `Drop` has run.
 /// Until then it keeps its place and counts as in use. A sweep drops its items one by one, and frees each place as soon
@@ -320,7 +321,7 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     #[inline(never)]
     fn make_places(&self) -> &Places<T> {
         let settings = self.settings;
-        let filler = || self.background.as_ref().map_or(Filler::NONE, |background| background.filler(&self.recycler));
+        let filler = || self.background.as_ref().map_or(Filler::NONE, |background| (background.filler)(&self.recycler));
         let (places, made) = self.places.get_or_make(|| Places::new(settings, self.recycler.disposer(), filler()));
         if let Some(heap) = self.places.to_arc().filter(|_| made) {
             if let Some(registrar) = &self.register {
