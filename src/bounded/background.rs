@@ -65,8 +65,9 @@ where
         /// # Threads
         ///
         /// They are those that drop items for the janitor. If all are busy, another one starts at once, and ends when there
-        /// is no more to do. [`stop_janitor`](crate::stop_janitor) waits for them. While it does, where no thread can be
-        /// started, and in the child of a `fork`, the calling thread creates the item.
+        /// is no more to do. They create with the signal mask of the thread that used a pool first.
+        /// [`stop_janitor`](crate::stop_janitor) waits for them. While it does, where no thread can be started, and in the
+        /// child of a `fork`, the calling thread creates the item.
         ///
         /// The threads have clones of the recycler. If it is large or cannot be cloned, let it be an `Arc` in a struct of
         /// yours.
