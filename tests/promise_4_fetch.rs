@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::{Counted, Dice, Ledger, Worker, burst, on_thread};
-use ebbtide::{DefaultRecycle, Fetch, Manual, Pool, Recycle, Settings};
+use ebbtide::{DefaultRecycle, Fetch, Manual, Pool, Recycle, Settings, WithCapacity};
 
 /// Makes counted items of this many bytes.
 struct Weighing {
@@ -77,6 +77,29 @@ fn threads_that_take_turns_with_large_buffers_share_one() {
         worker.run(move || pool.get().reserve(32 << 20));
     }
     assert_eq!(pool.stats().created, 1);
+}
+
+/// The threads have private slots with room, because they used small buffers before.
+#[test]
+fn buffers_that_grow_later_are_shared_too() {
+    fn created<R: Recycle<Vec<u8>> + Send + Sync + 'static>(recycler: R) -> usize {
+        let pool = Arc::new(Pool::with_settings(recycler, MANUAL));
+        let workers = workers(8);
+        for worker in &workers {
+            let pool = Arc::clone(&pool);
+            worker.run(move || (0..2).for_each(|_| pool.get().push(1)));
+        }
+        pool.clear();
+        let before = pool.stats().created;
+        for worker in workers.iter().cycle().take(64) {
+            let mut item = pool.get_owned();
+            item.resize(HEAVY, 1);
+            worker.run(move || drop(item));
+        }
+        pool.stats().created - before
+    }
+    assert_eq!(created(DefaultRecycle), 1);
+    assert_eq!(created(WithCapacity { min: 0, max: 2 * HEAVY }), 1);
 }
 
 #[test]

@@ -55,7 +55,7 @@ use std::sync::Arc;
 
 use crate::engine::item::Item;
 use crate::engine::room::Room;
-use crate::pool::{Epochs, Home, Pool, SettingsError, Stats};
+use crate::pool::{Epochs, Home, Pool, Recycle, SettingsError, Stats};
 use crate::sync::{OnceArc, const_unless_loom};
 use class::Class;
 
@@ -278,8 +278,13 @@ impl Home<Vec<u8>> for BufferPool {
     type Notes = ();
 
     #[inline]
-    fn give_back(&self, buffer: Item<Vec<u8>>) {
-        self.classes[self.class_of(&buffer)].take_back(buffer, |buffer| self.give_back_slow(buffer));
+    fn give_back(&self, mut buffer: Item<Vec<u8>>) {
+        let class = &self.classes[self.class_of(&buffer)];
+        if class.recycler.recycle(&mut buffer) {
+            class.take_back_recycled(buffer, |buffer| self.give_back_slow(buffer));
+        } else {
+            class.refuse(buffer, None);
+        }
     }
 
     #[inline(always)]

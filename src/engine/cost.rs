@@ -20,7 +20,6 @@ use crate::sync::{Counter, Instant, clock};
 /// assert_eq!(found.ok(), Some(true));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Fetch {
     /// If items are heavy or costly. They are heavy if they [weigh](crate::Recycle::weight) at least 16 KiB. They are
     /// costly if they take at least 2 µs to create, which the pool measures for one in 16 of a thread's creations, where
@@ -35,7 +34,7 @@ pub enum Fetch {
 }
 
 /// Items that hold as many bytes are fetched. Allocating and filling 16 KiB takes about 4 µs, and a fetch 1 to 3 µs.
-const HEAVY: usize = 16 << 10;
+pub(crate) const HEAVY: usize = 16 << 10;
 
 /// A thread's first item goes to the lobby if it holds as many bytes. Slot set and arrays take about 450.
 const LARGE: usize = 1 << 10;
@@ -105,9 +104,9 @@ impl Cost {
         self.unsure.set(1);
     }
 
-    /// Notes what a new item holds.
+    /// Notes what an item holds that is new, or heavy.
     #[inline]
-    pub(crate) fn weighed_new(&self, bytes: usize) {
+    pub(crate) fn weighed_at_least(&self, bytes: usize) {
         self.set_weight(bytes.max(self.weight.get()));
     }
 

@@ -106,14 +106,14 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// Notes what a new item holds. If that panics, the item is dropped.
     pub(super) fn weigh_new(&self, store: &Store<T>, item: Item<T>) -> Item<T> {
         let item = Contained::new(item);
-        store.cost.weighed_new(self.recycler.weight(&item));
+        store.cost.weighed_at_least(self.recycler.weight(&item));
         item.into_inner()
     }
 
     /// Recycles an item and puts it into the private slots. Leaves it to `full` if they have no room, and drops it if the
     /// recycler refuses it.
     #[inline(always)]
-    pub(crate) fn take_back(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
+    pub(super) fn take_back(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
         let put = |item| match self.store.get() {
             Some(store) => store.put(item),
             None => Err(item),
@@ -140,6 +140,19 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             },
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
+        }
+    }
+
+    /// Puts an item that is recycled into the private slots. Leaves it to `full` if they have no room.
+    #[inline(always)]
+    pub(crate) fn take_back_recycled(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
+        match self.store.get() {
+            Some(store) => match store.put(item) {
+                Ok(false) => {}
+                Ok(true) => self.heed(),
+                Err(item) => full(item),
+            },
+            None => full(item),
         }
     }
 
@@ -262,6 +275,11 @@ impl<T, R: Recycle<T>> Recycling<T> for Pool<T, R> {
 
     fn recycle_cost(&self, item: &T) -> usize {
         self.recycler.recycle_cost(item)
+    }
+
+    /// An item that grew in use may go to private slots without being weighed again.
+    fn note_heavy(&self, bytes: usize) {
+        self.store().cost.weighed_at_least(bytes);
     }
 
     /// Puts the item into the shared queues and a new one in its place, once in an epoch. Freeing a huge table takes

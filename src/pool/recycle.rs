@@ -115,8 +115,7 @@ pub trait Recycle<T> {
     ///
     /// [`DefaultRecycle`] returns the item's [`Clear::weight`]. [`WithCapacity`] counts the capacity.
     ///
-    /// A pool weighs new items, and those that return while the thread's private slots are full or not yet there. It
-    /// [fetches](crate::Fetch) heavy items.
+    /// A pool weighs items when they are new and when they return. It [fetches](crate::Fetch) heavy items.
     ///
     /// ```
     /// use ebbtide::{DefaultRecycle, Recycle};

@@ -1,5 +1,6 @@
 //! Recycling that gives back storage which an item's users do not need.
 
+use crate::engine::cost;
 use crate::engine::item::Item;
 
 /// Items of at least this weight shrink. What lighter ones hold in excess is not worth a look at each return.
@@ -18,17 +19,35 @@ pub(crate) trait Recycling<T, N = ()> {
         0
     }
 
+    /// Notes that an item which is kept holds so many bytes: enough to be fetched.
+    fn note_heavy(&self, _bytes: usize) {}
+
     /// Replaces an item that costs too much to recycle, if the pool can hold both.
     fn set_aside(&self, _item: &mut Item<T, N>) {}
 }
 
-/// Recycles an item with the methods of its recycler. A light item costs one comparison more. If the recycler does not
-/// tell what was used, that is all for a heavy one, too.
+/// Recycles an item with the methods of its recycler. A light item costs two comparisons more. If the recycler does not
+/// tell what was used, a heavy one costs hardly more.
 #[inline(always)]
 pub(crate) fn recycle<T, N>(pool: &impl Recycling<T, N>, item: &mut Item<T, N>) -> bool {
     let before = pool.weight(item);
     let used = if Item::<T, N>::TRACKED && before >= HEAVY { pool.used(item) } else { before };
-    if used == before { pool.recycle(item) } else { recycle_heavy(pool, item, before, used) }
+    if used != before {
+        recycle_heavy(pool, item, before, used)
+    } else if before >= cost::HEAVY {
+        recycle_fetched(pool, item, before)
+    } else {
+        pool.recycle(item)
+    }
+}
+
+#[inline(never)]
+fn recycle_fetched<T, N>(pool: &impl Recycling<T, N>, item: &mut Item<T, N>, before: usize) -> bool {
+    let keep = pool.recycle(item);
+    if keep {
+        pool.note_heavy(before);
+    }
+    keep
 }
 
 #[inline(never)]
@@ -38,6 +57,9 @@ fn recycle_heavy<T, N>(pool: &impl Recycling<T, N>, item: &mut Item<T, N>, befor
         return false;
     }
     let now = pool.weight(item);
+    if now >= cost::HEAVY {
+        pool.note_heavy(now);
+    }
     // What the user gave away and recycling got back was needed, too.
     let needed = used.saturating_add(now.saturating_sub(before));
     let held = now.saturating_sub(size_of::<T>());
