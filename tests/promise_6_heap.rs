@@ -98,6 +98,18 @@ fn pools_that_many_threads_use_once_hold_little_more_than_vectors() {
     assert!(pooled * 10 <= plain * 13, "{pooled} bytes in pools, {plain} in vectors");
 }
 
+/// Slot sets come in blocks, which a thread's number chooses. The last number given back is the highest one here.
+#[test]
+fn a_pool_costs_no_more_after_many_threads_have_ended() {
+    static POOL: BytePool = pool(MANUAL);
+    let workers: Vec<_> = (0..300).map(|_| Worker::new()).collect();
+    workers.iter().for_each(|worker| worker.run(|| burst(&POOL, 1)));
+    drop(workers);
+    let other = pool(MANUAL);
+    let grown = Worker::new().run(move || growth(|| burst(&other, 1)));
+    assert!(grown < 150 * 128, "{grown} bytes");
+}
+
 #[test]
 fn bursts_and_idle_times_in_turn_do_not_add_up() {
     for settings in [MANUAL, MANUAL.private_slots(0)] {

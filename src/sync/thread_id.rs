@@ -86,29 +86,32 @@ impl Number {
 struct Ids {
     /// Every number from here on was never used, and has no box yet.
     fresh: usize,
-    /// The others. The last one given back is the first one used again.
-    free: Option<Box<Number>>,
+    /// The others, by bucket. The lowest bucket comes first, so that few threads need few buckets, however many there
+    /// were before. In it, the last number given back is the first one used again.
+    free: [Option<Box<Number>>; BUCKETS],
 }
 
 impl Ids {
     const fn new() -> Self {
-        Self { fresh: 0, free: None }
+        Self { fresh: 0, free: [const { None }; BUCKETS] }
     }
 
     /// Takes a free number. If there is none, returns a fresh one as an error, for `Number::new` after the lock is
     /// released.
     fn take(&mut self) -> Result<Box<Number>, usize> {
-        let Some(mut number) = self.free.take() else {
+        let Some((free, mut number)) = self.free.iter_mut().find_map(|free| free.take().map(|number| (free, number)))
+        else {
             self.fresh += 1;
             return Err(self.fresh - 1);
         };
-        self.free = number.next.take();
+        *free = number.next.take();
         Ok(number)
     }
 
     fn give_back(&mut self, mut number: Box<Number>) {
-        number.next = self.free.take();
-        self.free = Some(number);
+        let free = &mut self.free[Slot::of(number.id).bucket()];
+        number.next = free.take();
+        *free = Some(number);
     }
 }
 
