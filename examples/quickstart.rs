@@ -25,10 +25,17 @@ fn handle(request: &[u8]) -> usize {
 #[derive(Debug, Default, Clear)]
 struct Request {
     path: String,
-    headers: Vec<(String, String)>,
+    segments: Vec<String>,
 }
 
 static REQUESTS: Pool<Request> = Pool::new();
+
+fn depth(path: &str) -> usize {
+    let request = &mut *REQUESTS.get(); // its fields can be borrowed side by side
+    request.path.push_str(path);
+    request.segments.extend(request.path.split('/').map(String::from));
+    request.segments.len()
+}
 
 /// A closure, whose type in a `static` is a function pointer. It does not clear items.
 static PAGES: Pool<Vec<u8>, fn() -> Vec<u8>> = Pool::with(|| Vec::with_capacity(4096));
@@ -65,12 +72,8 @@ fn run() -> Result<(), Failure> {
     common::parse("Runs the snippets of the README.", &mut [])?;
     println!("a buffer: {} bytes", handle(b"GET /"));
 
-    let mut request = REQUESTS.get();
-    request.path.push('/');
-    request.headers.push(("host".to_owned(), "localhost".to_owned()));
-    println!("a request: {request:?}");
-    drop(request);
-    println!("the next user of it sees: {:?}", REQUESTS.get());
+    println!("a path: {} segments", depth("users/ada"));
+    println!("the next user of its request sees: {:?}", REQUESTS.get());
 
     PAGES.get().push(1);
     println!("a page, not cleared: {:?}", *PAGES.get());

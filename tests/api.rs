@@ -24,6 +24,19 @@ fn try_get_never_creates() {
     assert_eq!(on_thread(|| pool.try_get().map(|item| item.id)), Some(0));
 }
 
+/// `try_get_owned` does the same, and its guard keeps the pool alive.
+#[test]
+fn try_get_owned_never_creates() {
+    let (pool, ledger) = counted(Settings::new());
+    assert!(pool.try_get_owned().is_none());
+    drop(pool.get());
+    let guard = pool.try_get_owned().expect("one is idle");
+    assert!(pool.try_get_owned().is_none());
+    assert_eq!((Arc::strong_count(&pool), ledger.made()), (2, 1));
+    drop(guard);
+    assert_eq!((Arc::strong_count(&pool), pool.idle()), (1, 1));
+}
+
 /// `get_with` calls its own factory if no item is idle.
 #[test]
 fn get_with_uses_its_own_factory() {

@@ -30,8 +30,14 @@ fn own_mask() -> u64 {
     mask_of("/proc/thread-self").expect("it lives")
 }
 
-/// One thread, with its own name, serves all pools. While it waits it blocks all signals except those that report a
-/// fault of its own.
+/// Whether a thread blocks all signals except those that report a fault of its own.
+fn is_quiet(thread: impl AsRef<std::path::Path>) -> bool {
+    let others = (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !OWN.contains(signal));
+    let wanted = others.map(|signal| 1 << (signal - 1)).sum::<u64>();
+    mask_of(thread).is_some_and(|mask| mask & 0x7fff_ffff == wanted)
+}
+
+/// One thread, with its own name, serves all pools. While it waits it is quiet.
 #[test]
 fn the_only_janitor_thread_blocks_signals() {
     let pools: Vec<_> = (0..20).map(|_| timed(SHORT)).collect();
@@ -39,13 +45,8 @@ fn the_only_janitor_thread_blocks_signals() {
     for (pool, ledger) in &pools {
         until("each is swept", || ledger.live() == 0 && pool.idle() == 0);
     }
-    let others = (1..=31).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !OWN.contains(signal));
-    let wanted = others.map(|signal| 1 << (signal - 1)).sum::<u64>();
     // A new thread sets its own name, so the name may take a moment.
-    until("there is one, and it blocks the right ones", || match &janitors()[..] {
-        [one] => mask_of(one).is_some_and(|mask| mask & 0x7fff_ffff == wanted),
-        _ => false,
-    });
+    until("there is one, and it is quiet", || matches!(&janitors()[..], [one] if is_quiet(one)));
 }
 
 type Tell = std::sync::mpsc::Sender<u64>;
@@ -61,13 +62,11 @@ impl Drop for Masked {
     }
 }
 
-/// The janitor drops items with the signal mask of the thread that started it. So the program's handlers run there,
-/// and threads that a `Drop` starts receive signals.
-#[test]
-fn items_are_dropped_with_the_signal_mask_of_the_first_user() {
-    if !alone("items_are_dropped_with_the_signal_mask_of_the_first_user") {
-        return;
-    }
+/// The mask of SIGUSR1.
+const ONE: u64 = 1 << (libc::SIGUSR1 - 1);
+
+/// From now on the calling thread blocks SIGUSR1, and nothing else.
+fn block_one() {
     // SAFETY: `set` is initialized before use and valid for reads.
     unsafe {
         let mut set = std::mem::zeroed();
@@ -75,14 +74,51 @@ fn items_are_dropped_with_the_signal_mask_of_the_first_user() {
         libc::sigaddset(&mut set, libc::SIGUSR1);
         assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()), 0);
     }
+}
+
+/// The janitor drops items with the signal mask of the thread that started it. So the program's handlers run there,
+/// and threads that a `Drop` starts receive signals.
+#[test]
+fn items_are_dropped_with_the_signal_mask_of_the_first_user() {
+    if !alone("items_are_dropped_with_the_signal_mask_of_the_first_user") {
+        return;
+    }
+    block_one();
     let (tell, told) = std::sync::mpsc::channel();
     let pool = Pool::with_settings(move || Masked(tell.clone()), SHORT);
     // Several times, as the thread blocks signals while it waits.
     for _ in 0..3 {
         drop(pool.get());
         for what in ["what it starts", "its own"] {
-            assert_eq!(told.recv().expect("the janitor lives"), 1 << (libc::SIGUSR1 - 1), "{what}");
+            assert_eq!(told.recv().expect("the janitor lives"), ONE, "{what}");
         }
+    }
+}
+
+/// So are items created in the background. A thread that waits for the next creation is quiet, as the janitor is.
+#[cfg(feature = "bounded")]
+#[test]
+fn items_are_created_with_the_signal_mask_of_the_first_user() {
+    use ebbtide::{BoundedPool, bounded::Settings};
+
+    if !alone("items_are_created_with_the_signal_mask_of_the_first_user") {
+        return;
+    }
+    block_one();
+    let here = std::thread::current().id();
+    let creates = move || {
+        assert_ne!(std::thread::current().id(), here);
+        [std::thread::spawn(own_mask).join().expect("no panic"), own_mask()]
+    };
+    let pool = BoundedPool::with_settings(creates, Settings::new(2).manual()).create_in_background();
+    // The first of them starts the thread.
+    for _ in 0..3 {
+        assert_eq!(*pool.get().unwrap(), [ONE; 2]);
+        pool.clear();
+        until("the threads wait, and are quiet", || {
+            let threads = janitors::threads_named("ebbtide-dropper");
+            !threads.is_empty() && threads.iter().all(is_quiet)
+        });
     }
 }
 
@@ -213,6 +249,27 @@ fn a_get_creates_items_itself_if_no_thread_can_be_started() {
     pool.clear();
     set_limit(&before);
     assert_ne!(*pool.get().unwrap(), here);
+}
+
+/// Idle items, too, are created on the thread that misses them.
+#[cfg(feature = "bounded")]
+#[test]
+fn a_pool_is_filled_by_its_user_if_no_thread_can_be_started() {
+    use ebbtide::{BoundedPool, bounded::Settings};
+
+    if !alone("a_pool_is_filled_by_its_user_if_no_thread_can_be_started") {
+        return;
+    }
+    let creates = || std::thread::current().id();
+    let pool = BoundedPool::with_settings(creates, Settings::new(3).manual().min_idle(2)).create_in_background();
+    let (here, before) = (std::thread::current().id(), no_more_threads());
+    pool.resize(3).unwrap(); // uses it
+    for _ in 0..2 {
+        assert_eq!(pool.idle(), 2);
+        assert!(pool.get_many(2).unwrap().iter().all(|item| **item == here));
+        pool.clear();
+    }
+    set_limit(&before);
 }
 
 /// If the janitor can't be started, pools work and `advance` sweeps them. The next pool that is used tries again.

@@ -23,6 +23,23 @@ use std::time::Duration;
 /// # Ok::<(), GetError>(())
 /// ```
 ///
+/// To tell them apart:
+///
+/// ```
+/// use std::io;
+/// use ebbtide::bounded::GetError;
+///
+/// fn explain(error: &GetError<io::Error>) -> String {
+///     match error {
+///         GetError::Create(cause) => format!("cannot connect: {cause}"),
+///         GetError::TimedOut { phase, after, .. } => format!("{phase:?} took more than {after:?}"),
+///         other => other.to_string(),
+///     }
+/// }
+///
+/// assert_eq!(explain(&GetError::Closed), "the pool is closed");
+/// ```
+///
 /// The text of [`Create`](Self::Create) ends with that of its cause. So the cause is not its
 /// [`source`](Error::source) as well, and a report names it once. `E` may be any error, also one that does not implement
 /// [`Error`], such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. A `?` converts a `GetError` to these.

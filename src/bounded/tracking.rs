@@ -17,6 +17,21 @@ use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
 use crate::sync::{Instant, clock};
 
 /// Who holds an item, and since when. [`BoundedPool::held_longer_than`] returns it.
+///
+/// ```
+/// use std::time::Duration;
+/// use ebbtide::bounded::{GetError, Settings};
+/// use ebbtide::{BoundedPool, DefaultRecycle};
+///
+/// let settings = Settings::new(8).track_held(Duration::from_secs(60));
+/// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
+/// let buffer = pool.get()?;
+/// for holder in pool.held_longer_than(Duration::ZERO) {
+///     println!("{} has held an item for {:?}", holder.location, holder.time);
+/// }
+/// # drop(buffer);
+/// # Ok::<(), GetError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Holder {

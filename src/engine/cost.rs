@@ -20,6 +20,7 @@ use crate::sync::{Counter, Instant, clock};
 /// assert_eq!(found.ok(), Some(true));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fetch {
     /// If items are heavy or costly. They are heavy if they [weigh](crate::Recycle::weight) at least 16 KiB. They are
     /// costly if they take at least 2 µs to create, which the pool measures for one in 16 of a thread's creations, where

@@ -49,6 +49,21 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 /// A guard is two words. Moving it does not move the item: its address stays the same while it belongs to the pool.
 /// Forgetting a guard leaks the item. In a `BoundedPool` it also leaks the item's place.
 ///
+/// # Two fields at once
+///
+/// Each access to a field borrows the whole guard, as with a `MutexGuard` (error E0502). Dereference it once:
+///
+/// ```
+/// use ebbtide::Pool;
+///
+/// static PAIRS: Pool<(Vec<u8>, String)> = Pool::new();
+///
+/// let pair = &mut *PAIRS.get(); // returns at the end of the block
+/// for byte in &pair.0 {
+///     pair.1.push(char::from(*byte));
+/// }
+/// ```
+///
 /// # Traits
 ///
 /// A guard is `Send` if `T` and `P` are, because the recycler runs where the guard is dropped. It is `Sync` if `T` is

@@ -320,6 +320,22 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         OwnedPooled::new(self.take_or(|| self.new_item()), Arc::clone(self))
     }
 
+    /// Like [`try_get`](Self::try_get), but the guard holds the pool instead of borrowing it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::Pool;
+    ///
+    /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new());
+    /// assert!(pool.try_get_owned().is_none());
+    /// drop(pool.get());
+    /// assert!(pool.try_get_owned().is_some());
+    /// ```
+    #[inline]
+    pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedPooled<T, R>> {
+        self.take().map(|item| OwnedPooled::new(item, Arc::clone(self)))
+    }
+
     /// Adds an item that was created elsewhere. The recycler sees it first, and an item that it refuses is dropped.
     ///
     /// Costs one allocation, for the item's box.

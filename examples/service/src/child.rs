@@ -37,6 +37,12 @@ impl Redis {
         Ok(())
     }
 
+    /// Sends the server a signal by name: STOP, after which it accepts connections and says nothing, or CONT.
+    pub(crate) fn signal(&self, name: &str) -> Result<(), Failure> {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { Err(format!("kill -{name}: {status}").into()) }
+    }
+
     /// Starts a killed server again, at the same address.
     pub(crate) fn restart(&mut self) -> Result<(), Failure> {
         self.process = spawn(self.address)?;

@@ -3,7 +3,8 @@
 //! Each request counts a visit in Redis. The program starts `redis-server` on a free port, and clients that each send one
 //! request after the other. There are two rounds. In the second, SIGKILL ends the server in the middle, and after a moment
 //! it is started again. It prints what the clients saw, and how long the checkouts took. `--pool` does the same with
-//! another pool. All check each idle connection with a PING before they hand it out.
+//! another pool. All check each idle connection with a PING before they hand it out. At the end SIGSTOP stops a server, and
+//! a thread wants a blocking connection from an ebbtide pool that creates in the background. The checkout ends in time.
 //!
 //! ```text
 //! cargo run --release -p ebbtide-service
@@ -21,6 +22,7 @@ mod common;
 mod load;
 mod pools;
 mod service;
+mod stalled;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -71,7 +73,8 @@ fn start() -> Result<(), Failure> {
             "bb8" => run::<bb8::Pool<Connections>>(&options).await,
             _ => run::<BoundedPool<_, Connections>>(&options).await,
         }
-    })
+    })?;
+    if pool == "ebbtide" { stalled::run() } else { Ok(()) }
 }
 
 async fn run<P: Pool>(options: &Options) -> Result<(), Failure> {

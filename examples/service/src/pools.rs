@@ -15,7 +15,7 @@ use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 use crate::common::Failure;
 
 /// The most that each phase of a checkout may take: the wait, a connection, a check. Also the most for an answer.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
 /// The managers of all pools.
 pub(crate) struct Connections(Client);

@@ -4,12 +4,11 @@ use std::process::{Command, Output};
 
 const SMALL: [&str; 8] = ["--connections", "2", "--clients", "4", "--requests", "200", "--down-ms", "20"];
 
-fn service() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_ebbtide-service"))
-}
+const SERVICE: &str = env!("CARGO_BIN_EXE_ebbtide-service");
 
+/// Runs it to its end. Only a hang misses the deadline. `timeout` then ends the server, too, even a stopped one.
 fn run(args: &[&str]) -> Output {
-    service().args(args).output().expect("the program runs")
+    Command::new("timeout").args(["60", SERVICE]).args(args).output().expect("the program runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -26,7 +25,7 @@ fn failures(output: &str, round: &str) -> [usize; 2] {
 }
 
 /// Runs it small. A connection that a pool checks fails at most once in use: when its server is killed.
-fn survives_a_kill(pool: &str) {
+fn survives_a_kill(pool: &str) -> String {
     let output = run(&[&["--pool", pool], &SMALL[..]].concat());
     assert!(output.status.success(), "{output:?}");
     let stdout = text(&output.stdout);
@@ -35,11 +34,15 @@ fn survives_a_kill(pool: &str) {
     let [_, uses] = failures(&stdout, "killed");
     assert!(uses <= 2, "{stdout}");
     assert!(stdout.contains("\nwith the server back: first good answer after "), "{stdout}");
+    stdout
 }
 
+/// And a blocking checkout ends while the server is stopped. The connection that it began serves the next one.
 #[test]
 fn ebbtide_survives_a_kill_of_the_server() {
-    survives_a_kill("ebbtide");
+    let stdout = survives_a_kill("ebbtide");
+    assert!(stdout.contains(" ms: no item was free within 500ms\n"), "{stdout}");
+    assert!(stdout.ends_with("a checkout succeeds, connections created: 1\n"), "{stdout}");
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn help_lists_the_arguments() {
 
 #[test]
 fn a_missing_server_is_an_error_that_names_it() {
-    let output = service().args(SMALL).env("PATH", "").output().expect("the program runs");
+    let output = Command::new(SERVICE).args(SMALL).env("PATH", "").output().expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert_eq!(error, "service: there is no redis-server on the PATH: apt-get install redis-server\n");
