@@ -212,7 +212,7 @@ impl Meanwhile {
 /// Threads are stopped at random points inside get and put.
 #[test]
 fn stopped_users_block_nobody() {
-    const ROUNDS: usize = 500;
+    const ROUNDS: usize = 250;
     /// How far a thread that puts may be ahead of one that takes.
     const LEAD: usize = 30;
     let _turn = turn();
@@ -272,7 +272,7 @@ fn stopped_users_block_nobody() {
 /// Threads are stopped inside a sweep, and inside gets and puts that a sweep keeps out of their slots.
 #[test]
 fn a_stopped_sweep_blocks_nobody() {
-    const ROUNDS: usize = 1000;
+    const ROUNDS: usize = 400;
     let _turn = turn();
     let pool = Arc::new(plain(8));
     let sweep = {

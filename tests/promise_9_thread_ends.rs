@@ -126,7 +126,7 @@ fn an_ending_thread_and_its_heir_share_no_item() {
         }
     }
     fn use_it(pool: &common::CountedPool) {
-        for _ in 0..10_000 {
+        for _ in 0..3000 {
             let guards = (pool.get(), pool.get());
             guards.0.own_for_a_moment();
             guards.1.own_for_a_moment();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::linux::{forbid_membarrier, trap_membarrier};
 use common::{Count, MANUAL, alone, burst, counted, until};
 use ebbtide::{Pool, Pooled, Settings, advance_all};
-use stepping::{BARRIERS, STEPS, start, step, turn};
+use stepping::{BARRIERS, STEPS, STRIDE, start, step, turn};
 
 thread_local! {
     /// Called wherever this thread allocates or frees, except inside the hook itself.
@@ -57,10 +57,8 @@ fn drain<F: Fn() -> usize>(pool: &Pool<usize, F>) -> Vec<usize> {
 #[test]
 fn a_sweep_never_waits_for_a_stopped_owner() {
     let _turn = turn();
-    // Unoptimized code takes thousands of instructions, of some microseconds each. A claim takes hundreds.
-    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
     let (mut inside, mut outside) = (0, 0);
-    for first in (1..).step_by(stride) {
+    for first in (1..).step_by(STRIDE) {
         let made = Count::new();
         let pool = Pool::with_settings(|| made.bump(), MANUAL.private_slots(2));
         let use_both_arrays = || {
@@ -107,9 +105,8 @@ enum Came {
 /// owner left there. Once the sweep has shared these, this test is over.
 fn owner_proceeds_wherever_a_sweep_stops() {
     let _turn = turn();
-    let stride = if cfg!(debug_assertions) { 101 } else { 3 };
     let mut came = Vec::with_capacity(4);
-    for first in (1..).step_by(stride) {
+    for first in (1..).step_by(STRIDE) {
         let made = Count::new();
         let pool = Pool::with_settings(|| made.bump(), MANUAL);
         drop((pool.get(), pool.get()));
@@ -180,9 +177,8 @@ fn a_refill_can_find_the_slots_full_again() {
     // The first pool chooses the barriers of all pools, so the barrier must work at first.
     burst(&counted(Settings::new()).0, 1);
     trap_membarrier(hold_and_fail);
-    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
     let mut full_again = 0;
-    for first in (1..).step_by(stride) {
+    for first in (1..).step_by(STRIDE) {
         let (pool, ledger) = counted(Settings::new().private_slots(4));
         let (mut got, mut stopped) = (None, false);
         thread::scope(|scope| {

@@ -8,15 +8,14 @@ mod stepping;
 
 use common::{Count, MANUAL};
 use ebbtide::{Fetch, Pool, Pooled};
-use stepping::{start, step, turn};
+use stepping::{STRIDE, start, step, turn};
 
 /// Wherever a fetch is stopped, the owner proceeds. Each takes an item, or the owner comes first, or the fetch does.
 #[test]
 fn an_owner_never_waits_for_a_stopped_fetch() {
     let _turn = turn();
-    let stride = if cfg!(debug_assertions) { 101 } else { 1 };
     let (mut owner_first, mut fetch_first) = (0, 0);
-    for first in (1..).step_by(stride) {
+    for first in (1..).step_by(STRIDE) {
         let made = Count::new();
         let pool = Pool::with_settings(|| made.bump(), MANUAL.fetch(Fetch::Always));
         drop((pool.get(), pool.get()));

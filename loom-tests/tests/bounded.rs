@@ -3,23 +3,24 @@
 //! These models run the real pool with its queue and its sleeping threads, on loom's locks. A lost wake-up is a
 //! deadlock, as nothing else would wake the thread. Loom reports deadlocks.
 
-mod common;
-
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::{Bounds, Tracked, World, explore, spawn, spawn_with};
 use ebbtide::bounded::{GetError, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
 use loom::sync::Notify;
+use world::{Bounds, Tracked, World, explore, spawn, spawn_with};
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 
-/// Three threads that all wait and wake have too many interleavings for a higher bound.
+/// Three threads have too many interleavings for a higher bound.
 const THREE: Bounds = Bounds { preemptions: Some(3) };
+
+/// Three threads that all wait and wake have too many for three preemptions.
+const TWO: Bounds = Bounds { preemptions: Some(2) };
 
 /// Creates a world's items, and checks that there are never more than the capacity.
 struct AtMost(World, usize);
@@ -115,7 +116,7 @@ fn two_waiters_for_one_item() {
 /// Three threads and one item. Each return wakes the next.
 #[test]
 fn three_waiters_for_one_item() {
-    explore_both("three waiters for one item", THREE, |world, most| {
+    explore_both("three waiters for one item", TWO, |world, most| {
         let pool = overtaking(world, 1, most);
         let others = [(); 2].map(|()| spawn_with(&pool, |pool| assert_eq!(use_one(pool.get()), Ok(1))));
         world.go();

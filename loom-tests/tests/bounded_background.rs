@@ -1,15 +1,11 @@
 //! The bounded pool: another thread creates an item, while the call that began it waits, is served, or gives up.
 
-mod common;
-#[path = "common/tasks.rs"]
-mod tasks;
-
 use std::sync::Arc;
 
-use common::{Bounds, Tracked, World, explore, spawn_with};
 use ebbtide::bounded::{GetError, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
-use tasks::{block_on, give_up};
+use world::tasks::{block_on, give_up};
+use world::{Bounds, Tracked, World, explore, spawn_with};
 
 const TWO: Bounds = Bounds { preemptions: Some(2) };
 

@@ -1,17 +1,13 @@
 //! The bounded pool: idle items that fail their checks, new ones in their places, and such checks that are dropped,
 //! against waits.
 
-mod common;
-#[path = "common/tasks.rs"]
-mod tasks;
-
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use common::{Bounds, Tracked, World, explore, spawn_with};
 use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
-use tasks::{block_on, give_up, yield_once};
+use world::tasks::{block_on, give_up, yield_once};
+use world::{Bounds, Tracked, World, explore, spawn_with};
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 

@@ -1,17 +1,13 @@
 //! The bounded pool: one item is created at a time, and the others wait for their turn or for an item that comes back.
 
-mod common;
-#[path = "common/tasks.rs"]
-mod tasks;
-
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Bounds, Tracked, World, explore, spawn_with};
 use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
-use tasks::{block_on, give_up, yield_once};
+use world::tasks::{block_on, give_up, yield_once};
+use world::{Bounds, Tracked, World, explore, spawn_with};
 
 const UNBOUNDED: Bounds = Bounds { preemptions: None };
 

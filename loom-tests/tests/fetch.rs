@@ -1,12 +1,10 @@
 //! A fetch against the owner of the slots, a sweep, and another fetch: the protocol of `engine::fetch`.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Bounds, TrackedPool, World, explore, get, try_get};
 use ebbtide::{Fetch, Pooled, Settings};
 use loom::thread::JoinHandle;
+use world::{Bounds, TrackedPool, World, explore, get, try_get};
 
 /// Three preemptions can start a fetch within a pop, stop it between its mark and its claim, and continue it within the
 /// next pop.

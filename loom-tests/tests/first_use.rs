@@ -1,8 +1,6 @@
 //! Two threads use a pool first. Each makes the missing parts, and one of them wins.
 
-mod common;
-
-use common::{Bounds, explore, try_get};
+use world::{Bounds, explore, try_get};
 
 /// Without a bound this takes minutes. Three preemptions can stop a thread between finding the heap part missing and
 /// making it, then again at the shards, and stop the other thread too.

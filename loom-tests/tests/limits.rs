@@ -1,11 +1,9 @@
 //! `max_idle` and `min_idle` while items move between private slots and the shared queues: each item is counted once.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Bounds, TrackedPool, World, explore, get, spawn_with, try_get};
 use ebbtide::{Manual, Pooled, Settings};
+use world::{Bounds, TrackedPool, World, explore, get, spawn_with, try_get};
 
 const SLOTS: Settings<Manual> = Settings::new().manual().private_slots(4);
 

@@ -1,9 +1,7 @@
 //! First items of threads, in the lobby: the places of `engine::lobby`.
 
-mod common;
-
-use common::{Bounds, explore, get, return_against_a_round, try_get};
 use ebbtide::Pooled;
+use world::{Bounds, explore, get, return_against_a_round, try_get};
 
 /// Two preemptions can stop a put or a get between any two steps, and a sweep there too.
 const TWO: Bounds = Bounds { preemptions: Some(2) };

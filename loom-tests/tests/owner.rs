@@ -1,9 +1,7 @@
 //! A thread and its private slots against a sweep: the protocol of `engine::slots`.
 
-mod common;
-
-use common::{Bounds, explore, get, get_owned, spawn_with, try_get};
 use ebbtide::Pooled;
+use world::{Bounds, explore, get, get_owned, spawn_with, try_get};
 
 /// Without a bound these take minutes or hours. Three preemptions can start a sweep within a pop, stop it between
 /// asking and taking, and continue it within the next pop.

@@ -1,8 +1,6 @@
 //! Items return while a round parks the pool: the protocol of `engine::parking`.
 
-mod common;
-
-use common::{Bounds, explore, get, return_against_a_round};
+use world::{Bounds, explore, get, return_against_a_round};
 
 /// Two preemptions can stop a put between any two steps while a round passes, and the round within the put.
 const TWO: Bounds = Bounds { preemptions: Some(2) };
@@ -36,7 +34,7 @@ fn push_against_two_rounds() {
         let (first, second) = (sweeper(), sweeper());
         // The second round may drop it.
         world.expect_drops();
-        let rounds = common::spawn(move || {
+        let rounds = world::spawn(move || {
             first.round();
             second.round();
         });
@@ -58,7 +56,7 @@ fn two_pushes_against_a_round() {
         let sweeper = || ebbtide::sweeper(&pool).expect("the pool has been used");
         sweeper().round();
         let round = sweeper();
-        let round = common::spawn(move || round.round());
+        let round = world::spawn(move || round.round());
         world.go();
         drop(first);
         drop(get(&pool));

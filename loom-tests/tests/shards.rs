@@ -1,13 +1,11 @@
 //! Sweeps retire empty shards and free them while other threads visit: the protocol of `engine::visit`.
 
-mod common;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::{Arc, Mutex};
 use std::{process, slice};
 
-use common::{Bounds, TrackedPool, World, explore, try_get};
 use ebbtide::Pooled;
+use world::{Bounds, TrackedPool, World, explore, try_get};
 
 /// Four preemptions can stop a visitor twice, and each of the sweeps between any two of its steps.
 const FOUR: Bounds = Bounds { preemptions: Some(4) };

@@ -1,9 +1,7 @@
 //! Threads take from the shared queues, against each other and against a sweep.
 
-mod common;
-
-use common::{Bounds, explore, get, spawn_with, try_get};
 use ebbtide::Pooled;
+use world::{Bounds, explore, get, spawn_with, try_get};
 
 /// No bound: the threads meet in one or two queues.
 const UNBOUNDED: Bounds = Bounds { preemptions: None };

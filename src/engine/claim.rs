@@ -80,7 +80,9 @@ impl<T> Taken<T> {
 
     /// Returns the number of items.
     pub(crate) fn len(&self) -> usize {
-        self.young.iter().chain([&self.victims]).flatten().map(Array::len).sum()
+        let [loaded, spare] = &self.young;
+        let len = |array: &Option<Array<T>>| array.as_ref().map_or(0, Array::len);
+        len(loaded) + len(spare) + len(&self.victims)
     }
 }
 

@@ -148,8 +148,8 @@ impl<T> Drop for Lobby<T> {
         if self.len() == 0 {
             return;
         }
-        if let Some(panic) = drop_each(self.drain(0).chain(self.drain(1))) {
-            discard(panic);
+        for epoch in 0..2 {
+            drop_each(self.drain(epoch)).into_iter().for_each(discard);
         }
     }
 }

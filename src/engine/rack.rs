@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use crate::engine::array::{Array, Header};
-use crate::engine::item::{discard, drop_each};
 use crate::sync::{AtomicPtr, Counter, Ordering};
 
 /// Enough for a thread that spills 2048 items, with the default of 16 in an array.
@@ -55,9 +54,13 @@ impl<T> Rack<T> {
         found.or_else(|| (level..PLACES).rev().find_map(|index| self.take(index)))
     }
 
-    /// Takes every array that it finds, one from each place.
-    pub(crate) fn drain(&self) -> impl Iterator<Item = Array<T>> {
-        (0..PLACES).rev().filter_map(|index| self.take(index))
+    /// Takes every array that it finds, one from each place, and passes it to `take`.
+    pub(crate) fn drain(&self, mut take: impl FnMut(Array<T>)) {
+        for index in (0..PLACES).rev() {
+            if let Some(array) = self.take(index) {
+                take(array);
+            }
+        }
     }
 
     /// Puts an array into a place if that is empty. Returns whether it was.
@@ -97,8 +100,6 @@ impl<T> Rack<T> {
 
 impl<T> Drop for Rack<T> {
     fn drop(&mut self) {
-        if let Some(panic) = drop_each(self.drain().flatten()) {
-            discard(panic);
-        }
+        self.drain(drop);
     }
 }

@@ -217,13 +217,13 @@ impl<T> Shared<T> {
     /// overtook. So this goes through the primaries too, and puts each young batch back at once.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
         for (index, shard) in self.made() {
-            for batch in shard.generations.iter().flat_map(Generation::drain) {
+            shard.drain(|batch| {
                 if is_older(batch.stamp, epoch) {
                     into.push(batch);
                 } else {
                     self.put_back(index, batch);
                 }
-            }
+            });
         }
     }
 
@@ -234,7 +234,9 @@ impl<T> Shared<T> {
 
     /// Takes every batch. The caller calls `release`. Only the holder of the sweep token may call this.
     pub(crate) fn take_all(&self, into: &mut Vec<Batch<T>>) {
-        into.extend(self.made().flat_map(|(_, shard)| &shard.generations).flat_map(Generation::drain));
+        for (_, shard) in self.made() {
+            shard.drain(|batch| into.push(batch));
+        }
     }
 
     /// Takes an empty array, if one lies at the own shard.
@@ -253,8 +255,10 @@ impl<T> Shared<T> {
     }
 
     /// Takes all empty arrays.
-    pub(crate) fn drain_empties(&self) -> Vec<Array<T>> {
-        self.made().flat_map(|(_, shard)| shard.empties.drain()).collect()
+    pub(crate) fn drain_empties(&self, into: &mut Vec<Array<T>>) {
+        for (_, shard) in self.made() {
+            shard.empties.drain(|empty| into.push(empty));
+        }
     }
 }
 
@@ -266,6 +270,13 @@ pub(crate) fn is_older(stamp: usize, epoch: usize) -> bool {
 impl<T> Shard<T> {
     fn new() -> Self {
         Self { generations: [Generation::new(), Generation::new()], empties: Rack::new() }
+    }
+
+    /// Takes every batch that lies there now, and passes it to `take`.
+    fn drain(&self, mut take: impl FnMut(Batch<T>)) {
+        for generation in &self.generations {
+            generation.drain(&mut take);
+        }
     }
 }
 
@@ -311,9 +322,12 @@ impl<T> Generation<T> {
     }
 
     /// Takes what lies there now and no more. Otherwise a thread that keeps pushing could keep the caller here.
-    fn drain(&self) -> impl Iterator<Item = Batch<T>> {
-        let overflow = (0..self.overflow.len()).map_while(|_| self.overflow.pop());
-        self.rack.drain().map(racked).chain(overflow)
+    fn drain(&self, mut take: impl FnMut(Batch<T>)) {
+        self.rack.drain(|array| take(racked(array)));
+        for _ in 0..self.overflow.len() {
+            let Some(batch) = self.overflow.pop() else { break };
+            take(batch);
+        }
     }
 }
 
@@ -327,8 +341,6 @@ impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         let mut left = Vec::new();
         self.take_all(&mut left);
-        if let Some(panic) = drop_each(left.into_iter().flatten()) {
-            discard(panic);
-        }
+        drop_each(left).into_iter().for_each(discard);
     }
 }

@@ -38,7 +38,7 @@
 use crate::engine::array::Array;
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spare, Spilled, Taken};
-use crate::engine::item::{Item, discard, drop_each};
+use crate::engine::item::Item;
 use crate::engine::tally::Tally;
 use crate::engine::top::{Purpose, Top};
 use crate::sync::fence::{self, Pair};
@@ -393,9 +393,6 @@ impl<T> SlotSet<T> {
 impl<T> Drop for SlotSet<T> {
     fn drop(&mut self) {
         // No owner and no sweep is left, so the claim succeeds.
-        let arrays = self.claim((), |mut slots, ()| [slots.replace_loaded(None), slots.replace_spare(None)]);
-        if let Some(panic) = drop_each(arrays.into_iter().flatten().flatten().flatten()) {
-            discard(panic);
-        }
+        drop(self.claim((), |mut slots, ()| (slots.replace_loaded(None), slots.replace_spare(None))));
     }
 }

@@ -164,7 +164,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
         let dropped = condemned.iter().map(Batch::len).sum();
         if let Some(shared) = visit.get() {
-            empties.extend(shared.drain_empties());
+            shared.drain_empties(&mut empties);
         }
         if store.shared() == 0 {
             store.shards.retire(visit);

@@ -9,7 +9,7 @@
 //! Doing without these saves a quarter of a get and put.
 
 use std::marker::PhantomData;
-use std::ptr;
+use std::{ptr, slice};
 
 use super::atomic::{AtomicPtr, Ordering};
 use super::thread_id::{BUCKETS, Slot, current, enroll};
@@ -57,7 +57,7 @@ impl<T> PerThread<T> {
         }
         let first = 1 << slot.bucket();
         let mine = Box::into_raw((first..2 * first).map(make).collect::<Box<[T]>>());
-        // ORDERING: Release on success; partners: the Acquire loads in `entry` and `made`. Relaxed on failure: `entry`
+        // ORDERING: Release on success; partners: the Acquire loads in `entry`, `next` and `drop`. Relaxed on failure: `entry`
         // loads again.
         let swapped = self.buckets[slot.bucket()].compare_exchange(
             ptr::null_mut(),
@@ -73,9 +73,8 @@ impl<T> PerThread<T> {
     }
 
     /// Returns every entry, including those of threads that have exited and of threads to come.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        // SAFETY: the entries live as long as `self`, and are only shared.
-        self.made().flat_map(|entries| unsafe { &*entries })
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        Iter { buckets: self.buckets.iter(), entries: [].iter(), next_len: 1 }
     }
 
     #[inline(always)]
@@ -88,22 +87,46 @@ impl<T> PerThread<T> {
         // SAFETY: a slot's offset is less than the number of entries in its bucket. The entries live as long as `self`.
         Some(unsafe { &*bucket.add(slot.offset()) })
     }
-
-    /// Returns the buckets that exist, as `make` stored them.
-    fn made(&self) -> impl Iterator<Item = *mut [T]> {
-        self.buckets.iter().enumerate().filter_map(|(index, bucket)| {
-            // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the entries are seen whole.
-            let entries = bucket.load(Ordering::Acquire);
-            (!entries.is_null()).then(|| ptr::slice_from_raw_parts_mut(entries, 1 << index))
-        })
-    }
 }
 
 impl<T> Drop for PerThread<T> {
     fn drop(&mut self) {
-        for entries in self.made() {
-            // SAFETY: the box is from `Box::into_raw` in `make`. It is dropped once, here.
-            drop(unsafe { Box::from_raw(entries) });
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the entries are seen whole.
+            let bucket = bucket.load(Ordering::Acquire);
+            if !bucket.is_null() {
+                // SAFETY: the box is from `Box::into_raw` in `make`. It is dropped once, here.
+                drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(bucket, 1 << index)) });
+            }
+        }
+    }
+}
+
+/// The entries of a table. Written out, because the compiler repeats every adapter for every type of item.
+pub(crate) struct Iter<'a, T> {
+    /// The buckets to come.
+    buckets: slice::Iter<'a, AtomicPtr<T>>,
+    /// The entries to come of the current bucket.
+    entries: slice::Iter<'a, T>,
+    /// How many entries the next bucket has.
+    next_len: usize,
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Some(entry);
+            }
+            // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the entries are seen whole.
+            let bucket = self.buckets.next()?.load(Ordering::Acquire);
+            if !bucket.is_null() {
+                // SAFETY: the bucket has so many entries. They live as long as the table, and are only shared.
+                self.entries = unsafe { slice::from_raw_parts(bucket, self.next_len) }.iter();
+            }
+            self.next_len *= 2;
         }
     }
 }

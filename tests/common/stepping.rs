@@ -21,6 +21,10 @@ static GAVE_UP: Count = Count::new();
 /// Instructions that were full barriers.
 pub(crate) static BARRIERS: Count = Count::new();
 
+/// How many instructions lie between two stops. Unoptimized code takes thousands of instructions, and a claim hundreds.
+#[allow(dead_code, reason = "locked instructions are counted, without stops")]
+pub(crate) const STRIDE: usize = if cfg!(debug_assertions) { 211 } else { 1 };
+
 /// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 

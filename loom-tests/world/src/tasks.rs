@@ -1,7 +1,5 @@
 //! Tasks of models: futures that wait, are polled, and are given up.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::sync::Notify;
 
 /// Is pending once, and has its task polled again.
-pub(crate) async fn yield_once() {
+pub async fn yield_once() {
     let mut polled = false;
     poll_fn(|context| {
         if std::mem::replace(&mut polled, true) {
@@ -31,7 +29,8 @@ impl Wake for Bell {
     }
 }
 
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+/// Polls a future to its end, whenever it is woken.
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let bell = Arc::new(Bell(Notify::new()));
     let waker = Waker::from(Arc::clone(&bell));
@@ -44,7 +43,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Polls a future a few times, whether it is woken or not, and drops it.
-pub(crate) fn give_up<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub fn give_up<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut poll = || match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

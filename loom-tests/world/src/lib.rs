@@ -33,7 +33,7 @@
 //! `age_out` is called after all other threads have ended. No call overlaps its sweeps, so two of them leave no item,
 //! wherever it was.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+pub mod tasks;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ use loom::thread::JoinHandle;
 const STACK: usize = 32 * 1024;
 
 /// The pool of the models.
-pub(crate) type TrackedPool = Pool<Tracked, World>;
+pub type TrackedPool = Pool<Tracked, World>;
 
 loom::thread_local! {
     /// How many sweeps this thread knows to have happened.
@@ -63,9 +63,9 @@ loom::thread_local! {
 
 /// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// How many times a thread may be preempted in one interleaving, or `None` for no limit.
-    pub(crate) preemptions: Option<usize>,
+    pub preemptions: Option<usize>,
 }
 
 /// Explores a model's interleavings and prints their number.
@@ -76,7 +76,7 @@ pub(crate) struct Bounds {
 /// result depends on which thread runs first. In the first half this is the thread of the model's body. In the second
 /// half it is the threads that the body spawned before [`World::go`]. The halves share some interleavings, so both
 /// counts are printed, not their sum.
-pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
+pub fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
     let (builder, model) = (builder(bounds), Arc::new(model));
     let [mine_first, spawned_first] = [false, true].map(|spawned_first| run(&builder, spawned_first, &model));
@@ -86,7 +86,7 @@ pub(crate) fn explore(name: &str, bounds: Bounds, model: impl Fn(&World) + Send 
 }
 
 /// Explores only the first `most` interleavings of a model's second half, as it has too many.
-pub(crate) fn explore_first(most: usize, name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
+pub fn explore_first(most: usize, name: &str, bounds: Bounds, model: impl Fn(&World) + Send + Sync + 'static) {
     let start = Instant::now();
     let mut builder = builder(bounds);
     builder.max_permutations = Some(most);
@@ -122,7 +122,7 @@ fn run<M: Fn(&World) + Send + Sync + 'static>(builder: &Builder, spawned_first: 
 }
 
 /// Starts a thread that knows the sweeps that this one knows.
-pub(crate) fn spawn<O: Send + 'static>(body: impl FnOnce() -> O + Send + 'static) -> JoinHandle<O> {
+pub fn spawn<O: Send + 'static>(body: impl FnOnce() -> O + Send + 'static) -> JoinHandle<O> {
     let known = KNOWN.with(Cell::get);
     let thread = loom::thread::Builder::new().stack_size(STACK);
     let thread = thread.spawn(move || {
@@ -133,7 +133,7 @@ pub(crate) fn spawn<O: Send + 'static>(body: impl FnOnce() -> O + Send + 'static
 }
 
 /// Starts a thread that has this too.
-pub(crate) fn spawn_with<S: Clone + Send + 'static, O: Send + 'static>(
+pub fn spawn_with<S: Clone + Send + 'static, O: Send + 'static>(
     shared: &S,
     body: impl FnOnce(&S) -> O + Send + 'static,
 ) -> JoinHandle<O> {
@@ -142,10 +142,10 @@ pub(crate) fn spawn_with<S: Clone + Send + 'static, O: Send + 'static>(
 }
 
 /// The items and sweeps of one interleaving. Also the recycler of its pool.
-#[derive(Clone)]
-pub(crate) struct World(Arc<Counts>);
+#[derive(Clone, Debug)]
+pub struct World(Arc<Counts>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Counts {
     spawned_first: bool,
     made: AtomicUsize,
@@ -166,35 +166,35 @@ impl World {
     }
 
     /// Call this after the model's threads are spawned. See [`explore`].
-    pub(crate) fn go(&self) {
+    pub fn go(&self) {
         if self.0.spawned_first {
             loom::thread::yield_now();
         }
     }
 
     /// A pool of this world's items, with manual epochs.
-    pub(crate) fn pool(&self, private_slots: usize) -> Arc<TrackedPool> {
+    pub fn pool(&self, private_slots: usize) -> Arc<TrackedPool> {
         Arc::new(self.unshared_pool(private_slots))
     }
 
     /// The same with more settings.
-    pub(crate) fn pool_with(&self, settings: Settings<Manual>) -> Arc<TrackedPool> {
+    pub fn pool_with(&self, settings: Settings<Manual>) -> Arc<TrackedPool> {
         Arc::new(Pool::with_settings(self.clone(), settings))
     }
 
     /// The same without an `Arc`. The `Arc` of `pool` is std's, which loom doesn't see, so it orders nothing.
-    pub(crate) fn unshared_pool(&self, private_slots: usize) -> TrackedPool {
+    pub fn unshared_pool(&self, private_slots: usize) -> TrackedPool {
         Pool::with_settings(self.clone(), Settings::new().private_slots(private_slots).manual())
     }
 
     /// The same, with items so large that a thread's first one goes to the lobby.
-    pub(crate) fn pool_with_lobby(&self) -> Arc<TrackedPool> {
+    pub fn pool_with_lobby(&self) -> Arc<TrackedPool> {
         self.0.large.store(true, Ordering::Relaxed);
         self.pool(4)
     }
 
     /// Starts a thread that has this world and its pool.
-    pub(crate) fn spawn<O: Send + 'static>(
+    pub fn spawn<O: Send + 'static>(
         &self,
         pool: &Arc<TrackedPool>,
         body: impl FnOnce(&World, &Arc<TrackedPool>) -> O + Send + 'static,
@@ -203,12 +203,12 @@ impl World {
     }
 
     /// Starts a thread that sweeps once, and says how many items that dropped.
-    pub(crate) fn spawn_sweep(&self, pool: &Arc<TrackedPool>) -> JoinHandle<usize> {
+    pub fn spawn_sweep(&self, pool: &Arc<TrackedPool>) -> JoinHandle<usize> {
         self.spawn(pool, |world, pool| world.advance(pool).unwrap().dropped)
     }
 
     /// Starts a thread that sweeps twice.
-    pub(crate) fn spawn_two_sweeps(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
+    pub fn spawn_two_sweeps(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
         self.spawn(pool, |world, pool| {
             world.advance(pool).unwrap();
             world.advance(pool).unwrap();
@@ -216,37 +216,37 @@ impl World {
     }
 
     /// Starts a thread that puts a new item.
-    pub(crate) fn spawn_put(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
+    pub fn spawn_put(&self, pool: &Arc<TrackedPool>) -> JoinHandle<()> {
         self.spawn(pool, |world, pool| world.put(pool, 1))
     }
 
     /// Puts this many new items.
-    pub(crate) fn put(&self, pool: &TrackedPool, items: usize) {
+    pub fn put(&self, pool: &TrackedPool, items: usize) {
         (0..items).for_each(|_| pool.put(self.make()));
     }
 
     /// An item in use.
-    pub(crate) fn make(&self) -> Tracked {
+    pub fn make(&self) -> Tracked {
         Tracked::new(self, State::InUse)
     }
 
     /// Items made and not yet dropped.
-    pub(crate) fn alive(&self) -> usize {
+    pub fn alive(&self) -> usize {
         self.0.made.load(Ordering::Relaxed) - self.0.dropped.load(Ordering::Relaxed)
     }
 
     /// Items ever made.
-    pub(crate) fn made(&self) -> usize {
+    pub fn made(&self) -> usize {
         self.0.made.load(Ordering::Relaxed)
     }
 
     /// Sweeps the pool. A pool that was never used has no epoch to advance.
-    pub(crate) fn advance(&self, pool: &TrackedPool) -> Option<Swept> {
+    pub fn advance(&self, pool: &TrackedPool) -> Option<Swept> {
         self.sweep(|| pool.advance())
     }
 
     /// Sweeps as the janitor does. Only for models without other sweeps.
-    pub(crate) fn sweep_shared(&self, sweeper: Sweeper<Tracked>) {
+    pub fn sweep_shared(&self, sweeper: Sweeper<Tracked>) {
         self.sweep(|| {
             sweeper.sweep();
             Some(())
@@ -254,7 +254,7 @@ impl World {
     }
 
     /// Drops all idle items of the pool.
-    pub(crate) fn clear(&self, pool: &TrackedPool) {
+    pub fn clear(&self, pool: &TrackedPool) {
         CLEARING.with(|clearing| clearing.set(true));
         pool.clear().expect("no other sweep refuses this one");
         CLEARING.with(|clearing| clearing.set(false));
@@ -279,7 +279,7 @@ impl World {
     }
 
     /// All other threads were joined. Two sweeps leave no item, wherever it was.
-    pub(crate) fn age_out(&self, pool: &TrackedPool) {
+    pub fn age_out(&self, pool: &TrackedPool) {
         self.all_joined();
         for _ in 0..2 {
             let swept = self.advance(pool).expect("no other sweep is left to refuse this one");
@@ -291,7 +291,7 @@ impl World {
 
     /// All other threads were joined, and only the caller's private slots hold items. `get` finds every item. All are
     /// idle again when this returns.
-    pub(crate) fn find_all(&self, pool: &TrackedPool) {
+    pub fn find_all(&self, pool: &TrackedPool) {
         self.all_joined();
         let mut found = Vec::new();
         while let Some(item) = try_get(pool) {
@@ -301,24 +301,24 @@ impl World {
     }
 
     /// When every other thread was joined: nothing outlives two sweeps, nor the pool.
-    pub(crate) fn end(&self, pool: Arc<TrackedPool>) {
+    pub fn end(&self, pool: Arc<TrackedPool>) {
         self.age_out(&pool);
         self.close(pool);
     }
 
     /// All other threads were joined. Drops the pool, which drops every item.
-    pub(crate) fn close(&self, pool: Arc<TrackedPool>) {
+    pub fn close(&self, pool: Arc<TrackedPool>) {
         self.drop_pool(Arc::into_inner(pool).expect("the other threads are gone, and their handles with them"));
         self.assert_empty();
     }
 
     /// From now on items may be dropped outside of sweeps.
-    pub(crate) fn expect_drops(&self) {
+    pub fn expect_drops(&self) {
         self.0.closing.store(true, Ordering::Relaxed);
     }
 
     /// Drops a pool, and with it every item unless a sweep shares them.
-    pub(crate) fn drop_pool(&self, pool: TrackedPool) {
+    pub fn drop_pool(&self, pool: TrackedPool) {
         self.expect_drops();
         drop(pool);
     }
@@ -357,7 +357,8 @@ impl Recycle<Tracked> for World {
 }
 
 /// An item that checks who holds it and when it is dropped.
-pub(crate) struct Tracked {
+#[derive(Debug)]
+pub struct Tracked {
     world: World,
     state: UnsafeCell<State>,
 }
@@ -394,7 +395,7 @@ impl Tracked {
     }
 
     /// Call this after getting it from the pool.
-    pub(crate) fn taken_out(&self) {
+    pub fn taken_out(&self) {
         self.replace(State::InUse, |before| assert_ne!(before, State::InUse, "an item in use was handed out"));
     }
 }
@@ -419,14 +420,14 @@ impl Drop for Tracked {
 }
 
 /// `Pool::get`, and the item's first use.
-pub(crate) fn get(pool: &TrackedPool) -> Pooled<'_, Tracked, World> {
+pub fn get(pool: &TrackedPool) -> Pooled<'_, Tracked, World> {
     let item = pool.get();
     item.taken_out();
     item
 }
 
 /// An item was in use when rounds found nothing. It returns while the next round looks again.
-pub(crate) fn return_against_a_round(world: &World, pool: Arc<TrackedPool>) {
+pub fn return_against_a_round(world: &World, pool: Arc<TrackedPool>) {
     let item = get(&pool);
     let sweeper = || ebbtide::sweeper(&pool).expect("the pool has been used");
     // With shards, the first rounds free them.
@@ -442,14 +443,14 @@ pub(crate) fn return_against_a_round(world: &World, pool: Arc<TrackedPool>) {
 }
 
 /// `Pool::try_get`, and the item's first use.
-pub(crate) fn try_get(pool: &TrackedPool) -> Option<Pooled<'_, Tracked, World>> {
+pub fn try_get(pool: &TrackedPool) -> Option<Pooled<'_, Tracked, World>> {
     let item = pool.try_get()?;
     item.taken_out();
     Some(item)
 }
 
 /// `Pool::get_owned`, and the item's first use.
-pub(crate) fn get_owned(pool: &Arc<TrackedPool>) -> OwnedPooled<Tracked, World> {
+pub fn get_owned(pool: &Arc<TrackedPool>) -> OwnedPooled<Tracked, World> {
     let item = pool.get_owned();
     item.taken_out();
     item
