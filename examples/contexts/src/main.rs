@@ -9,9 +9,9 @@
 //!   not cleared.
 //!
 //! ```text
-//! cargo run --release --example contexts
-//! cargo run --release --example contexts -- --page-kib 64 --pages 1000
-//! cargo run --release --example contexts -- --help
+//! cargo run --release -p ebbtide-contexts
+//! cargo run --release -p ebbtide-contexts -- --page-kib 64 --pages 1000
+//! cargo run --release -p ebbtide-contexts -- --help
 //! ```
 //!
 //! Each page is compressed and searched with pooled objects and with fresh ones. The rounds alternate and are compared
@@ -19,6 +19,7 @@
 //! requests. Allocations are counted in separate, untimed rounds. Only Rust's are counted: zstd is written in C and
 //! allocates its tables with `malloc`.
 
+#[path = "../../common/mod.rs"]
 mod common;
 
 use std::io::{self, Write};
