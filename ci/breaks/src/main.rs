@@ -23,6 +23,7 @@ Breaks the code on purpose and says which breaks went unnoticed.
   ci/breaks/run NAME...           those whose names begin so
   ci/breaks/run --changed REV     those that what changed since REV concerns: their files, their tests or themselves
   ci/breaks/run --tenth           a tenth of all, another one each day
+  ci/breaks/run … --at-most N     no more than N of those selected, spread over all of them, and others each day
   ci/breaks/run --check           only says which breaks don't apply to the source
   ci/breaks/run --list            names them, and the tests that must fail
   ci/breaks/run --apply NAME      breaks this copy of the source
@@ -96,7 +97,8 @@ fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Re
         wanted.iter_mut().zip(&selected).for_each(|(wanted, selected)| *wanted |= selected);
         selected.into_iter().filter(|selected| *selected).count()
     };
-    let mut rest = arguments.iter();
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400) as usize;
+    let (mut rest, mut most) = (arguments.iter(), usize::MAX);
     while let Some(argument) = rest.next() {
         match *argument {
             "--changed" => {
@@ -106,10 +108,13 @@ fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Re
                 println!("what changed since {revision} concerns {count} breaks");
             }
             "--tenth" => {
-                let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
-                let tenth = today as usize % 10;
+                let tenth = today % 10;
                 let count = also(&|index, _| index % 10 == tenth);
                 println!("today's tenth, {tenth} of 0 to 9, has {count} breaks");
+            }
+            "--at-most" => {
+                let number = rest.next().and_then(|number| number.parse().ok());
+                most = number.ok_or("--at-most needs a number")?;
             }
             option if option.starts_with('-') => return Err(format!("{option} is no option\n\n{HELP}")),
             name => {
@@ -119,7 +124,16 @@ fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Re
             }
         }
     }
-    Ok(all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, item), _)| item).collect())
+    let selected = all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, item), _)| item).collect();
+    Ok(spread(selected, most, today))
+}
+
+/// At most so many of these, with the same distance between them, and others each day.
+fn spread<T: Copy>(all: Vec<T>, most: usize, day: usize) -> Vec<T> {
+    if all.len() <= most {
+        return all;
+    }
+    (0..most).map(|index| all[(index * all.len() / most + day) % all.len()]).collect()
 }
 
 fn trials<'a>(breaks: impl Iterator<Item = &'a Break>) -> impl Iterator<Item = Trial<'a>> {
@@ -136,4 +150,21 @@ fn try_breaks(root: PathBuf, breaks: &[&Break]) -> Result<ExitCode, String> {
     missed.iter().for_each(|trial| println!("not caught: {} ({})", trial.item.name, trial.test));
     println!("{} breaks, {} times not caught", breaks.len(), missed.len());
     Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn a_sample_is_spread_and_moves_on_each_day() {
+        let all: Vec<usize> = (0..10).collect();
+        assert_eq!(spread(all.clone(), 10, 3), all);
+        assert_eq!(spread(all.clone(), 3, 0), [0, 3, 6]);
+        assert_eq!(spread(all.clone(), 3, 4), [4, 7, 0]);
+        let mut found: Vec<_> = (0..4).flat_map(|day| spread(all.clone(), 3, day)).collect();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, all);
+    }
 }
