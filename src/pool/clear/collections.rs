@@ -46,7 +46,8 @@ const fn table_cost(len: usize, capacity: usize) -> usize {
 /// Implements `Clear` for collections that have `clear`, `capacity`, `len` and `shrink_to`, with the size of an element,
 /// and what clearing costs unless that is 0.
 macro_rules! clear_with_storage {
-    ($([$($generics:tt)*] $collection:ty, $element:expr $(, $cost:expr)?;)*) => {$(
+    ($($(#[$if:meta])? [$($generics:tt)*] $collection:ty, $element:expr $(, $cost:expr)?;)*) => {$(
+        $(#[$if])?
         impl<$($generics)*> Clear for $collection {
             #[inline]
             fn clear(&mut self) {
@@ -86,24 +87,21 @@ clear_with_storage! {
     [T: Eq + Hash, S: BuildHasher] HashSet<T, S>, entry::<T>(), table_cost;
     [] String, 1;
     [] OsString, 1;
-}
-
-#[cfg(feature = "hashbrown")]
-clear_with_storage! {
+    // A condition for each, since rustdoc shows none that stands around the macro.
+    #[cfg(feature = "hashbrown")]
     [K: Eq + Hash, V, S: BuildHasher] hashbrown::HashMap<K, V, S>, entry::<(K, V)>(), table_cost;
+    #[cfg(feature = "hashbrown")]
     [T: Eq + Hash, S: BuildHasher] hashbrown::HashSet<T, S>, entry::<T>(), table_cost;
+    #[cfg(feature = "indexmap")]
+    [K: Eq + Hash, V, S: BuildHasher] indexmap::IndexMap<K, V, S>, indexed_entry::<(K, V)>(), table_cost;
+    #[cfg(feature = "indexmap")]
+    [T: Eq + Hash, S: BuildHasher] indexmap::IndexSet<T, S>, indexed_entry::<T>(), table_cost;
 }
 
 /// Returns what an entry takes up in an indexed hash table: the entry, its hash, and its index in a hash table.
 #[cfg(feature = "indexmap")]
 const fn indexed_entry<E>() -> usize {
     size_of::<(usize, E)>() + entry::<usize>()
-}
-
-#[cfg(feature = "indexmap")]
-clear_with_storage! {
-    [K: Eq + Hash, V, S: BuildHasher] indexmap::IndexMap<K, V, S>, indexed_entry::<(K, V)>(), table_cost;
-    [T: Eq + Hash, S: BuildHasher] indexmap::IndexSet<T, S>, indexed_entry::<T>(), table_cost;
 }
 
 #[cfg(feature = "smallvec")]
