@@ -37,6 +37,7 @@ fn errors_name_setting_value_and_limits() {
     for (error, expected) in cases {
         let error: Box<dyn Error> = error.expect(expected).into();
         assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(format!("{error:?}"), format!("SettingsError({error})"));
     }
 }
 

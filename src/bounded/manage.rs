@@ -17,7 +17,7 @@ use super::{Disposer, Info, TryRecycle};
 /// | when the pool ends an item | `detach` | r2d2's `on_release` | [`disposer`](Self::disposer) |
 ///
 /// Threads cannot wait for these futures, so a pool with such a manager has only the async methods, such as
-/// [`get_async`](crate::BoundedPool::get_async). Both functions may be `async fn`.
+/// [`get_async`](crate::BoundedPool::get_async), and no `try_get`. Both functions may be `async fn`.
 ///
 /// ```
 /// use std::io;

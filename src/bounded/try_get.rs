@@ -16,7 +16,8 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     /// [`max_creating`](super::Settings::max_creating) allows no creation now, or if the pool is closed.
     ///
     /// Where creation may fail, use [`get_timeout`](Self::get_timeout) with [`Duration::ZERO`], which returns the
-    /// error.
+    /// error. With a [`Manage`](super::Manage), whose futures take time, limit [`get_async`](Self::get_async) by a
+    /// timeout of your runtime.
     ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};

@@ -334,6 +334,6 @@ impl<T> Home<Storage<T>> for BoxPool<T> {
 
 impl<T> fmt::Debug for BoxPool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoxPool").field("pool", &self.pool).finish()
+        self.pool.fmt_as("BoxPool", f)
     }
 }

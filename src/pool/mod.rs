@@ -392,8 +392,15 @@ impl<T, R> Drop for Pool<T, R> {
 impl<T: UnwindSafe, R: RefUnwindSafe> RefUnwindSafe for Pool<T, R> {}
 impl<T: UnwindSafe, R: UnwindSafe> UnwindSafe for Pool<T, R> {}
 
+impl<T, R> Pool<T, R> {
+    /// Prints it under the name of the kind of pool that it is.
+    pub(crate) fn fmt_as(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(kind).field("settings", &self.settings).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
 impl<T, R> fmt::Debug for Pool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("settings", &self.settings).field("stats", &self.stats()).finish_non_exhaustive()
+        self.fmt_as("Pool", f)
     }
 }

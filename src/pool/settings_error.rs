@@ -13,7 +13,7 @@ use std::time::Duration;
 /// assert_eq!(error.setting(), "private_slots");
 /// assert_eq!(error.to_string(), "private_slots is 5000, but must be from 0 to 4096");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SettingsError {
     /// The setting's name, and what it must be.
     rule: &'static str,
@@ -22,7 +22,7 @@ pub struct SettingsError {
     limit: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Given {
     Number(usize),
     /// This or more.
@@ -71,6 +71,13 @@ impl fmt::Display for SettingsError {
             Some(limit) => write!(f, ", which is {limit}"),
             None => Ok(()),
         }
+    }
+}
+
+// The message, since it is what an `unwrap` prints.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SettingsError").field(&format_args!("{self}")).finish()
     }
 }
 
