@@ -28,7 +28,7 @@ pub(crate) struct Model {
     epoch: usize,
     /// By number. The slots of an ended thread wait for the next thread with its number.
     private: Vec<Slots>,
-    /// Returned numbers. The last one is reused first.
+    /// Returned numbers, in the order of their return.
     free: Vec<Number>,
     shared: Vec<Batch>,
     /// The expected `Pool::stats`. Steals count as refills, and `idle` is 0.
@@ -269,14 +269,18 @@ impl Model {
         (young, self.shared_items() - young)
     }
 
-    /// The thread's number. A new thread inherits the one returned last.
+    /// The thread's number. A new thread inherits one of the lowest bucket that has any, and of those the one returned
+    /// last.
     fn enroll(&mut self, thread: &mut Option<Number>) -> Number {
         self.used = true;
         *thread.get_or_insert_with(|| {
-            self.free.pop().unwrap_or_else(|| {
-                self.private.push(Slots::default());
-                self.private.len() - 1
-            })
+            let fresh = self.private.len();
+            let inherited = (0..self.free.len()).rev().min_by_key(|&index| bucket(self.free[index]));
+            if let Some(index) = inherited.filter(|&index| bucket(self.free[index]) <= bucket(fresh)) {
+                return self.free.remove(index);
+            }
+            self.private.push(Slots::default());
+            fresh
         })
     }
 
@@ -303,4 +307,10 @@ impl Model {
         self.stats.sweeps += usize::from(self.used);
         self.stats.dropped += dropped.len();
     }
+}
+
+/// The bucket of a number. The first bucket has one number, that of the thread that runs the cases. Each further one has
+/// twice as many.
+fn bucket(number: Number) -> u32 {
+    (number + 2).ilog2()
 }
