@@ -256,9 +256,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[inline(always)]
     #[track_caller]
     fn own(&self, deadline: impl Fn() -> Option<Instant>, limit: Limit) -> Result<Item<T>, GetError<R::Error>> {
-        let place = match self.places().take_one() {
-            Ok(item) if !self.looks() => return Ok(item),
-            Ok(item) => Some(self.places().hold(item)),
+        let place = match self.take_one() {
+            Ok(item) => return Ok(item),
             Err(place) => place,
         };
         match &self.background {
@@ -282,9 +281,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         deadline: impl Fn() -> Option<Instant>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<Item<T>, GetError<E>> {
-        match self.places().take_one() {
-            Ok(item) if !self.looks() => Ok(item),
-            Ok(item) => self.one_slow(Some(self.places().hold(item)), deadline, create),
+        match self.take_one() {
+            Ok(item) => Ok(item),
             Err(place) => self.one_slow(place, deadline, create),
         }
     }

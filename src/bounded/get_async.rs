@@ -151,9 +151,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
 
     /// Gets one item.
     async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
-        let place = match self.places().take_one() {
-            Ok(item) if !self.looks() => return Ok(item),
-            Ok(item) => Some(self.places().hold(item)),
+        let place = match self.take_one() {
+            Ok(item) => return Ok(item),
             Err(place) => place,
         };
         match &self.background {
@@ -269,12 +268,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         F: Future<Output = Result<T, E>>,
     {
         let create = Contained::new(create);
-        let place = match self.places().take_one() {
-            Ok(item) if !self.looks() => return Ok(Pooled::new(item, self).outliving(create).into_item()),
-            Ok(item) => Some(self.places().hold(item)),
-            Err(place) => place,
-        };
-        self.one_slow_async(place, create, caller).await
+        match self.take_one() {
+            Ok(item) => Ok(Pooled::new(item, self).outliving(create).into_item()),
+            Err(place) => self.one_slow_async(place, create, caller).await,
+        }
     }
 
     async fn one_slow_async<F, E>(

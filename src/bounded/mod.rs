@@ -52,6 +52,8 @@ use crate::janitor::{self, Registrar};
 use crate::pool::{Clear, DefaultRecycle, Epochs, SettingsError};
 use crate::sync::{OnceArc, const_unless_loom};
 use background::{Background, Filler};
+use held::Held;
+use info::Item;
 use places::Places;
 
 /// A pool of at most `capacity` items, in use and idle together. While all are in use, a `get` waits.
@@ -302,10 +304,10 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
 }
 
 impl<T, R: Manage<T>> BoundedPool<T, R> {
-    /// Whether idle items need a look before they are handed out.
+    /// Does what [`Places::take_one`] does.
     #[inline(always)]
-    fn looks(&self) -> bool {
-        R::CHECKED || self.watched
+    fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
+        self.places().take_one(R::CHECKED || self.watched)
     }
 
     /// Returns the heap part. The first call creates and registers it.

@@ -141,21 +141,22 @@ impl<T> Places<T> {
         Ok(Held::new(self, lot))
     }
 
-    /// Takes the idle item of one place if nobody waits: the usual case. A place without an item, and a turn to create
-    /// one, are returned as an error.
+    /// Takes the idle item of one place if nobody waits: the usual case. If it needs a look, it comes as an error with its
+    /// place. So does a place without an item, with a turn to create one.
     #[inline(always)]
-    pub(super) fn take_one(&self) -> Result<Item<T>, Option<Held<'_, T>>> {
+    pub(super) fn take_one(&self, looks: bool) -> Result<Item<T>, Option<Held<'_, T>>> {
         let taken = self.lock().take_one();
         match taken {
-            Some(Some(item)) => Ok(item),
-            Some(None) => Err(Some(Held::new(self, Lot::unfilled()))),
-            None => Err(None),
+            Some(Some(item)) if !looks => Ok(item),
+            taken => Err(self.hold(taken)),
         }
     }
 
-    /// Takes back an item from `take_one` with its place, so that it can be checked.
-    pub(super) fn hold(&self, item: Item<T>) -> Held<'_, T> {
-        Held::new(self, Lot::one(Some(item)))
+    /// Apart, so that the usual case has little to move.
+    #[inline(never)]
+    fn hold(&self, taken: Option<Option<Item<T>>>) -> Option<Held<'_, T>> {
+        let item = taken?;
+        Some(Held::new(self, Lot { creates: item.is_none(), ..Lot::one(item) }))
     }
 
     pub(super) fn new_item(&self, value: T) -> Item<T> {

@@ -36,9 +36,8 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
-        let place = match self.places().take_one() {
-            Ok(item) if !self.looks() => return Some(Pooled::new(item, self)),
-            Ok(item) => Some(self.places().hold(item)),
+        let place = match self.take_one() {
+            Ok(item) => return Some(Pooled::new(item, self)),
             Err(place) => place,
         };
         if let Some(background) = &self.background {
