@@ -207,6 +207,18 @@ fn rounds_miss_no_item_of_a_parked_pool() {
     });
 }
 
+/// Shuttle starts no threads, so calls create items themselves: also one that counts on a thread which another call is
+/// about to start.
+#[test]
+fn a_creation_without_a_thread_is_begun() {
+    explore(|| {
+        let ledger = Ledger(Arc::new(Counts { alive: AtomicUsize::new(0), most: 2 }));
+        let pool = Arc::new(BoundedPool::with_settings(ledger.clone(), Settings::new(2)).create_in_background());
+        join([(); 2].map(|()| spawn(&pool, |pool| drop(pool.get()))));
+        assert_eq!(pool.idle(), ledger.alive());
+    });
+}
+
 /// Waiters are served in the order in which they joined, in whatever order they run afterwards.
 #[test]
 fn waiters_are_served_in_order() {

@@ -49,6 +49,8 @@ pub(super) fn call(Call { start, wake }: Call) {
             registry.waiting -= 1;
             drop(registry);
             CHANGED.notify_all();
+            // Somebody may have counted on that dropper.
+            do_next_task();
         }
     }
 }
