@@ -14,9 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::polled::Polled;
-use common::{alone, panic_of, until};
+use common::{Counted, alone, panic_of, until};
 use counting::allocations;
-use ebbtide::bounded::{GetError, Settings};
+use ebbtide::bounded::{GetError, Manage, Pooled, Settings};
 use ebbtide::{BoundedPool, Timed};
 use judge::judged_async_with;
 use server::{Client, Reply, Served, Server};
@@ -71,15 +71,92 @@ fn a_pool_that_needs_items_is_not_left_alone() {
     assert!(server.begun() <= begun + 1);
 }
 
-/// Nor to one whose items are all in use: one that breaks then makes room for a new one, and tells nobody.
-#[test]
-fn a_pool_in_full_use_is_not_left_alone() {
-    let (pool, server) = timed(Settings::new(1).min_idle(1));
+/// Waits until the janitor leaves a pool alone.
+fn left_alone<T>(pool: &BoundedPool<T, impl Manage<T>>) {
+    // One that is swept in every epoch.
+    let (clock, server) = timed(Settings::new(1).min_idle(1).max_lifetime(Duration::from_secs(3600)));
     server.reply_to_all(Some(Reply::Item));
-    let item = pool.get().unwrap();
-    let sweeps = pool.stats().sweeps;
-    until("it is swept", || pool.stats().sweeps > sweeps + 2);
-    drop(item);
+    drop(clock.get().unwrap());
+    until("no sweep comes", || {
+        let (before, begin) = (pool.stats().sweeps, clock.stats().sweeps);
+        until("some epochs have passed", || clock.stats().sweeps > begin + 5);
+        pool.stats().sweeps == before
+    });
+}
+
+/// One that has enough is left alone, until an item is taken, in whichever way.
+#[test]
+fn a_pool_is_left_alone_until_it_lacks_items() {
+    let (pool, server) = timed(Settings::new(3).min_idle(2));
+    server.reply_to_all(Some(Reply::Item));
+    pool.resize(3).unwrap(); // uses it
+    type Way = fn(&Served) -> Pooled<'_, Counted, Client>;
+    let ways: [Way; 4] = [
+        |pool| pool.get().unwrap(),
+        |pool| pool.get_timeout(Duration::ZERO).unwrap(),
+        |pool| pool.get_many(1).unwrap().pop().unwrap(),
+        |pool| Polled::new(pool.get_many_async(1)).poll().unwrap().unwrap().pop().unwrap(),
+    ];
+    for way in ways {
+        until("two are idle", || pool.idle() == 2);
+        left_alone(&pool);
+        let item = way(&pool);
+        until("two are idle again", || pool.idle() == 2);
+        drop(item);
+        pool.clear();
+    }
+}
+
+/// So is one whose items need no look when they are taken.
+#[test]
+fn a_pool_without_checks_is_left_alone_until_it_lacks_items() {
+    let settings = Settings::new(3).every(Duration::from_millis(1)).min_idle(2);
+    let pool = BoundedPool::with_settings(Vec::<u8>::new, settings).create_in_background();
+    drop(pool.get().unwrap());
+    for _ in 0..2 {
+        until("two are idle", || pool.idle() == 2);
+        left_alone(&pool);
+        let item = pool.try_get().unwrap();
+        until("two are idle again", || pool.idle() == 2);
+        drop(item);
+    }
+}
+
+/// One whose items are all in use is left alone until there is room.
+#[test]
+fn a_pool_in_full_use_is_left_alone_until_there_is_room() {
+    let (pool, server) = timed(Settings::new(2).min_idle(2));
+    server.reply_to_all(Some(Reply::Item));
+    let in_full_use = || {
+        let items = pool.get_many(2).unwrap();
+        left_alone(&pool);
+        items
+    };
+    type Items<'a> = Vec<Pooled<'a, Counted, Client>>;
+    let ways: [&dyn Fn(&mut Items<'_>); 3] = [
+        &|items| items.truncate(1),
+        // The recycler refuses one.
+        &|items| {
+            server.condemn(items[0].id);
+            drop(items.remove(0));
+        },
+        // There would be room, but for somebody who waits for more.
+        &|items| {
+            let waiting = Polled::waiting(pool.get_many_async(2));
+            drop(Pooled::detach(items.pop().unwrap()));
+            left_alone(&pool);
+            drop(waiting);
+        },
+    ];
+    for way in ways {
+        let mut items = in_full_use();
+        way(&mut items);
+        until("one is idle", || pool.idle() == 1);
+    }
+    let items = in_full_use();
+    pool.resize(4).unwrap();
+    until("two are idle", || pool.idle() == 2);
+    drop(items);
 }
 
 /// A panic ends the round and is counted. The next sweep tries again.
@@ -195,6 +272,28 @@ fn a_task_may_stop_keeping_items() {
     drop(Polled::waiting(pool.keep_idle()));
     let _ = pool.advance();
     assert_eq!(pool.idle(), 2);
+}
+
+/// The janitor leaves a pool alone that a task has filled, until an item is taken.
+#[test]
+fn a_task_sleeps_until_items_are_missing() {
+    let settings = Settings::new(3).every(Duration::from_millis(1)).min_idle(2);
+    let pool = BoundedPool::with_settings(Vec::<u8>::new, settings);
+    let mut keeping = Polled::waiting(pool.keep_idle());
+    assert_eq!(pool.idle(), 2);
+    for _ in 0..2 {
+        // A sweep has woken it, and now nobody would fill the pool.
+        left_alone(&pool);
+        drop(pool.get().unwrap());
+        left_alone(&pool);
+        assert!(keeping.poll().is_none());
+        let wakes = keeping.wakes();
+        let item = pool.get().unwrap();
+        until("it is woken", || keeping.wakes() > wakes);
+        assert!(keeping.poll().is_none());
+        assert_eq!(pool.idle(), 2);
+        drop(item);
+    }
 }
 
 /// The janitor comes again to a pool that a task fills, even if nothing is idle. The sweep wakes the task after its drops.

@@ -219,6 +219,33 @@ fn a_creation_without_a_thread_is_begun() {
     });
 }
 
+/// While rounds park a pool that keeps an item, somebody takes it. The next round has another one created.
+#[test]
+fn rounds_miss_no_item_taken_from_a_parked_pool() {
+    explore(|| {
+        let ledger = Ledger(Arc::new(Counts { alive: AtomicUsize::new(0), most: 2 }));
+        let settings = Settings::new(2).min_idle(1);
+        let pool = BoundedPool::with_settings(ledger.clone(), settings).create_in_background();
+        drop(pool.get());
+        let rounds = |n| {
+            shuttle::thread::spawn(move || {
+                for _ in 0..n {
+                    ebbtide::advance_all();
+                }
+            })
+        };
+        let sweeping = rounds(3);
+        let item = pool.get().expect("it isn't closed");
+        join([sweeping]);
+        join([rounds(1)]);
+        while pool.status().creating > 0 {
+            shuttle::thread::yield_now();
+        }
+        assert_eq!(pool.idle(), 1);
+        drop(item);
+    });
+}
+
 /// Waiters are served in the order in which they joined, in whatever order they run afterwards.
 #[test]
 fn waiters_are_served_in_order() {

@@ -5,11 +5,11 @@ use std::sync::Arc as StdArc;
 
 use super::creating::{Attempt, Shared, Why, create_on};
 use super::places::Places;
-use super::state::Lot;
+use super::state::{Lot, State};
 use super::{BoundedPool, TryRecycle};
 use crate::engine::item::{Payload, discard, drop_each, keep_first};
 use crate::janitor;
-use crate::sync::thread::{Weak, downgrade};
+use crate::sync::thread::{MutexGuard, Weak, downgrade};
 use crate::sync::{Arc, const_unless_loom};
 
 impl<T, R> BoundedPool<T, R>
@@ -149,10 +149,23 @@ impl<R> Recycler<R> {
 
 impl<T> Places<T> {
     /// Whether somebody creates idle items when a sweep has ended.
-    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
-    pub(super) fn wants_filling(&self) -> bool {
-        let state = self.lock();
-        state.is_short() && (self.filler.0.is_some() || !state.sweepers.is_empty())
+    pub(super) fn is_filled(&self, state: &State<T>) -> bool {
+        self.filler.0.is_some() || !state.sweepers.is_empty()
+    }
+
+    /// Whether that would create one now.
+    pub(super) fn is_missing(&self, state: &State<T>) -> bool {
+        state.is_short() && state.has_room() && self.is_filled(state)
+    }
+
+    /// Releases the lock, after a change that may leave too few items idle or make room for them. If one is missing, the
+    /// janitor comes.
+    pub(super) fn release(&self, state: MutexGuard<'_, State<T>>) {
+        let missing = self.is_missing(&state);
+        drop(state);
+        if missing {
+            janitor::attend(&self.registration);
+        }
     }
 
     /// Has a thread create them, unless one does, or there is no room. A pool in full use needs no thread.

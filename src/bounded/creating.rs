@@ -214,7 +214,7 @@ impl<'a, T, R: Manage<T>> Creation<'a, T, R> {
             return Err(Refused::Closed);
         }
         let (ticket, want) = state.enqueue_creator();
-        drop(state);
+        places.release(state);
         attempt.start(&heap, held.into_lot(), (ticket, want));
         Ok((Self { places, attempt }, places.wait_on(ticket, want)))
     }

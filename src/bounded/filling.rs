@@ -12,7 +12,6 @@ use super::places::{Places, wake_each};
 use super::waiters::{Ticket, Want};
 use super::{BoundedPool, GetError, Manage, TryRecycle};
 use crate::engine::item::{Payload, drop_each, raise};
-use crate::janitor;
 
 impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Creates up to `n` idle items, while there is room, nobody waits, and
@@ -189,13 +188,13 @@ impl<T> Future for NextSweep<'_, T> {
             Some(ticket) => state.sweepers.replace_waker(ticket, waker),
             None => {
                 self.ticket = Some(state.sweepers.enqueue(Want::Places(0), waker));
+                // The janitor may have parked the pool, as nobody waited.
+                state.alert = true;
                 None
             }
         };
-        drop(state);
+        self.places.release(state);
         drop(unused);
-        // The janitor may have left the pool, as nobody waited.
-        janitor::attend(&self.places.registration);
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::any::type_name;
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Deref;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -137,24 +138,28 @@ impl<T> Places<T> {
 
     /// Takes what is wanted if it is free and nobody waits for the same.
     pub(super) fn take(&self, want: Want) -> Result<Held<'_, T>, Refused> {
-        let lot = self.lock().take(want)?;
-        Ok(Held::new(self, lot))
+        let mut state = self.lock();
+        let taken = state.take(want);
+        self.release(state);
+        Ok(Held::new(self, taken?))
     }
 
     /// Takes the idle item of one place if nobody waits: the usual case. If it needs a look, it comes as an error with its
     /// place. So does a place without an item, with a turn to create one.
     #[inline(always)]
     pub(super) fn take_one(&self, looks: bool) -> Result<Item<T>, Option<Held<'_, T>>> {
-        let taken = self.lock().take_one();
-        match taken {
+        let mut state = self.lock();
+        match state.take_one() {
             Some(Some(item)) if !looks => Ok(item),
-            taken => Err(self.hold(taken)),
+            taken => Err(self.hold(state, taken)),
         }
     }
 
     /// Apart, so that the usual case has little to move.
     #[inline(never)]
-    fn hold(&self, taken: Option<Option<Item<T>>>) -> Option<Held<'_, T>> {
+    fn hold(&self, mut state: MutexGuard<'_, State<T>>, taken: Option<Option<Item<T>>>) -> Option<Held<'_, T>> {
+        let taken = if mem::take(&mut state.alert) { state.take_one() } else { taken };
+        self.release(state);
         let item = taken?;
         Some(Held::new(self, Lot { creates: item.is_none(), ..Lot::one(item) }))
     }
@@ -175,7 +180,7 @@ impl<T> Places<T> {
             let mut state = self.lock();
             let answer = state.answer(held, want);
             if answer.is_some() || state.waiters.has_waker(held, waker) {
-                drop(state);
+                self.release(state);
                 return self.end(ticket, answer);
             }
         }
@@ -197,7 +202,7 @@ impl<T> Places<T> {
                 answer => (answer, Some(waker)),
             },
         };
-        drop(state);
+        self.release(state);
         let outcome = self.end(ticket, answer);
         drop(unused);
         outcome
@@ -216,7 +221,7 @@ impl<T> Places<T> {
         let (served, waker) = state.waiters.leave(ticket);
         let served = served.and_then(Result::ok);
         let wakers = if served.is_none() { state.serve() } else { Vec::new() };
-        drop(state);
+        self.release(state);
         let served = served.map(|lot| Held::new(self, lot));
         let mut first = wake_each(wakers);
         // Dropping a waker runs user code, as waking does.
@@ -343,7 +348,7 @@ impl<T> Places<T> {
     /// Drops these items, and wakes the refused waiters and those that can be served now.
     fn doom(&self, mut state: MutexGuard<'_, State<T>>, doomed: Vec<Item<T>>, mut refused: Vec<Waker>) {
         let mut after = state.doom(doomed);
-        drop(state);
+        self.release(state);
         after.wakers.append(&mut refused);
         self.settle_or_raise(after);
     }
@@ -369,7 +374,7 @@ impl<T> Places<T> {
         state.taken -= 1;
         state.doomed -= 1;
         let wakers = state.serve();
-        drop(state);
+        self.release(state);
         wake_each(wakers)
     }
 }

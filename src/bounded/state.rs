@@ -48,6 +48,8 @@ pub(super) struct State<T> {
     /// [`FIRST_EPOCH`] plus the number of epochs that ended.
     pub(super) epoch: usize,
     pub(super) closed: bool,
+    /// Whether `take_one` is refused, so that who takes an item looks whether a parked pool then lacks one.
+    pub(super) alert: bool,
     // With epochs of 1 ms, a 32-bit count wraps after fifty days.
     pub(super) sweeps: Wrapping<usize>,
     /// How many sweeps have ended: their items are dropped.
@@ -127,6 +129,7 @@ impl<T> State<T> {
             sweepers: Waiters::new(),
             epoch: FIRST_EPOCH,
             closed: false,
+            alert: false,
             sweeps: Wrapping(0),
             swept: Wrapping(0),
             dropped: Wrapping(0),
@@ -218,7 +221,7 @@ impl<T> State<T> {
     /// Like `take`, for one place and its idle item, or a turn if it has none.
     #[inline]
     pub(super) fn take_one(&mut self) -> Option<Option<Item<T>>> {
-        if self.closed || self.taken >= self.capacity {
+        if self.closed || self.alert || self.taken >= self.capacity {
             return None;
         }
         if !self.waiters.is_empty() && !self.overtake() {
@@ -263,12 +266,17 @@ impl<T> State<T> {
 
     /// Takes a place and a turn, for a new idle item.
     pub(super) fn reserve(&mut self) -> Option<Lot<T>> {
-        let nobody_waits = self.waiters.next(true).is_none();
-        let free = !self.closed && nobody_waits && self.taken + self.idle.len() < self.capacity;
-        let free = free && self.may_create();
+        let free = self.has_room();
         self.taken += usize::from(free);
         self.creating += usize::from(free);
         free.then(Lot::unfilled)
+    }
+
+    /// Whether there is a place and a turn for a new idle item, and nobody waits.
+    pub(super) fn has_room(&self) -> bool {
+        let nobody_waits = self.waiters.next(true).is_none();
+        let free = !self.closed && nobody_waits && self.taken + self.idle.len() < self.capacity;
+        free && self.may_create()
     }
 
     /// Takes a place for an idle item, if there are fewer than `min_idle`. Otherwise, or if there is none, filling has

@@ -35,6 +35,21 @@ impl<T: Send + 'static> Sweepable for Places<T> {
     }
 }
 
+impl<T> Places<T> {
+    /// Whether sweeps have nothing to do until somebody comes. Who takes an item that will be missing ends that.
+    fn may_be_parked(&self) -> bool {
+        if self.is_watched() {
+            return false;
+        }
+        let mut state = self.lock();
+        let (idle, settings) = (state.idle.len(), state.settings);
+        let ages = idle > settings.min_idle || (idle > 0 && settings.max_lifetime.is_some());
+        let parks = !ages && !self.is_missing(&state);
+        state.alert |= parks && self.is_filled(&state);
+        parks
+    }
+}
+
 impl<T: Send + 'static> Pass for Arc<Places<T>> {
     fn close(&mut self) -> bool {
         false
@@ -45,11 +60,10 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
     fn finish(self: Box<Self>) -> Job {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
-        let (drops, fills) = (condemned.swept.dropped > 0, places.wants_filling());
-        if condemned.swept.kept == 0 && !fills && !places.is_watched() {
+        let (drops, fills) = (condemned.swept.dropped > 0, places.is_missing(&places.lock()));
+        if places.may_be_parked() {
             places.registration.leave();
-            let may_be = || places.snapshot().stats.idle == 0 && !places.wants_filling() && !places.is_watched();
-            janitor::park(&places.registration, may_be);
+            janitor::park(&places.registration, || places.may_be_parked());
         }
         let weak = Arc::downgrade(&places);
         // Without items to drop, the job may be thrown away here, and with it what the function of a disposer holds.

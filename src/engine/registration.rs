@@ -14,6 +14,8 @@ use crate::sync::{AtomicUsize, Counter, Ordering};
 /// - Who makes an item idle passes a barrier, and looks whether the pool is unattended. If so, it clears that and brings
 ///   the pool back into rounds.
 ///
+/// In a `BoundedPool`, the items that `min_idle` keeps are no reason to come. An item that is missing is one.
+///
 /// One of the two sees what the other did. What they do to rounds is under the registry's lock, and what comes last
 /// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides
 /// take the pool's lock instead.

@@ -36,8 +36,8 @@ pub(crate) fn run_soon<P>(_: Weak<P>, work: impl FnOnce() -> Option<Payload> + S
 pub(crate) fn forget(_: &Registration) {}
 
 /// Without a registry, a pool that is unattended counts as parked.
-pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> bool) {
-    if !nothing_idle() {
+pub(crate) fn park(registration: &Registration, may_be: impl FnOnce() -> bool) {
+    if !may_be() {
         attend(registration);
     }
 }

@@ -61,10 +61,10 @@ pub(crate) fn forget(registration: &Registration) {
     }
 }
 
-/// Parks a pool that the caller has left, if nothing is idle in it: rounds leave it out until [`attend`] is called. A
-/// thread that makes an item idle meanwhile either sees that the pool is unattended, or `nothing_idle` sees the item.
-pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> bool) {
-    if nothing_idle() {
+/// Parks a pool that the caller has left, if it may be parked: rounds leave it out until [`attend`] is called. A thread
+/// that makes an item idle meanwhile either sees that the pool is unattended, or `may_be` sees the item.
+pub(crate) fn park(registration: &Registration, may_be: impl FnOnce() -> bool) {
+    if may_be() {
         registry::park(registration);
     } else {
         attend(registration);
@@ -72,7 +72,7 @@ pub(crate) fn park(registration: &Registration, nothing_idle: impl FnOnce() -> b
 }
 
 /// Lets sweeps come again to a pool that was parked, or left by `stop_janitor`. Then it takes the registry's lock. A pool
-/// that may be parked calls this when an item became idle, after the barrier or the lock that [`Registration`] names.
+/// that may be parked calls this when a sweep has something to do there, after the barrier or the lock that [`Registration`] names.
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {
@@ -131,7 +131,7 @@ pub fn set_trimming(on: bool) {
 }
 
 /// Sweeps every pool in the process that has timed epochs and idle items, all at once, as a garbage collection does in
-/// Go. Returns the sum of what the sweeps did.
+/// Go. Returns the sum of what the sweeps did. A `BoundedPool` that only has what it keeps may be left out.
 ///
 /// A pool that is being swept at the moment is left out. The items are dropped on this thread, one pool after the
 /// other. So a slow `Drop` delays those that come after it.

@@ -62,7 +62,7 @@ impl Server {
         self.replied.notify_all();
     }
 
-    /// From now on this item fails its checks.
+    /// From now on this item fails its checks, and is refused when it returns.
     pub(crate) fn condemn(&self, id: usize) {
         lock(&self.state).unfit.push(id);
     }
@@ -101,6 +101,10 @@ impl TryRecycle<Counted> for Client {
         let mut state = lock(&self.0.state);
         state.checked += 1;
         !state.unfit.contains(&item.id)
+    }
+
+    fn recycle(&self, item: &mut Counted, _: &Info) -> bool {
+        !lock(&self.0.state).unfit.contains(&item.id)
     }
 }
 
