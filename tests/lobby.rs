@@ -1,10 +1,11 @@
 //! The lobby: where a thread's first item goes if items are large.
 //!
-//! Creation is not timed in these pools, so nothing depends on a clock.
+//! Creation is not timed in most of these pools, so nothing depends on a clock.
 
 mod common;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use common::{MANUAL, Worker, alone, on_thread};
 use ebbtide::{BoxPool, BufferPool, Fetch, Manual, Pool, Settings};
@@ -42,6 +43,27 @@ fn every_thread_finds_the_first_large_item_of_a_sleeping_one() {
     let twice = sleeper(&pool, 2);
     assert_eq!((pool.idle(), shared(&pool)), (2, 1), "the second one is private");
     drop((once, twice));
+}
+
+/// The first creation takes a few microseconds. It is not known yet whether all do. Whether it takes longer does not
+/// matter.
+#[test]
+fn one_slow_creation_is_enough() {
+    let workers = [(); 20].map(|()| Worker::new());
+    for _ in 0..10 {
+        let create = || {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(4) {}
+            0_u8
+        };
+        let pool = Arc::new(Pool::with_settings(create, MANUAL.fetch(Fetch::Auto)));
+        for worker in &workers {
+            let pool = Arc::clone(&pool);
+            worker.run(move || drop(pool.get()));
+        }
+        let stats = pool.stats();
+        assert_eq!((stats.idle, stats.created, stats.fetches), (1, 1, 0));
+    }
 }
 
 #[test]

@@ -88,9 +88,16 @@ impl Cost {
         }
     }
 
-    /// Returns whether a thread's first item is to lie where every thread finds it.
+    /// Returns whether a thread's first item is to lie where every thread finds it. That costs little, so one timed
+    /// creation is enough.
     pub(crate) fn exceeds_slots(&self, fetch: Fetch) -> bool {
-        (self.weight.get() >= LARGE || self.trusted.get() > 0) && fetch != Fetch::Never
+        (self.weight.get() >= LARGE || self.is_slow()) && fetch != Fetch::Never
+    }
+
+    /// Returns whether the timed creations that are known, perhaps only one, were all costly.
+    fn is_slow(&self) -> bool {
+        let [last, before] = self.nanos.each_ref().map(Counter::get);
+        last != UNKNOWN && last.min(before) as u128 >= COSTLY.as_nanos()
     }
 
     /// Returns what items held lately, in bytes.
