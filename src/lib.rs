@@ -159,10 +159,15 @@ mod sync;
 #[cfg(feature = "bounded")]
 #[doc(inline)]
 pub use bounded::BoundedPool;
+#[cfg(feature = "bounded")]
+#[doc(no_inline)]
+pub use bounded::Settings as BoundedSettings;
 #[doc(inline)]
 pub use boxes::{BoxPool, OwnedPooledBox, PooledBox};
 #[doc(inline)]
 pub use buffers::BufferPool;
+#[doc(no_inline)]
+pub use buffers::Settings as BufferSettings;
 #[cfg(feature = "derive")]
 pub use ebbtide_derive::Clear;
 pub use engine::cost::Fetch;

@@ -183,3 +183,14 @@ fn every_recycler_is_a_fallible_one() {
     assert_eq!((text, made(&|| 7)), (String::new(), 7));
     assert!(made::<Vec<u8>, _>(&WithCapacity { min: 9, max: 10 }).capacity() >= 9);
 }
+
+/// Glob imports of the crate and its modules work side by side.
+#[test]
+fn each_settings_type_has_a_name_for_globs() {
+    use ebbtide::bounded::*;
+    use ebbtide::buffers::*;
+    use ebbtide::*;
+    let pool: BoundedPool<u8> = BoundedPool::with_settings(DefaultRecycle, BoundedSettings::new(2).manual());
+    let buffers = BufferPool::with_settings(BufferSettings::new().manual());
+    assert_eq!((pool.capacity(), buffers.get(100).capacity()), (2, 1024));
+}
