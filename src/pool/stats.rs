@@ -31,7 +31,8 @@ pub struct Stats {
     /// Victims that were handed out: the next sweep would have dropped them.
     pub rescues: usize,
     /// Items created because no idle one was found. Those of `prefill`, and those created to reach `min_idle`, do not
-    /// count, in any pool: nobody had to wait for them. If this far exceeds the peak number in use, the epochs are shorter than the pauses between bursts.
+    /// count, in any pool: nobody had to wait for them. If this far exceeds the peak number in use, the epochs are
+    /// shorter than the pauses between bursts.
     pub created: usize,
     /// Batches that moved from full private slots to the shared queues.
     pub spills: usize,

@@ -57,8 +57,8 @@ impl<T> PerThread<T> {
         }
         let first = 1 << slot.bucket();
         let mine = Box::into_raw((first..2 * first).map(make).collect::<Box<[T]>>());
-        // ORDERING: Release on success; partners: the Acquire loads in `entry`, `next` and `drop`. Relaxed on failure: `entry`
-        // loads again.
+        // ORDERING: Release on success; partners: the Acquire loads in `entry`, `next` and `drop`. Relaxed on failure:
+        // `entry` loads again.
         let swapped = self.buckets[slot.bucket()].compare_exchange(
             ptr::null_mut(),
             mine.cast(),
