@@ -150,7 +150,7 @@ impl Test {
 
     /// Its source: a file, or the files of a folder, and what the tests of its package share.
     pub(crate) fn is_source(&self, path: &Path) -> bool {
-        if path == self.next_to_an_example() {
+        if path == self.next_to_an_example() || path.starts_with(Path::new(&self.package).join("world")) {
             return true;
         }
         let path = path.strip_prefix(self.folder()).unwrap_or(Path::new(""));
@@ -204,6 +204,7 @@ mod tests {
         assert!(test.is_source(Path::new("loom-tests/tests/owner.rs")));
         assert!(test.is_source(Path::new("loom-tests/tests/owner/main.rs")));
         assert!(test.is_source(Path::new("loom-tests/tests/common/mod.rs")));
+        assert!(test.is_source(Path::new("loom-tests/world/src/lib.rs")));
         assert!(!test.is_source(Path::new("tests/common/mod.rs")));
         assert!(!test.is_source(Path::new("loom-tests/tests/owners.rs")));
         assert!(!test.is_source(Path::new("tests/owner.rs")));
