@@ -1,5 +1,5 @@
 //! Promise 6: what a pool has on the heap besides items. A sweep that leaves the shards empty retires them, and a later
-//! one frees them.
+//! one frees them. Slot sets are freed when their threads have ended.
 
 mod common;
 #[path = "common/counting.rs"]
@@ -68,6 +68,34 @@ fn three_sweeps_after_bursts_leave_no_more_than_after_one_use() {
     };
     let (one, forty) = (after_bursts_of(1), after_bursts_of(40));
     assert!(0 < forty && forty <= one, "{forty} bytes after bursts and sweeps, {one} after one use");
+}
+
+/// A hundred threads' slot sets and arrays, of which nothing is left when the threads have ended. Threads of other tests
+/// would have numbers of their own.
+#[test]
+fn bursts_on_threads_that_have_ended_leave_no_more_than_one_use() {
+    if !common::alone("bursts_on_threads_that_have_ended_leave_no_more_than_one_use") {
+        return;
+    }
+    static OTHER: BytePool = pool(MANUAL);
+    let used_by = |threads: usize, items| {
+        let pool = Arc::new(pool(MANUAL));
+        let workers: Vec<_> = (0..threads).map(|_| Worker::new()).collect();
+        // A thread's number has memory of its own.
+        workers.iter().for_each(|worker| worker.run(|| burst(&OTHER, 1)));
+        let grown = workers.iter().map(|worker| {
+            let pool = Arc::clone(&pool);
+            worker.run(move || growth(|| burst(&pool, items)))
+        });
+        (grown.sum::<isize>(), pool)
+    };
+    let (one, _) = used_by(1, 1);
+    let (forty, pool) = used_by(100, 40);
+    let left = forty + sweep_thrice(&pool);
+    println!("{forty} bytes after bursts, {left} after sweeps, {one} after one use");
+    assert!(100 * 128 < forty && left <= one, "{left} bytes after bursts and sweeps, {one} after one use");
+    let stats = pool.stats();
+    assert_eq!((stats.created, stats.idle), (stats.dropped, 0), "the counts of ended threads");
 }
 
 /// What a regex engine needs for a search has about this size.
@@ -176,4 +204,26 @@ fn shards_are_not_freed_while_prefill_visits_them() {
     at_each_allocation(look, || _ = POOL.prefill(1));
     assert!(0 < KEPT.get() && KEPT.get() < LOOKS.get(), "{KEPT:?} of {LOOKS:?}");
     assert!(!outlive_a_sweep(&POOL));
+}
+
+/// A put allocates an array for a spill while it visits. The allocator sweeps, and threads have ended. Their slot sets
+/// are freed by the next sweep.
+#[test]
+fn slot_sets_are_not_freed_while_a_thread_visits_them() {
+    if !common::alone("slot_sets_are_not_freed_while_a_thread_visits_them") {
+        return;
+    }
+    static POOL: BytePool = pool(MANUAL.private_slots(4));
+    static KEPT: Count = Count::new();
+    /// The last block for three hundred threads has 256 slot sets.
+    const SETS: isize = 256 * 128;
+    let workers: Vec<_> = (0..300).map(|_| Worker::new()).collect();
+    workers.iter().for_each(|worker| worker.run(|| burst(&POOL, 1)));
+    drop(workers);
+    assert!(growth(|| POOL.clear()) > -SETS, "they hold items");
+    let [fifth, others @ ..] = std::array::from_fn::<_, 5, _>(|_| POOL.get());
+    drop(others);
+    at_each_allocation(|| KEPT.add((growth(|| POOL.advance()) > -SETS).into()), || drop(fifth));
+    assert_eq!(KEPT.get(), 1);
+    assert!(growth(|| POOL.advance()) <= -SETS);
 }

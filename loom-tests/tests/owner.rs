@@ -108,7 +108,7 @@ fn slot_set_made_during_a_sweep() {
 /// Two threads make their slot sets at once. Both are in one bucket, which one thread makes for both.
 #[test]
 fn slot_sets_made_by_two_threads() {
-    explore("slot sets made by two threads", THREE, |world| {
+    explore("slot sets made by two threads", TWO, |world| {
         let pool = world.pool(4);
         pool.put(world.make());
         let newcomers = [(); 2].map(|()| world.spawn_put(&pool));

@@ -1,10 +1,11 @@
-//! Sweeps retire empty shards and free them while other threads visit: the protocol of `engine::visit`.
+//! Sweeps retire empty shards and free them while other threads visit: the protocol of `engine::visit`. They do the same
+//! with the slot sets of threads that have ended: `engine::ended` and `sync::users`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::{Arc, Mutex};
 use std::{process, slice};
 
-use ebbtide::Pooled;
+use ebbtide::{Fetch, Pooled, Settings};
 use world::{Bounds, TrackedPool, World, explore, try_get};
 
 /// Four preemptions can stop a visitor twice, and each of the sweeps between any two of its steps.
@@ -103,6 +104,72 @@ fn two_puts_while_a_sweep_retires_the_shards() {
         put.join().unwrap();
         assert_eq!(sweep.join().unwrap(), 0);
         world.find_all(&pool);
+        world.end(pool);
+    });
+}
+
+/// A pool of which a thread that has ended left slots, and the shared queues hold its item.
+fn left_behind(world: &World) -> Arc<TrackedPool> {
+    let pool = world.pool(4);
+    world.spawn_put(&pool).join().unwrap();
+    world.advance(&pool).unwrap();
+    pool
+}
+
+/// A thread begins, gets the number of one that has ended, and puts an item, while a sweep frees the slots under that
+/// number. The item is in new slots, or the slots are not freed.
+#[test]
+fn put_by_a_new_thread_while_a_sweep_frees_slots() {
+    explore("put by a new thread while a sweep frees slots", TWO, |world| {
+        let pool = left_behind(world);
+        let put = world.spawn_put(&pool);
+        world.go();
+        world.advance(&pool).unwrap();
+        put.join().unwrap();
+        world.end(pool);
+    });
+}
+
+/// A thread puts an item and ends while sweeps look for the slots of ended threads. Only the second sweep after the put
+/// drops the item.
+#[test]
+fn put_by_a_thread_that_ends_while_sweeps_free_slots() {
+    explore("put by a thread that ends while sweeps free slots", TWO, |world| {
+        let pool = world.pool(4);
+        world.spawn_put(&pool).join().unwrap();
+        let put = world.spawn_put(&pool);
+        world.go();
+        world.advance(&pool).unwrap();
+        world.advance(&pool).unwrap();
+        put.join().unwrap();
+        world.end(pool);
+    });
+}
+
+/// A thread counts the idle items of all threads while a sweep frees the slots of one.
+#[test]
+fn count_while_a_sweep_frees_slots() {
+    explore("count while a sweep frees slots", TWO, |world| {
+        let pool = left_behind(world);
+        let count = world.spawn(&pool, |_, pool| pool.idle());
+        world.go();
+        world.advance(&pool).unwrap();
+        assert!(count.join().unwrap() <= 1);
+        world.end(pool);
+    });
+}
+
+/// A thread looks for items to fetch while a sweep frees the slots of another.
+#[test]
+fn fetch_while_a_sweep_frees_slots() {
+    explore("fetch while a sweep frees slots", TWO, |world| {
+        let pool = world.pool_with(Settings::new().manual().private_slots(4).fetch(Fetch::Always));
+        world.spawn_put(&pool).join().unwrap();
+        world.advance(&pool).unwrap();
+        let fetch = world.spawn(&pool, |_, pool| drop(try_get(pool).map(Pooled::detach)));
+        world.go();
+        world.advance(&pool).unwrap();
+        fetch.join().unwrap();
         world.end(pool);
     });
 }

@@ -17,8 +17,6 @@
 use std::ops::Range;
 use std::ptr;
 
-use crossbeam_utils::CachePadded;
-
 use crate::engine::array::Array;
 use crate::engine::claim::{Extent, Loaded, Rest, Spare};
 use crate::engine::item::Item;
@@ -96,13 +94,14 @@ impl<T> Store<T> {
         if !self.fetches.due() || !self.take_fetch_token() {
             return None;
         }
+        let visit = &self.shards.visit(own);
         let start = self.fetches.cursor.get();
-        let sets = || self.sets.iter().enumerate();
-        let full = |(_, set): &(usize, &CachePadded<SlotSet<T>>)| set.len() > 0;
+        let sets = || self.all_sets(visit).enumerate();
+        let full = |(_, set): &(usize, &SlotSet<T>)| set.len() > 0;
         let (mut own, mut fetched) = (own, Fetched::nothing(None));
         for (index, set) in sets().skip(start).chain(sets().take(start)).filter(full).take(TRIES) {
             own = own.or_else(|| self.slot_set());
-            if own.is_some_and(|own| ptr::eq(own, &**set)) {
+            if own.is_some_and(|own| ptr::eq(own, set)) {
                 continue;
             }
             let array = fetched.unused.take();

@@ -7,6 +7,7 @@ pub(crate) mod array;
 pub(crate) mod batch;
 mod claim;
 pub(crate) mod cost;
+mod ended;
 mod fetch;
 pub(crate) mod history;
 pub(crate) mod item;

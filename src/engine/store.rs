@@ -9,6 +9,7 @@ use crate::engine::array::Array;
 use crate::engine::batch::{Batch, FIRST_EPOCH};
 use crate::engine::claim::Taken;
 use crate::engine::cost::{Cost, Fetch};
+use crate::engine::ended::Kept;
 use crate::engine::fetch::Fetches;
 use crate::engine::item::Item;
 use crate::engine::lobby::Lobby;
@@ -16,7 +17,7 @@ use crate::engine::registration::Registration;
 use crate::engine::room::Share;
 use crate::engine::slots::SlotSet;
 use crate::engine::tally::{Events, Tally};
-use crate::engine::visit::Shards;
+use crate::engine::visit::{Shards, Visit};
 use crate::sync::{AtomicBool, AtomicUsize, Counter, Ordering, PerThread, fence};
 
 /// What a pool's settings come to here.
@@ -33,7 +34,9 @@ pub(crate) struct Limits {
 
 /// The heap part of a pool: everything but the recycler.
 pub(crate) struct Store<T> {
+    /// Who reads those of other threads holds the sweep token, or visits and calls `all_sets`.
     pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
+    pub(super) kept: Kept<T>,
     /// [`FIRST_EPOCH`] plus the number of sweeps that have advanced it. Written by the holder of the token.
     epoch: CachePadded<AtomicUsize>,
     /// True while a sweep holds the sweep token.
@@ -63,6 +66,7 @@ impl<T> Store<T> {
         fence::pair();
         Self {
             sets: PerThread::new(),
+            kept: Kept::new(),
             epoch: CachePadded::new(AtomicUsize::new(FIRST_EPOCH)),
             token: AtomicBool::new(false),
             limits,
@@ -310,21 +314,31 @@ impl<T> Store<T> {
         set.map_or(&self.events.outside, |set| &set.tally).created.get()
     }
 
+    /// Begins a visit by the calling thread.
+    pub(crate) fn visit(&self) -> Visit<'_, T> {
+        self.shards.visit(self.own_set())
+    }
+
+    /// Returns every slot set. None of them is freed during the visit.
+    pub(super) fn all_sets<'a>(&'a self, _: &'a Visit<'_, T>) -> impl Iterator<Item = &'a SlotSet<T>> {
+        self.sets.iter().map(|set| &**set)
+    }
+
     /// Returns the counts of every slot set, and those of threads without one.
-    pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
-        self.sets.iter().map(|set| &set.tally).chain([&self.events.outside])
+    pub(crate) fn tallies<'a>(&'a self, visit: &'a Visit<'_, T>) -> impl Iterator<Item = &'a Tally> {
+        self.all_sets(visit).map(|set| &set.tally).chain([&self.events.outside])
     }
 
     /// Returns how many items lie in the shared queues. This is an estimate, and may be below zero, while other threads go
     /// on.
-    pub(crate) fn shared(&self) -> usize {
-        self.tallies().fold(0, |sum, tally| sum.wrapping_add(tally.shared.get()))
+    pub(crate) fn shared(&self, visit: &Visit<'_, T>) -> usize {
+        self.tallies(visit).fold(0, |sum, tally| sum.wrapping_add(tally.shared.get()))
     }
 
     /// Returns how many items are idle. This is an estimate while other threads go on.
-    pub(crate) fn idle(&self) -> usize {
-        let outside = self.shared().wrapping_add(self.lobby.len());
-        let idle = self.sets.iter().fold(outside, |sum, set| sum.wrapping_add(set.len()));
+    pub(crate) fn idle(&self, visit: &Visit<'_, T>) -> usize {
+        let outside = self.shared(visit).wrapping_add(self.lobby.len());
+        let idle = self.all_sets(visit).fold(outside, |sum, set| sum.wrapping_add(set.len()));
         // A batch that travels meanwhile may be counted on neither side, so the sum may be below zero.
         if (idle as isize) < 0 { 0 } else { idle }
     }

@@ -2,24 +2,30 @@
 //!
 //! It holds the pool's sweep token from step 1 to step 4:
 //!
-//! 1. `close` every slot set that does not look empty and whose owner is not in a claim. Pass one heavy barrier.
-//!    `collect` the items of those whose owners have not answered meanwhile.
+//! 1. Take out the empty slot sets of threads that have ended. `close` every other one that does not look empty and whose
+//!    owner is not in a claim. Pass one heavy barrier. `collect` the items of those whose owners have not answered
+//!    meanwhile.
 //! 2. `condemn`: take the victims, which are every batch stamped before this epoch and those in the lobby, into a list.
-//!    Take out the shards that an earlier sweep retired, unless a thread still visits them.
+//!    Take out the shards that an earlier sweep retired. If a thread still visits, leave those and what step 1 took out
+//!    to a later sweep.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims. Retire the shards if they are empty. Return the token.
-//! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, or hand it to a receiver. Free the shards.
+//! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, or hand it to a receiver. Free the shards and
+//!    the slot sets.
 //!
 //! "A sweep" in `docs/design.md` says how this keeps the promises on retention.
 
 use std::any::type_name;
-use std::iter;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::{iter, mem};
+
+use crossbeam_utils::CachePadded;
 
 use crate::engine::array::{Array, Stack};
 use crate::engine::batch::Batch;
 use crate::engine::claim::Taken;
+use crate::engine::ended::EndedSets;
 use crate::engine::item::{Item, Payload, for_each_caught, keep_first};
 use crate::engine::shared::Shared;
 use crate::engine::slots::SlotSet;
@@ -28,13 +34,15 @@ use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
 use crate::engine::visit::Visit;
-use crate::sync::fence;
+use crate::sync::{Retired, fence};
 
 /// A sweep under way, on a store that it borrows or shares.
 pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
-    /// The slot sets to close, then those that are closed. They neither move nor go away before `store` does.
+    /// What was taken out of the table of slot sets.
+    ended: Vec<EndedSets<T>>,
+    /// The slot sets to close, then those that are closed. They do not move. Only sweeps with the token take them out.
     sets: Vec<NonNull<SlotSet<T>>>,
     /// An empty array for each of them. This and `collected` are allocated beforehand, because nothing may be allocated
     /// while a slot set is closed.
@@ -54,6 +62,7 @@ pub(crate) struct Condemned<T> {
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
     retired: Option<Box<Shared<T>>>,
+    ended: Vec<Box<[CachePadded<SlotSet<T>>]>>,
     /// What the sweep did. Items count as dropped already.
     pub(crate) swept: Swept,
     trace: Trace,
@@ -78,22 +87,29 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if !store.take_token() {
             return None;
         }
-        let sets: Vec<_> =
-            store.sets.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)).collect();
-        let fresh = sets.iter().map(|_| store.new_array()).collect();
+        let mut ended = store.kept.take();
+        let mut sets = Vec::new();
+        for (bucket, all) in store.sets.buckets() {
+            let before = sets.len();
+            sets.extend(all.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)));
+            if sets.len() == before && !all.is_empty() {
+                ended.extend(store.retire_ended(bucket));
+            }
+        }
+        let fresh: Vec<_> = sets.iter().map(|_| store.new_array()).collect();
         let collected = Vec::with_capacity(sets.len());
         let trace = Trace::begin(store.limits.name, purpose, store.epoch());
-        Some(Self { store, purpose, sets, fresh, collected, left_busy: 0, passed: false, trace })
+        Some(Self { store, purpose, ended, sets, fresh, collected, left_busy: 0, passed: false, trace })
     }
 
-    /// Closes the slot sets. Returns whether any is closed, or the last sweep retired the shards, so that a heavy
-    /// barrier is needed.
+    /// Closes the slot sets. Returns whether any is closed, or there is something to free that a thread may still visit,
+    /// so that a heavy barrier is needed.
     pub(crate) fn close(&mut self) -> bool {
         let all = self.sets.len();
         // SAFETY: each points to a slot set in `store`, which this sweep borrows or shares.
         self.sets.retain(|set| unsafe { set.as_ref() }.close(self.purpose));
         self.left_busy = all - self.sets.len();
-        !self.sets.is_empty() || self.store.shards.has_retired()
+        !self.sets.is_empty() || !self.ended.is_empty() || self.store.shards.has_retired()
     }
 
     /// Takes what lies in the closed slot sets and opens them. `passed` says whether the heavy barrier succeeded. If
@@ -116,14 +132,25 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
     }
 
+    /// Returns the shards and slot sets that an earlier step or sweep took out, if no thread visits any more.
+    fn reclaim(&mut self) -> (Option<Box<Shared<T>>>, Vec<Box<[CachePadded<SlotSet<T>>]>>) {
+        let (store, ended) = (&*self.store, mem::take(&mut self.ended));
+        let may_free = self.passed && (!ended.is_empty() || store.shards.has_retired());
+        if !may_free || store.shards.is_visited(store.sets.iter().map(|set| &**set)) {
+            store.keep_ended(ended);
+            return (None, Vec::new());
+        }
+        // SAFETY: this sweep holds the token. The heavy barrier came since it took that and the slot sets, and nobody
+        // visits.
+        unsafe { (store.shards.reclaim(), ended.into_iter().map(|ended| Retired::into_box(ended)).collect()) }
+    }
+
     /// Does steps 2 to 4. A clear takes all batches in step 2, leaves out step 3, and condemns what was collected.
-    pub(crate) fn condemn(self) -> Condemned<T> {
+    pub(crate) fn condemn(mut self) -> Condemned<T> {
+        let (retired, ended) = self.reclaim();
         let store = &*self.store;
         let epoch = store.epoch();
         let (mut condemned, mut empties) = (Vec::new(), self.fresh);
-        // SAFETY: this sweep holds the token, and the heavy barrier came since it took that.
-        let retired =
-            self.passed.then(|| unsafe { store.shards.reclaim(store.sets.iter().map(|set| &**set)) }).flatten();
         let visit = &store.shards.visit(None);
         if let Some(shared) = visit.get() {
             match self.purpose {
@@ -133,8 +160,8 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
             store.took(None, shared, condemned.iter().map(Batch::len).sum());
         }
         let left = condemned.len();
-        let ended = usize::from(self.purpose == Purpose::Advance);
-        for epoch in (ended..2).map(|ago| epoch.wrapping_sub(ago)) {
+        let newest = usize::from(self.purpose == Purpose::Advance);
+        for epoch in (newest..2).map(|ago| epoch.wrapping_sub(ago)) {
             condemned.extend(store.lobby.drain(epoch).map(|item| Batch::one(item, epoch)));
         }
         store.shards.release(condemned.len() - left);
@@ -158,7 +185,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
                 }
             }
         }
-        let mut kept = store.idle();
+        let mut kept = store.idle(visit);
         if self.purpose == Purpose::Advance {
             kept += keep_min_idle(store, visit, &mut condemned, epoch);
         }
@@ -166,7 +193,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if let Some(shared) = visit.get() {
             shared.drain_empties(&mut empties);
         }
-        if store.shared() == 0 {
+        if store.shared(visit) == 0 {
             store.shards.retire(visit);
         }
         store.events.sweeps.add(1);
@@ -174,7 +201,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: condemned, empties, stashes, retired, swept, trace: self.trace }
+        Condemned { batches: condemned, empties, stashes, retired, ended, swept, trace: self.trace }
     }
 }
 
@@ -207,7 +234,7 @@ impl<T> Condemned<T> {
     /// subscriber.
     pub(crate) fn drop_items(self, drop_item: impl FnMut(Item<T>)) -> (Swept, Option<Payload>) {
         let mut first = for_each_caught(self.batches.into_iter().flatten(), drop_item);
-        drop((self.empties, self.stashes, self.retired));
+        drop((self.empties, self.stashes, self.retired, self.ended));
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }

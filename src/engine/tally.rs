@@ -17,10 +17,23 @@ pub(crate) struct Tally {
     pub(crate) shared: Counter,
 }
 
+impl Tally {
+    /// Adds the counts of a thread that has ended.
+    pub(crate) fn absorb(&self, other: &Self) {
+        let Self { refills, steals, rescues, created, spills, shared } = other;
+        self.refills.add(refills.get());
+        self.steals.add(steals.get());
+        self.rescues.add(rescues.get());
+        self.created.add(created.get());
+        self.spills.add(spills.get());
+        self.shared.add(shared.get());
+    }
+}
+
 /// The pool's counts that belong to no slot set.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// The counts of threads without one.
+    /// The counts of threads without one, and of threads whose slot sets are freed.
     pub(crate) outside: Tally,
     pub(crate) refused: Counter,
     pub(crate) rejected: Counter,

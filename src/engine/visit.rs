@@ -1,4 +1,4 @@
-//! A visit: how a thread reaches the shards, which a sweep may free.
+//! A visit: how a thread reaches the shards, which a sweep may free. `ended` says what else it keeps.
 //!
 //! The shards are created at the first spill. A sweep that leaves them empty retires them. A later sweep frees them:
 //!
@@ -61,13 +61,13 @@ impl<T> Shards<T> {
             Some(set) => {
                 // ORDERING: Relaxed, no partner; only this thread writes it.
                 let nested = set.visiting.load(Ordering::Relaxed);
-                // ORDERING: Relaxed; partner: the load in `reclaim`, through the barriers.
+                // ORDERING: Relaxed; partner: the load in `is_visited`, through the barriers.
                 set.visiting.store(true, Ordering::Relaxed);
                 set.barrier();
                 nested
             }
             None => {
-                // ORDERING: Relaxed; partner: the load in `reclaim`, through the barriers.
+                // ORDERING: Relaxed; partner: the load in `is_visited`, through the barriers.
                 self.visitors.fetch_add(1, Ordering::Relaxed);
                 fence::full();
                 false
@@ -123,26 +123,26 @@ impl<T> Shards<T> {
         !self.retired.load(Ordering::Relaxed).is_null()
     }
 
-    /// Returns the retired shards if no thread visits them any more. `sets` are all slot sets of the pool.
-    ///
-    /// # Safety
-    ///
-    /// A heavy barrier came since `retire`.
-    pub(crate) unsafe fn reclaim<'a>(&self, mut sets: impl Iterator<Item = &'a SlotSet<T>>) -> Option<Box<Shared<T>>>
+    /// Returns whether any thread visits. `sets` are all slot sets of the pool.
+    pub(crate) fn is_visited<'a>(&self, mut sets: impl Iterator<Item = &'a SlotSet<T>>) -> bool
     where
         T: 'a,
     {
         // ORDERING: Acquire; partner: the Release in `Visit::drop`, so that what a visitor did is seen.
-        let mut visited =
-            || self.visitors.load(Ordering::Acquire) > 0 || sets.any(|set| set.visiting.load(Ordering::Acquire));
-        if !self.has_retired() || visited() {
-            return None;
-        }
+        self.visitors.load(Ordering::Acquire) > 0 || sets.any(|set| set.visiting.load(Ordering::Acquire))
+    }
+
+    /// Returns the retired shards.
+    ///
+    /// # Safety
+    ///
+    /// A heavy barrier came since `retire`, and after that `is_visited` returned `false`.
+    pub(crate) unsafe fn reclaim(&self) -> Option<Box<Shared<T>>> {
         // ORDERING: Relaxed, no partner; the token orders it.
         let retired = self.retired.swap(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: the pointer is from `Box::into_raw`, and the swaps here and in `retire` took it out of both places.
-        // Who visits now began after the heavy barrier, and cannot have found it.
-        Some(unsafe { Box::from_raw(retired) })
+        // SAFETY: the pointer is null, or from `Box::into_raw`, and the swaps here and in `retire` took it out of both
+        // places. Who visits now began after the heavy barrier, and cannot have found it.
+        (!retired.is_null()).then(|| unsafe { Box::from_raw(retired) })
     }
 }
 
@@ -224,9 +224,9 @@ impl<T> Drop for Visit<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         match self.set {
-            // ORDERING: Release; partner: the load in `reclaim`.
+            // ORDERING: Release; partner: the load in `is_visited`.
             Some(set) => set.visiting.store(self.nested, Ordering::Release),
-            // ORDERING: Release; partner: the load in `reclaim`.
+            // ORDERING: Release; partner: the load in `is_visited`.
             None => drop(self.shards.visitors.fetch_sub(1, Ordering::Release)),
         }
     }

@@ -76,9 +76,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     pub(crate) fn make(&self, create: impl FnOnce() -> Item<T>) -> Item<T> {
         // A panic in `create` leaves an unused pool without a heap part.
         let store = self.store.get();
-        let set = store.and_then(Store::own_set);
         let begun = match store {
-            Some(store) => store.cost.begin(store.fetch, store.created(set)),
+            Some(store) => store.cost.begin(store.fetch, store.created(store.own_set())),
             None => Cost::begin_first(self.settings.fetch),
         };
         let item = create();
@@ -88,7 +87,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         if let Some(took) = took {
             store.cost.timed(took);
         }
-        store.count_created(set);
+        // Not the slot set from before: on a coroutine, `create` may return on another thread.
+        store.count_created(store.own_set());
         self.weigh_new(store, item)
     }
 

@@ -7,7 +7,6 @@ use super::exchange::attend;
 use super::{Pool, Recycle, Stats};
 use crate::engine::array::Array;
 use crate::engine::item::{Contained, Item, Payload, drop_each, keep_first, raise};
-use crate::engine::store::Store;
 use crate::engine::sweep::sweep;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -155,7 +154,7 @@ impl<T, R> Pool<T, R> {
     /// assert_eq!(pool.idle(), 2);
     /// ```
     pub fn idle(&self) -> usize {
-        self.store.get().map_or(0, Store::idle)
+        self.store.get().map_or(0, |store| store.idle(&store.visit()))
     }
 
     /// Returns the name from the [settings](crate::Settings::name), or the type of the items.

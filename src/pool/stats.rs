@@ -152,6 +152,7 @@ impl Stats {
 impl Stats {
     /// Sums the counts of all threads, modulo the size of a word.
     pub(crate) fn of<T>(store: &Store<T>) -> Self {
+        let visit = &store.visit();
         let events = &store.events;
         let mut sum = Self {
             refused: events.refused.get(),
@@ -162,10 +163,10 @@ impl Stats {
             left_busy: events.left_busy.get(),
             failed_barriers: events.failed_barriers.get(),
             panics: events.panics.get(),
-            idle: store.idle(),
+            idle: store.idle(visit),
             ..Self::default()
         };
-        for tally in store.tallies() {
+        for tally in store.tallies(visit) {
             sum.refills = sum.refills.wrapping_add(tally.refills.get());
             sum.steals = sum.steals.wrapping_add(tally.steals.get());
             sum.rescues = sum.rescues.wrapping_add(tally.rescues.get());

@@ -23,6 +23,7 @@ mod queue;
 pub(crate) mod signals;
 pub(crate) mod thread;
 mod thread_id;
+mod users;
 
 pub(crate) use atomic::{Arc, AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 pub(crate) use cell::UnsafeCell;
@@ -30,7 +31,7 @@ pub(crate) use clock::{Instant, clock};
 pub(crate) use constants::{const_unless_loom, static_per_execution};
 pub(crate) use count::{Counter, Length};
 pub(crate) use once::OnceArc;
-pub(crate) use per_thread::PerThread;
+pub(crate) use per_thread::{PerThread, Retired};
 pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
 pub(crate) use thread_id::{hold_number, number};

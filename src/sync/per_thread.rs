@@ -2,17 +2,19 @@
 //!
 //! The values lie in a table of buckets. The first has room for one thread, and each further one for twice as many. A
 //! bucket is created whole when a thread first needs an entry in it, and never moves. So a look-up is two dependent
-//! loads, and nothing is copied or waited for.
+//! loads, and nothing is copied or waited for. A bucket is retired whole, too, when the threads of its entries have
+//! ended.
 //!
 //! The `thread_local` crate's `ThreadLocal` has the same shape. But it says for each entry whether it is there, and
 //! asks a function of its own for the thread's number. It panics when it is used after the thread's state is gone.
 //! Doing without these saves a quarter of a get and put.
 
 use std::marker::PhantomData;
-use std::{ptr, slice};
+use std::ptr::{self, NonNull};
+use std::slice;
 
 use super::atomic::{AtomicPtr, Ordering};
-use super::thread_id::{BUCKETS, Slot, current, enroll};
+use super::thread_id::{BUCKETS, Slot, current, enroll, while_unused};
 
 /// A table of `T`s with an entry for every thread that asked for one.
 pub(crate) struct PerThread<T> {
@@ -72,7 +74,36 @@ impl<T> PerThread<T> {
         self.entry(slot)
     }
 
-    /// Returns every entry, including those of threads that have exited and of threads to come.
+    /// Returns the entries of each bucket, which has none if nobody made it.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (usize, &[T])> {
+        self.buckets.iter().enumerate().map(|(index, bucket)| {
+            // ORDERING: Acquire; partner: the compare-exchange in `make`, so that the entries are seen whole.
+            let entries = bucket.load(Ordering::Acquire);
+            // SAFETY: the bucket has so many entries. They are only shared, and `retire` leaves them alive.
+            let entries = if entries.is_null() { &[] } else { unsafe { slice::from_raw_parts(entries, 1 << index) } };
+            (index, entries)
+        })
+    }
+
+    /// Takes out a bucket that somebody made, if its threads have ended and all entries are `unused`. Nothing else takes
+    /// it out meanwhile.
+    pub(crate) fn retire(&self, index: usize, unused: impl Fn(&T) -> bool) -> Option<Retired<T>> {
+        let bucket = &self.buckets[index];
+        let retire = || {
+            // ORDERING: Relaxed, no partner; the caller has seen the entries.
+            let entries = NonNull::new(ptr::slice_from_raw_parts_mut(bucket.load(Ordering::Relaxed), 1 << index))?;
+            // SAFETY: as in `buckets`.
+            if !unsafe { entries.as_ref() }.iter().all(unused) {
+                return None;
+            }
+            // ORDERING: Relaxed, no partner; `while_unused` shows it to the next thread with such a number.
+            bucket.store(ptr::null_mut(), Ordering::Relaxed);
+            Some(Retired(entries))
+        };
+        while_unused(index, retire).flatten()
+    }
+
+    /// Returns every entry, including those of threads that have ended and of threads to come.
     pub(crate) fn iter(&self) -> Iter<'_, T> {
         Iter { buckets: self.buckets.iter(), entries: [].iter(), next_len: 1 }
     }
@@ -99,6 +130,28 @@ impl<T> Drop for PerThread<T> {
                 drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(bucket, 1 << index)) });
             }
         }
+    }
+}
+
+/// A bucket that was taken out. Threads that looked at it before may still read it.
+pub(crate) struct Retired<T>(NonNull<[T]>);
+
+impl<T> Retired<T> {
+    /// Returns the entries.
+    pub(crate) fn entries(&self) -> &[T] {
+        // SAFETY: the box is from `Box::into_raw` in `make`, and only `into_box` frees it.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Turns it into a box again.
+    ///
+    /// # Safety
+    ///
+    /// No other thread reads the entries any more.
+    pub(crate) unsafe fn into_box(self) -> Box<[T]> {
+        // SAFETY: the box is from `Box::into_raw` in `make`, and the table has it no more. The rest is as the caller
+        // guarantees.
+        unsafe { Box::from_raw(self.0.as_ptr()) }
     }
 }
 

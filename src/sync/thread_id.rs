@@ -1,7 +1,7 @@
 //! A small number for every running thread, used again when the thread is gone.
 //!
 //! A thread gets its number on its first call of [`enroll`], and gives it back in a thread-local destructor. The next
-//! thread to get it inherits what is kept under it. In later destructors, the first thread has no number and gets no
+//! thread to get it inherits what is kept under it, unless a sweep has taken that away (see `users`). In later destructors, the first thread has no number and gets no
 //! new one.
 //!
 //! That holds where std has the system's thread-locals. Elsewhere (Android, OpenBSD, illumos, Windows with the gnu
@@ -116,10 +116,10 @@ impl Ids {
 }
 
 #[cfg(not(all(loom, feature = "loom")))]
-pub(crate) use real::{Held, current, enroll};
+pub(crate) use real::{Held, current, enroll, while_unused};
 
 #[cfg(all(loom, feature = "loom"))]
-pub(crate) use model::{Held, current, enroll};
+pub(crate) use model::{Held, current, enroll, while_unused};
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod real {
@@ -127,9 +127,12 @@ mod real {
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::{Ids, Number, Slot};
+    use crate::sync::users::Users;
 
     /// Held for a few instructions, when a thread first uses a pool and when it ends.
     static IDS: Mutex<Ids> = Mutex::new(Ids::new());
+
+    static USERS: Users = Users::new();
 
     thread_local! {
         /// Needs no drop, so it can be read for as long as the thread lives. Where it is made of a key, it cannot be
@@ -152,6 +155,7 @@ mod real {
             _ = SLOT.try_with(|slot| slot.set(Slot::GONE));
             // What is held is lost.
             if let (Some(number), 0) = (self.number.take(), self.held.get()) {
+                USERS.leave(Slot::of(number.id).bucket());
                 ids().give_back(number);
             }
         }
@@ -183,10 +187,21 @@ mod real {
         IDS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take() -> Box<Number> {
+    /// Takes a number, unless a sweep is just taking its entries out.
+    fn take() -> Option<Box<Number>> {
         // The lock is released at the end of this statement.
         let taken = ids().take();
-        taken.unwrap_or_else(Number::new)
+        let number = taken.unwrap_or_else(Number::new);
+        if !USERS.enter(Slot::of(number.id).bucket()) {
+            ids().give_back(number);
+            return None;
+        }
+        Some(number)
+    }
+
+    /// Calls `act` while no thread has a number in the bucket, and none gets one. Returns `None` if there is one.
+    pub(crate) fn while_unused<O>(bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
+        USERS.while_none(bucket, act)
     }
 
     /// Returns the calling thread's slot, or one that finds nothing.
@@ -195,8 +210,8 @@ mod real {
         SLOT.try_with(Cell::get).unwrap_or(Slot::GONE)
     }
 
-    /// Returns the calling thread's slot, with a number taken if need be. Returns `None` when the thread is ending, and
-    /// inside another call of this function.
+    /// Returns the calling thread's slot, with a number taken if need be. Returns `None` when the thread is ending,
+    /// inside another call of this function, and while a sweep takes out what is kept under the number.
     pub(crate) fn enroll() -> Option<Slot> {
         match current() {
             Slot::NONE => {}
@@ -207,36 +222,45 @@ mod real {
         // Registering the lease's destructor may fail or allocate, so it comes before the number is taken.
         let slot = lease(|lease| {
             // There is one already if only the slot is new again.
-            let number = lease.number.take().unwrap_or_else(take);
+            let number = lease.number.take().or_else(take)?;
             let slot = Slot::of(number.id);
             lease.number.set(Some(number));
-            slot
+            Some(slot)
         });
-        SLOT.set(slot.unwrap_or(Slot::GONE));
-        slot
+        // The next call tries again.
+        SLOT.set(slot.map_or(Slot::GONE, |slot| slot.unwrap_or(Slot::NONE)));
+        slot.flatten()
     }
 }
 
 /// The same on loom's threads. The mutex orders a thread's end before the next thread that gets its number, as above.
 #[cfg(all(loom, feature = "loom"))]
 mod model {
+    use std::cell::Cell;
+
     use loom::sync::{Arc, Mutex};
 
     use super::{Ids, LAST, Number, Slot};
     use crate::sync::constants::static_per_execution;
+    use crate::sync::users::Users;
 
     static_per_execution! {
-        static IDS: Arc<Mutex<Ids>> = Arc::new(Mutex::new(Ids::new()));
+        static SHARED: Arc<Shared> = Arc::new(Shared { ids: Mutex::new(Ids::new()), users: Users::new() });
+    }
+
+    struct Shared {
+        ids: Mutex<Ids>,
+        users: Users,
     }
 
     loom::thread_local! {
-        static LEASE: Lease = Lease::take();
+        static LEASE: Lease = Lease { number: Cell::new(None), slot: Cell::new(None), shared: Arc::clone(&SHARED) };
     }
 
     struct Lease {
-        number: Option<Box<Number>>,
-        slot: Slot,
-        ids: Arc<Mutex<Ids>>,
+        number: Cell<Option<Box<Number>>>,
+        slot: Cell<Option<Slot>>,
+        shared: Arc<Shared>,
     }
 
     /// Nothing: no model ends the process.
@@ -249,22 +273,32 @@ mod model {
     }
 
     impl Lease {
-        fn take() -> Self {
-            let ids = Arc::clone(&IDS);
-            let taken = ids.lock().unwrap().take();
+        fn take(&self) -> Option<Slot> {
+            let taken = self.shared.ids.lock().unwrap().take();
             let number = taken.unwrap_or_else(Number::new);
             let slot = Slot::of(number.id);
             assert!(slot.bucket() < LAST, "more threads with numbers than a model has room for");
-            Self { number: Some(number), slot, ids }
+            if !self.shared.users.enter(slot.bucket()) {
+                self.shared.ids.lock().unwrap().give_back(number);
+                return None;
+            }
+            self.number.set(Some(number));
+            self.slot.set(Some(slot));
+            Some(slot)
         }
     }
 
     impl Drop for Lease {
         fn drop(&mut self) {
             if let Some(number) = self.number.take() {
-                self.ids.lock().unwrap().give_back(number);
+                self.shared.users.leave(Slot::of(number.id).bucket());
+                self.shared.ids.lock().unwrap().give_back(number);
             }
         }
+    }
+
+    pub(crate) fn while_unused<O>(bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
+        SHARED.users.while_none(bucket, act)
     }
 
     pub(crate) fn current() -> Slot {
@@ -272,6 +306,6 @@ mod model {
     }
 
     pub(crate) fn enroll() -> Option<Slot> {
-        LEASE.try_with(|lease| lease.slot).ok()
+        LEASE.try_with(|lease| lease.slot.get().or_else(|| lease.take())).ok().flatten()
     }
 }

@@ -1,0 +1,63 @@
+//! How many threads have a number in each bucket. A sweep takes entries away only where none has.
+//!
+//! ```text
+//! thread, at its first use          sweep
+//!   users = users + 1                 users = RESERVED, if it is 0
+//!   RESERVED? then undo this          take the entries out
+//!   look at the entries               users = users - RESERVED
+//!   ...
+//!   users = users - 1, at its end
+//! ```
+//!
+//! - If the sweep comes first, the thread finds RESERVED, and does without a number for this call. Or it finds what the
+//!   sweep left, which is no entries.
+//! - If the thread comes first, the sweep leaves the entries alone.
+
+use super::atomic::{AtomicUsize, Ordering};
+use super::constants::const_unless_loom;
+use super::thread_id::BUCKETS;
+
+/// The numbers of users, by bucket.
+pub(super) struct Users([AtomicUsize; BUCKETS]);
+
+/// Added while a sweep takes the entries out. There are never so many threads.
+const RESERVED: usize = 1 << (usize::BITS - 1);
+
+impl Users {
+    const_unless_loom! {
+        pub(super) const fn new() -> Self {
+            #[cfg(not(all(loom, feature = "loom")))]
+            return Self([const { AtomicUsize::new(0) }; BUCKETS]);
+            #[cfg(all(loom, feature = "loom"))]
+            return Self(std::array::from_fn(|_| AtomicUsize::new(0)));
+        }
+    }
+
+    /// Adds a thread. Returns `false` if a sweep is just taking the entries out.
+    pub(super) fn enter(&self, bucket: usize) -> bool {
+        // ORDERING: Acquire; partner: the Release in `while_none`, so that the thread sees that the entries are gone.
+        let entered = self.0[bucket].fetch_add(1, Ordering::Acquire) < RESERVED;
+        if !entered {
+            self.leave(bucket);
+        }
+        entered
+    }
+
+    /// Removes a thread that entered.
+    pub(super) fn leave(&self, bucket: usize) {
+        // ORDERING: Release; partner: the compare-exchange in `while_none`, so that a sweep sees what the thread did to
+        // its entries.
+        self.0[bucket].fetch_sub(1, Ordering::Release);
+    }
+
+    /// Calls `act` while the bucket has no users, and gets none. Returns `None` if it has any.
+    pub(super) fn while_none<O>(&self, bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
+        let users = &self.0[bucket];
+        // ORDERING: Acquire on success; partner: the Release in `leave`. Relaxed on failure: nothing is done then.
+        users.compare_exchange(0, RESERVED, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        let outcome = act();
+        // ORDERING: Release; partner: the addition in `enter`.
+        users.fetch_sub(RESERVED, Ordering::Release);
+        Some(outcome)
+    }
+}
