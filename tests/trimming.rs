@@ -98,6 +98,21 @@ fn memory_of_few_heavy_items_goes_back() {
     }
 }
 
+/// What a closure's items own is unknown.
+#[test]
+fn memory_of_few_items_of_unknown_weight_goes_back() {
+    if !alone("memory_of_few_items_of_unknown_weight_goes_back") {
+        return;
+    }
+    let start = resident();
+    let nested = || (0..1000).map(|_| vec![1_u8; 5000]).collect::<Vec<_>>();
+    let pool = Pool::with_settings(nested, Settings::new().every(SHORT));
+    let held: Vec<_> = (0..40).map(|_| pool.get()).collect();
+    let rise = resident() - start;
+    drop(held);
+    until("a quarter of it is left at most", || resident() < start + rise / 4);
+}
+
 /// It comes in the pause after the first trim.
 #[test]
 fn memory_goes_back_after_a_second_burst() {

@@ -113,9 +113,9 @@ pub fn stop_janitor() {
 /// Sets whether the janitor makes the system allocator return free memory to the system. It does so unless this is
 /// called with `false`.
 ///
-/// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped 256 items of all pools
-/// together, or items of a `Pool` or `BufferPool` that [weighed](crate::Recycle::weight) 16 MiB, it calls
-/// `malloc_trim(0)`. That looks at all free memory of the process, and holds the lock of one heap after the other.
+/// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped items of all pools that together
+/// [weighed](crate::Recycle::weight) 16 MiB, it calls `malloc_trim(0)`. An item of unknown weight counts as 1 MiB: one
+/// of a `BoundedPool`, or one with a `Drop` that weighs only its own size. That looks at all free memory of the process, and holds the lock of one heap after the other.
 /// Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. A trim is
 /// followed by a pause of 100 times its own duration.
 ///

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::sync::heap;
 
-/// How many items are dropped before it is worth a trim. For items of unknown weight, such as those of a closure.
-const ITEMS: usize = 256;
-
-/// Or how many bytes they held.
+/// How many bytes are dropped before it is worth a trim.
 const BYTES: usize = 16 << 20;
+
+/// What an item counts as whose weight is unknown, such as one of a closure that owns memory.
+const UNKNOWN: usize = 1 << 20;
 
 /// How long the next trim waits after one, in multiples of the time that this one took.
 const PAUSE: u64 = 100;
@@ -19,7 +19,6 @@ const PAUSE: u64 = 100;
 pub(super) struct Trimming {
     pub(super) on: bool,
     /// What was dropped since the last trim began.
-    items: usize,
     bytes: usize,
     /// The earliest time of the next trim, in nanoseconds. [`u64::MAX`] during one.
     not_before: u64,
@@ -27,18 +26,18 @@ pub(super) struct Trimming {
 
 impl Trimming {
     pub(super) const fn new() -> Self {
-        Self { on: heap::KEEPS, items: 0, bytes: 0, not_before: 0 }
+        Self { on: heap::KEEPS, bytes: 0, not_before: 0 }
     }
 
-    /// Notes that items of this weight each were dropped.
+    /// Notes that items were dropped. Each had this weight, or an unknown one if this is 0.
     pub(super) fn count(&mut self, items: usize, weight: usize) {
-        self.items = self.items.saturating_add(items);
+        let weight = if weight == 0 { UNKNOWN } else { weight };
         self.bytes = self.bytes.saturating_add(items.saturating_mul(weight));
     }
 
     /// Returns how long it is until the next trim, or `None` if there is nothing to trim, or somebody does it.
     pub(super) fn due_in(&self, now: u64) -> Option<Duration> {
-        let waits = self.on && (self.items >= ITEMS || self.bytes >= BYTES) && self.not_before < u64::MAX;
+        let waits = self.on && self.bytes >= BYTES && self.not_before < u64::MAX;
         waits.then(|| Duration::from_nanos(self.not_before.saturating_sub(now)))
     }
 
@@ -46,7 +45,7 @@ impl Trimming {
     pub(super) fn begin(&mut self, now: u64) -> bool {
         let due = self.due_in(now) == Some(Duration::ZERO);
         if due {
-            (self.items, self.bytes, self.not_before) = (0, 0, u64::MAX);
+            (self.bytes, self.not_before) = (0, u64::MAX);
         }
         due
     }
@@ -67,41 +66,41 @@ mod tests {
     }
 
     #[test]
-    fn a_trim_needs_many_drops() {
+    fn a_trim_needs_many_bytes() {
         let mut trimming = on();
-        trimming.count(ITEMS - 1, 1);
+        trimming.count(BYTES / 100, 99);
         assert_eq!(trimming.due_in(1), None);
-        trimming.count(1, 1);
+        trimming.count(BYTES / 100, 2);
         assert_eq!(trimming.due_in(1), DUE);
         assert!(Trimming { on: false, ..trimming }.due_in(1).is_none());
     }
 
     #[test]
-    fn a_few_heavy_items_are_enough() {
+    fn a_few_items_of_unknown_weight_are_enough() {
         let mut trimming = on();
-        trimming.count(15, 1 << 20);
+        trimming.count(15, 0);
         assert_eq!(trimming.due_in(1), None);
-        trimming.count(1, 1 << 20);
+        trimming.count(1, 0);
         assert_eq!(trimming.due_in(1), DUE);
     }
 
     #[test]
     fn only_one_thread_trims() {
         let mut trimming = on();
-        trimming.count(ITEMS, 1);
+        trimming.count(1, BYTES);
         assert!(trimming.begin(1));
-        trimming.count(ITEMS, 1);
+        trimming.count(1, BYTES);
         assert!(!trimming.begin(1));
     }
 
     #[test]
     fn a_long_trim_delays_the_next_one() {
         let mut trimming = on();
-        trimming.count(ITEMS, 1);
+        trimming.count(1, BYTES);
         assert!(trimming.begin(100));
         trimming.end(100, 110);
         assert_eq!(trimming.due_in(110), None);
-        trimming.count(ITEMS, 1);
+        trimming.count(1, BYTES);
         assert_eq!(trimming.due_in(110), Some(Duration::from_nanos(10 * PAUSE)));
         assert_eq!(trimming.due_in(110 + 10 * PAUSE), DUE);
     }
