@@ -1,4 +1,5 @@
-//! The slot sets of threads that have ended: a sweep takes them out of the table, and frees them once nobody reads them.
+//! The slot sets of threads that have ended: a sweep takes them out of the table, and a later one frees them once nobody
+//! reads them.
 //!
 //! A thread's own slot set is there for as long as the thread has its number. To read those of other threads, it visits
 //! (see `visit`):
@@ -7,14 +8,17 @@
 //! reader                        sweep, holding the token
 //!   visiting = true               take slot sets out of the table      `retire_ended`
 //!   light barrier
-//!   look into the table           heavy barrier
+//!   look into the table           heavy barrier, of the next sweep
 //!   ...                           is any thread visiting?
 //!   visiting = false                no: free them
-//!                                   yes: keep them for the next sweep  `keep_ended`
+//!                                   yes: keep them for the next sweep
 //! ```
 //!
 //! - If the sweep comes first, the reader does not find them.
 //! - If the reader comes first, the sweep sees that it visits.
+//!
+//! The first sweep could free them itself. But they may be the last blocks in a thread's heap, and free memory that
+//! reaches the end of such a heap is not returned by glibc's `malloc_trim`. So they outlive the trim after that sweep.
 
 use std::ptr;
 
@@ -27,7 +31,7 @@ use crate::sync::{AtomicPtr, Ordering, Retired};
 /// A bucket of slot sets that the table does not have any more.
 pub(super) type EndedSets<T> = Retired<CachePadded<SlotSet<T>>>;
 
-/// What a sweep took out and could not free.
+/// What sweeps took out and have not freed.
 pub(crate) struct Kept<T>(
     /// Null, or from `Box::into_raw`. Only the holder of the sweep token touches it.
     AtomicPtr<Vec<EndedSets<T>>>,
@@ -44,6 +48,20 @@ impl<T> Kept<T> {
         // SAFETY: the pointer is null, or from `Box::into_raw`. The swap took it out.
         if kept.is_null() { Vec::new() } else { *unsafe { Box::from_raw(kept) } }
     }
+
+    pub(super) fn keep(&self, ended: Vec<EndedSets<T>>) {
+        if !ended.is_empty() {
+            let mut all = self.take();
+            all.extend(ended);
+            // ORDERING: Relaxed, no partner; the token orders it.
+            self.0.store(Box::into_raw(Box::new(all)), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        // ORDERING: Relaxed, no partner; the token orders it.
+        self.0.load(Ordering::Relaxed).is_null()
+    }
 }
 
 /// The caller holds the sweep token.
@@ -55,14 +73,6 @@ impl<T> Store<T> {
             self.events.outside.absorb(&set.tally);
         }
         Some(ended)
-    }
-
-    /// Keeps for the next sweep what this one may not free.
-    pub(super) fn keep_ended(&self, ended: Vec<EndedSets<T>>) {
-        if !ended.is_empty() {
-            // ORDERING: Relaxed, no partner; the token orders it.
-            self.kept.0.store(Box::into_raw(Box::new(ended)), Ordering::Relaxed);
-        }
     }
 }
 

@@ -55,7 +55,10 @@ impl<T> Store<T> {
 
     /// Returns whether nothing is idle, and no memory is left for a sweep to free.
     fn is_empty(&self) -> bool {
-        self.shards.is_none() && self.lobby.len() == 0 && self.sets.iter().all(|set| set.looks_empty())
+        self.shards.is_none()
+            && self.kept.is_none()
+            && self.lobby.len() == 0
+            && self.sets.iter().all(|set| set.looks_empty())
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! It holds the pool's sweep token from step 1 to step 4:
 //!
-//! 1. Take out the empty slot sets of threads that have ended. `close` every other one that does not look empty and whose
+//! 1. Retire the empty slot sets of threads that have ended. `close` every other one that does not look empty and whose
 //!    owner is not in a claim. Pass one heavy barrier. `collect` the items of those whose owners have not answered
 //!    meanwhile.
 //! 2. `condemn`: take the victims, which are every batch stamped before this epoch and those in the lobby, into a list.
-//!    Take out the shards that an earlier sweep retired. If a thread still visits, leave those and what step 1 took out
-//!    to a later sweep.
+//!    Take out the shards and slot sets that an earlier sweep retired, unless a thread still visits.
 //! 3. Advance the epoch. The emptied queues are the new primaries, and the old primaries the new victims.
 //! 4. Push what was collected to the new victims. Retire the shards if they are empty. Return the token.
 //! 5. `Condemned::drop_items`: holding nothing, drop the list item by item, or hand it to a receiver. Free the shards and
@@ -40,7 +39,7 @@ use crate::sync::{Retired, fence};
 pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     store: S,
     purpose: Purpose,
-    /// What was taken out of the table of slot sets.
+    /// Slot sets that an earlier sweep retired.
     ended: Vec<EndedSets<T>>,
     /// The slot sets to close, then those that are closed. They do not move. Only sweeps with the token take them out.
     sets: Vec<NonNull<SlotSet<T>>>,
@@ -87,15 +86,16 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if !store.take_token() {
             return None;
         }
-        let mut ended = store.kept.take();
-        let mut sets = Vec::new();
+        let ended = store.kept.take();
+        let (mut sets, mut retired) = (Vec::new(), Vec::new());
         for (bucket, all) in store.sets.buckets() {
             let before = sets.len();
             sets.extend(all.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)));
             if sets.len() == before && !all.is_empty() {
-                ended.extend(store.retire_ended(bucket));
+                retired.extend(store.retire_ended(bucket));
             }
         }
+        store.kept.keep(retired);
         let fresh: Vec<_> = sets.iter().map(|_| store.new_array()).collect();
         let collected = Vec::with_capacity(sets.len());
         let trace = Trace::begin(store.limits.name, purpose, store.epoch());
@@ -132,16 +132,15 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         }
     }
 
-    /// Returns the shards and slot sets that an earlier step or sweep took out, if no thread visits any more.
+    /// Returns the shards and slot sets that an earlier sweep retired, if no thread visits any more.
     fn reclaim(&mut self) -> (Option<Box<Shared<T>>>, Vec<Box<[CachePadded<SlotSet<T>>]>>) {
         let (store, ended) = (&*self.store, mem::take(&mut self.ended));
         let may_free = self.passed && (!ended.is_empty() || store.shards.has_retired());
         if !may_free || store.shards.is_visited(store.sets.iter().map(|set| &**set)) {
-            store.keep_ended(ended);
+            store.kept.keep(ended);
             return (None, Vec::new());
         }
-        // SAFETY: this sweep holds the token. The heavy barrier came since it took that and the slot sets, and nobody
-        // visits.
+        // SAFETY: this sweep holds the token. The heavy barrier came since it took that, and nobody visits.
         unsafe { (store.shards.reclaim(), ended.into_iter().map(|ended| Retired::into_box(ended)).collect()) }
     }
 
