@@ -12,7 +12,7 @@ use common::{MANUAL, panic_of};
 use ebbtide::buffers::PooledBuffer;
 use ebbtide::{BufferPool, MappedGuard, OwnedPooled, Pool, Pooled};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Packet {
     header: [u8; 4],
     body: Vec<u8>,
@@ -54,6 +54,23 @@ fn a_part_of_a_part_keeps_the_item() {
     assert_eq!(pool.get().header, [0, 0, 7, 8]);
 }
 
+/// What is not there leaves the guard as it was, and what is there keeps the whole item.
+#[test]
+fn a_part_that_is_missing_leaves_the_guard() {
+    let pool = packets();
+    let packet = Pooled::filter_map(pool.get(), |packet| packet.body.first_mut()).expect_err("the body is empty");
+    assert_eq!(pool.idle(), 0);
+    let mut packet = packet;
+    packet.body.extend([1, 2]);
+    let body = Pooled::filter_map(packet, |packet| packet.body.get_mut(..2)).expect("there are two");
+    let body = MappedGuard::filter_map(body, |body| body.get_mut(2)).expect_err("there is no third");
+    let mut last = MappedGuard::filter_map(body, |body| body.last_mut()).expect("there is one");
+    *last = 7;
+    assert_eq!(pool.idle(), 0);
+    drop(last);
+    assert_eq!((&pool.get().body, pool.stats().created), (&vec![1, 7], 1));
+}
+
 /// If the closure panics, the item returns to its pool.
 #[test]
 fn a_panic_of_the_closure_returns_the_item() {
@@ -63,6 +80,7 @@ fn a_panic_of_the_closure_returns_the_item() {
     assert_eq!(pool.idle(), 1);
     let header = Pooled::map(pool.get(), |packet| &mut packet.header[..]);
     panic_of(|| drop(MappedGuard::map(header, |header| &mut header[9..])));
+    panic_of(|| drop(Pooled::filter_map(pool.get(), |_| -> Option<&mut u8> { panic!("no part") })));
     assert_eq!((pool.idle(), pool.stats().created), (1, 1));
 }
 

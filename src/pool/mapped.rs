@@ -67,6 +67,32 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
         let part = NonNull::from(part(&mut guard));
         MappedGuard { part, _guard: guard, _part: PhantomData }
     }
+
+    /// Like [`map`](Self::map), for a part that may be missing. Then it returns the guard as the error.
+    ///
+    /// ```
+    /// use ebbtide::{Pool, Pooled};
+    ///
+    /// static WORDS: Pool<Vec<String>> = Pool::new();
+    ///
+    /// let Err(mut words) = Pooled::filter_map(WORDS.get(), |words| words.first_mut()) else { unreachable!() };
+    /// words.push("ebb".to_owned());
+    /// let first = Pooled::filter_map(words, |words| words.first_mut()).expect("there is one");
+    /// assert_eq!(*first, "ebb");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As `map`.
+    pub fn filter_map<U: ?Sized>(
+        mut guard: Self,
+        part: impl for<'a> FnOnce(&'a mut T) -> Option<&'a mut U>,
+    ) -> Result<MappedGuard<Self, U>, Self> {
+        match part(&mut guard).map(NonNull::from) {
+            Some(part) => Ok(MappedGuard { part, _guard: guard, _part: PhantomData }),
+            None => Err(guard),
+        }
+    }
 }
 
 impl<G, U: ?Sized> MappedGuard<G, U> {
@@ -89,6 +115,30 @@ impl<G, U: ?Sized> MappedGuard<G, U> {
         // `U` stays in the type, because the part may borrow what a `U` borrows.
         let part = NonNull::from(part(&mut mapped));
         MappedGuard { part, _guard: mapped, _part: PhantomData }
+    }
+
+    /// Narrows it further, as [`Guard::filter_map`] does.
+    ///
+    /// ```
+    /// use ebbtide::{MappedGuard, Pool, Pooled};
+    ///
+    /// static HEADERS: Pool<(String, Vec<u8>)> = Pool::new();
+    ///
+    /// let body = Pooled::map(HEADERS.get(), |(_, body)| body);
+    /// assert!(MappedGuard::filter_map(body, |body| body.get_mut(..4)).is_err());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Guard::map`].
+    pub fn filter_map<V: ?Sized>(
+        mut mapped: Self,
+        part: impl for<'a> FnOnce(&'a mut U) -> Option<&'a mut V>,
+    ) -> Result<MappedGuard<Self, V>, Self> {
+        match part(&mut mapped).map(NonNull::from) {
+            Some(part) => Ok(MappedGuard { part, _guard: mapped, _part: PhantomData }),
+            None => Err(mapped),
+        }
     }
 }
 
