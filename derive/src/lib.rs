@@ -6,7 +6,7 @@ mod field;
 
 use proc_macro::TokenStream;
 
-/// Implements `ebbtide::Clear`. See there.
+/// Implements [`ebbtide::Clear`](https://docs.rs/ebbtide/latest/ebbtide/trait.Clear.html), which lists the attributes.
 #[proc_macro_derive(Clear, attributes(clear))]
 pub fn derive_clear(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

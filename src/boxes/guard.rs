@@ -117,7 +117,8 @@ impl<T, P: Deref<Target = BoxPool<T>>> PooledBox<T, P> {
 }
 
 impl<'pool, T: Send> PooledBox<T, &'pool BoxPool<T>> {
-    /// Forgets the type of the value: `view` says as what it is seen, such as a trait object or a slice.
+    /// Forgets the type of the value: `view` says as what it is seen, such as a trait object or a slice. If the box's
+    /// type is known, `as _` suffices.
     ///
     /// ```
     /// use std::fmt::Display;
@@ -127,8 +128,8 @@ impl<'pool, T: Send> PooledBox<T, &'pool BoxPool<T>> {
     /// static NAMES: BoxPool<&str> = BoxPool::new();
     ///
     /// let shown: [ErasedBox<dyn Display + Send>; 2] = [
-    ///     PooledBox::erase(NUMBERS.insert(7), |number| number as &mut (dyn Display + Send)),
-    ///     PooledBox::erase(NAMES.insert("Ada"), |name| name as &mut (dyn Display + Send)),
+    ///     PooledBox::erase(NUMBERS.insert(7), |number| number as _),
+    ///     PooledBox::erase(NAMES.insert("Ada"), |name| name as _),
     /// ];
     /// assert_eq!(format!("{} {}", shown[0], shown[1]), "7 Ada");
     /// ```

@@ -24,7 +24,8 @@ use crate::engine::item::{Contained, Item};
 /// ```
 pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool Pool<T, R>>;
 
-/// A [`Pooled`] that holds the pool instead of borrowing it. [`Pool::get_owned`] returns it.
+/// A [`Pooled`] that holds the pool instead of borrowing it. [`Pool::get_owned`] returns it. For a pool in a `static`,
+/// `Pooled<'static, T>` does the same.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -15,6 +15,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// Creates `n` items and puts them where every thread finds them. Returns how many the pool kept: fewer than `n` if
     /// [`max_idle`](crate::Settings::max_idle) left no room.
     ///
+    /// A thread that takes one takes a batch: half as many as its [private slots](crate::Settings::private_slots), by
+    /// default 16. So prefill as many for each thread, or choose fewer private slots.
+    ///
     /// ```
     /// use ebbtide::Pool;
     ///

@@ -149,7 +149,8 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         /// them.
         ///
         /// Use it for items that have nothing to clear, or whose users clear them. To clear them in one place, use
-        /// [`with_recycle`](Self::with_recycle).
+        /// [`with_recycle`](Self::with_recycle). In a `static`, the type of a closure that captures nothing is `fn() -> T`.
+        /// For one that captures, a struct can have `Box<dyn Fn() -> T + Send + Sync>`.
         ///
         /// ```
         /// use ebbtide::Pool;

@@ -90,6 +90,18 @@ impl Stats {
     /// drop(BUFFERS.get());
     /// BUFFERS.stats().publish(BUFFERS.name()); // ebbtide_created_total{pool="buffers"} 1, and so on
     /// ```
+    ///
+    /// A [`BufferPool`](crate::BufferPool) has counts for each size, which need labels of their own:
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    ///
+    /// static BUFFERS: BufferPool = BufferPool::new();
+    ///
+    /// for (size, stats) in BUFFERS.stats() {
+    ///     stats.publish(format!("buffers of {size}"));
+    /// }
+    /// ```
     pub fn publish(&self, pool: impl Into<std::borrow::Cow<'static, str>>) {
         // Every field by name, so that none can be forgotten.
         let Self {

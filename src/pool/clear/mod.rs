@@ -81,6 +81,7 @@ pub(super) use collections::{entry, weight};
 /// assert_eq!((job.body, &*job.client), (Body::Empty, ""));
 /// ```
 #[diagnostic::on_unimplemented(
+    note = "for a type of your own, write `#[derive(ebbtide::Clear)]`, which needs the feature `derive` of `ebbtide`",
     note = "a field with `#[clear(skip)]`, `#[clear(default)]` or `#[clear(with = path)]` needs no `Clear`",
     note = "`Pool::new` clears its items; `Pool::with` does not clear them, and `Pool::with_recycle` takes a `Recycle` \
             of your own"
