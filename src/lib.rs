@@ -44,7 +44,8 @@
 //! - **Epochs.** A *sweep* ends each epoch. It drops the items that nobody has used since the sweep before. All others
 //!   become *victims*, which the next sweep drops unless they are used. This includes items in the private slots of
 //!   idle and exited threads. So an idle item lives for one to two epochs: 30 to 60 seconds, unless [`Settings::every`]
-//!   says otherwise. While nothing is idle in any pool, and none is used, the process is not woken up.
+//!   says otherwise. While nothing is idle in any pool but what [`min_idle`](Settings::min_idle) keeps, and none is used,
+//!   the process is not woken up.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
 //!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on
@@ -63,8 +64,8 @@
 //!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
 //!   `membarrier`.
-//! - **First use after a rest.** The janitor leaves a timed pool alone when nothing was idle in it for some epochs. The
-//!   next call that misses, or leaves an item idle, holds the janitor's lock, as at first use.
+//! - **First use after a rest.** The janitor leaves a timed pool alone when nothing else was idle in it for some epochs.
+//!   The next call that misses, or leaves an item idle, holds the janitor's lock, as at first use.
 //! - **The global allocator**, if an item, an array or a queue's next block must be allocated. With glibc's, also while
 //!   the janitor [returns memory to the system](set_trimming).
 //!

@@ -1,4 +1,4 @@
-//! The janitor leaves a pool in which nothing is idle alone, until an item is idle again.
+//! The janitor leaves a pool alone in which nothing is idle but what `min_idle` keeps, until another item is idle.
 
 mod common;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -13,16 +13,18 @@ use std::time::Duration;
 
 use common::{CountedPool, Ledger, alone, burst, on_thread, until};
 use ebbtide::buffers::Settings as BufferSettings;
-use ebbtide::{BufferPool, Settings, stop_janitor};
+use ebbtide::{BufferPool, Pooled, Settings, stop_janitor};
 use timed::{SHORT, timed};
 
-/// A pool that is never empty, and so is swept in every epoch: a clock whose ticks are sweeps.
+/// A pool that is used all the time, and so is swept in every epoch: a clock whose ticks are sweeps.
 fn clock() -> impl Fn(usize) {
-    let (pool, _ledger) = timed(SHORT.min_idle(1));
-    assert_eq!(pool.prefill(1), 1);
+    let (pool, _ledger) = timed(SHORT);
     move |ticks| {
         let end = pool.stats().sweeps + ticks;
-        until("some epochs have passed", || pool.stats().sweeps >= end);
+        until("some epochs have passed", || {
+            drop(pool.get());
+            pool.stats().sweeps >= end
+        });
     }
 }
 
@@ -54,6 +56,40 @@ fn an_empty_pool_is_not_swept() {
         }
         drained(&pool, &ledger, 0);
         ledger.assert_all_dropped_once();
+    }
+}
+
+/// Nor is one in which only those items are idle that sweeps keep. Others that return end that, and go.
+#[test]
+fn a_pool_that_keeps_its_items_is_not_swept() {
+    let tick = clock();
+    for settings in [SHORT, SHORT.private_slots(0), SHORT.max_idle(20)] {
+        let (pool, ledger) = timed(settings.min_idle(2));
+        for n in [5, 2, 3, 50] {
+            burst(&pool, n);
+            until("surplus items are dropped", || pool.idle() == 2 && ledger.live() == 2);
+            parked(&tick, || pool.stats().sweeps);
+        }
+        drop(pool);
+        ledger.assert_all_dropped_once();
+    }
+}
+
+/// When all of them are gone, it is swept until the memory is freed in which they were.
+#[test]
+fn a_pool_that_kept_its_items_is_swept_when_they_are_gone() {
+    type Way = fn(&CountedPool);
+    let ways: [Way; 2] = [|pool| _ = pool.clear(), |pool| drop([pool.get(), pool.get()].map(Pooled::detach))];
+    let tick = clock();
+    for way in ways {
+        let (pool, _ledger) = timed(SHORT.min_idle(2));
+        assert_eq!(pool.prefill(2), 2);
+        parked(&tick, || pool.stats().sweeps);
+        let before = pool.stats().sweeps;
+        way(&pool);
+        // One retires the shards, the next frees them, and the last finds nothing.
+        until("three sweeps have come", || pool.stats().sweeps >= before + 3);
+        parked(&tick, || pool.stats().sweeps);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Items return while a round parks the pool: the protocol of `engine::parking`.
 
+use ebbtide::Settings;
 use world::{Bounds, explore, get, return_against_a_round};
 
 /// Two preemptions can stop a put between any two steps while a round passes, and the round within the put.
@@ -21,6 +22,18 @@ fn push_against_a_round() {
 #[test]
 fn put_past_private_slots_against_a_round() {
     put_against_a_round("put past private slots against a round", 0);
+}
+
+/// The pool keeps another item, which is no reason to come.
+#[test]
+fn surplus_against_a_round() {
+    explore("surplus against a round", TWO, |world| {
+        let pool = world.pool_with(Settings::new().private_slots(0).min_idle(1).manual());
+        world.put(&pool, 2);
+        // The round drops one of them if it finds both.
+        world.expect_drops();
+        return_against_a_round(world, pool);
+    });
 }
 
 /// The item returns while one round alerts pushes and the next looks again.

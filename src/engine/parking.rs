@@ -1,20 +1,25 @@
-//! Parking: how the janitor comes to leave a pool alone in which nothing is idle, and how a call that leaves an item
-//! there ends that. [`Registration`](crate::engine::registration::Registration) has the last step of both sides.
+//! Parking: how the janitor comes to leave a pool alone in which nothing is idle but what `min_idle` keeps, and how a call
+//! that leaves an item there ends that. [`Registration`](crate::engine::registration::Registration) has the last step of
+//! both sides.
 //!
 //! ```text
 //! owner, push                      a round                       a later round
-//!   places[bottom] = item            empty?                        empty, and every `alert` set?
+//!   places[bottom] = item            settled?                      settled, and every `alert` set?
 //!   bottom = bottom + 1                yes: set `alert` on           yes: leave the pool
 //!   light barrier                           every slot set           heavy barrier
-//!   alert?                                                           still empty, and every `alert` set?
+//!   alert?                                                           still settled, and every `alert` set?
 //!     yes: clear it                                                    yes: park the pool
 //!          light barrier
 //!          left?
 //!            yes: attend
 //! ```
 //!
+//! A pool is *settled* if a sweep has neither an item to drop there nor memory to free. What `min_idle` keeps lies in the
+//! shards, where one count covers it.
+//!
 //! `alert` spares pushes the look at another cache line. Every other call that may leave an item in private slots, in
-//! the lobby or in new shards ends with a light barrier and a look whether the pool was left.
+//! the lobby or in shards ends with a light barrier and a look whether the pool was left. So does one that may retire
+//! shards.
 //!
 //! **A call against the later round.** The barriers make the call see that the pool was left, or the round see what the
 //! call did.
@@ -22,6 +27,8 @@
 //! - If the round comes first, the call attends the pool. A push comes to look, because `alert` is set.
 //! - If the call comes first, the round finds the item, or what a later call made of it. And it finds `alert` cleared if
 //!   the call did that, so that no later push goes without a look.
+//! - If an item moves while the round looks for it, in private slots and then in the count, the call that moves it is
+//!   still to look, and comes after the barrier.
 //!
 //! Where the light barrier is not enough, a thread without an `alert` passes no other, as that would cost more than
 //! everything else in a push. There it counts on the time between the two rounds: an epoch, or what a call of
@@ -38,7 +45,7 @@ impl<T> Store<T> {
         let leave = self.may_be_parked();
         if leave {
             self.registration.leave();
-        } else if self.is_empty() {
+        } else if self.is_settled() {
             for set in self.sets.iter() {
                 // ORDERING: Relaxed; partner: the load in `push`, through the barriers of a later round.
                 set.alert.store(true, Ordering::Relaxed);
@@ -47,15 +54,18 @@ impl<T> Store<T> {
         leave
     }
 
-    /// Returns whether the pool is empty, and every push looks whether it is unattended.
+    /// Returns whether the pool is settled, and every push looks whether it is unattended.
     pub(crate) fn may_be_parked(&self) -> bool {
         // ORDERING: Relaxed; partner: the store in `heed`, through the barriers.
-        self.is_empty() && self.sets.iter().all(|set| set.alert.load(Ordering::Relaxed))
+        self.is_settled() && self.sets.iter().all(|set| set.alert.load(Ordering::Relaxed))
     }
 
-    /// Returns whether nothing is idle, and no memory is left for a sweep to free.
-    fn is_empty(&self) -> bool {
-        self.shards.is_none()
+    /// Returns whether a sweep has neither an item to drop nor memory to free.
+    fn is_settled(&self) -> bool {
+        let held = self.shards.held();
+        // Empty shards are freed.
+        let keeps = held > 0 && held <= self.limits.min_idle as usize && !self.shards.has_retired();
+        (keeps || self.shards.is_none())
             && self.kept.is_none()
             && self.lobby.len() == 0
             && self.sets.iter().all(|set| set.looks_empty())

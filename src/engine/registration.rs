@@ -6,15 +6,15 @@ use crate::sync::{AtomicUsize, Counter, Ordering};
 
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
-/// The janitor *parks* a pool in which nothing is idle, and sweeps it no more until an item returns. Two sides
-/// meet here:
+/// The janitor *parks* a pool in which nothing is idle but what `min_idle` keeps, and sweeps it no more until an item
+/// returns. Two sides meet here:
 ///
-/// - The janitor leaves the pool, passes a barrier, and looks whether anything is idle after all. If not, it takes the
+/// - The janitor leaves the pool, passes a barrier, and looks whether anything else is idle after all. If not, it takes the
 ///   pool out of rounds, unless the pool is attended by then.
 /// - Who makes an item idle passes a barrier, and looks whether the pool is unattended. If so, it clears that and brings
 ///   the pool back into rounds.
 ///
-/// In a `BoundedPool`, the items that `min_idle` keeps are no reason to come. An item that is missing is one.
+/// In a `BoundedPool`, an item that is missing is a reason to come, too.
 ///
 /// One of the two sees what the other did. What they do to rounds is under the registry's lock, and what comes last
 /// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides

@@ -200,7 +200,12 @@ impl<T, R> Pool<T, R> {
     /// Sweeps as [`sweep`](sweep()) does.
     pub(crate) fn sweep(&self, purpose: Purpose, drop_item: impl FnMut(Item<T>)) -> Option<(Swept, Option<Payload>)> {
         match self.store.get() {
-            Some(store) => sweep(store, purpose, drop_item),
+            Some(store) => {
+                let swept = sweep(store, purpose, drop_item);
+                // It may have taken what `min_idle` kept, and left memory for the next sweep to free.
+                attend(store);
+                swept
+            }
             None => Some(<_>::default()),
         }
     }
