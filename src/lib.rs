@@ -45,7 +45,7 @@
 //!   become *victims*, which the next sweep drops unless they are used. This includes items in the private slots of
 //!   idle and exited threads. So an idle item lives for one to two epochs: 30 to 60 seconds, unless [`Settings::every`]
 //!   says otherwise. While nothing is idle in any pool but what [`min_idle`](Settings::min_idle) keeps, and none is used,
-//!   the process is not woken up.
+//!   the process is woken up only for an item that reaches its lifetime.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
 //!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on

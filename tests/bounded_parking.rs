@@ -1,4 +1,4 @@
-//! The janitor leaves a bounded pool alone in which no item is idle that a sweep may ever drop.
+//! The janitor leaves a bounded pool alone while no item is idle that a sweep would drop.
 #![cfg(feature = "bounded")]
 
 mod common;
@@ -27,13 +27,15 @@ fn counted(settings: Settings) -> (CountedPool, Arc<Ledger>) {
     (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
 }
 
-/// A pool whose item may grow too old, and which is therefore swept in every epoch: a clock whose ticks are sweeps.
+/// A pool that is used all the time, and so is swept in every epoch: a clock whose ticks are sweeps.
 fn clock() -> impl Fn(usize) {
-    let (pool, _ledger) = counted(SHORT.min_idle(1).max_lifetime(Duration::from_secs(3600)));
-    assert_eq!(pool.prefill(1), Ok(1));
+    let (pool, _ledger) = counted(SHORT);
     move |ticks| {
         let end = pool.stats().sweeps + ticks;
-        until("some epochs have passed", || pool.stats().sweeps >= end);
+        until("some epochs have passed", || {
+            drop(pool.get().expect("it is open"));
+            pool.stats().sweeps >= end
+        });
     }
 }
 
@@ -64,14 +66,28 @@ fn an_empty_pool_is_not_swept() {
 #[test]
 fn a_pool_that_keeps_its_items_is_not_swept() {
     let tick = clock();
-    let (pool, _ledger) = counted(SHORT.min_idle(2));
-    for _ in 0..3 {
-        drop(pool.get_many(3).expect("it is open"));
-        until("surplus items are dropped", || pool.idle() == 2);
-        let before = pool.stats().sweeps;
-        tick(20);
-        assert_eq!(pool.stats().sweeps, before);
+    for settings in [SHORT, SHORT.max_lifetime(Duration::from_secs(3600)), SHORT.max_lifetime(Duration::MAX)] {
+        let (pool, _ledger) = counted(settings.min_idle(2));
+        for _ in 0..3 {
+            drop(pool.get_many(3).expect("it is open"));
+            until("surplus items are dropped", || pool.idle() == 2);
+            let before = pool.stats().sweeps;
+            tick(20);
+            assert_eq!(pool.stats().sweeps, before);
+        }
     }
+}
+
+/// But it is when they have reached their lifetimes.
+#[test]
+fn kept_items_that_grow_too_old_are_dropped() {
+    let (pool, ledger) = counted(SHORT.min_idle(2).max_lifetime(Duration::from_millis(100)));
+    for _ in 0..3 {
+        assert_eq!(pool.prefill(2), Ok(2));
+        until("both are dropped", || pool.idle() + pool.in_use() == 0);
+    }
+    assert_eq!(pool.stats().expired, 6);
+    ledger.assert_all_dropped_once();
 }
 
 /// Items that come to be idle again end the parking, whichever way they come.

@@ -134,8 +134,8 @@ use places::Places;
 /// The item returned last is handed out first, so that surplus items age, unless the settings choose another
 /// [`Order`]. A sweep drops items that were returned before
 /// the last sweep and not used since, but leaves at least [`min_idle`](Settings::min_idle). The janitor leaves the pool
-/// alone while no more items are idle than that, none of them has a [`max_lifetime`](Settings::max_lifetime), and none
-/// can be created that is missing. What ends that takes the janitor's lock: an item that returns, and a `get` that leaves
+/// alone while no more items are idle than that, none of them has reached its [`max_lifetime`](Settings::max_lifetime), and
+/// none can be created that is missing. What ends that takes the janitor's lock: an item that returns, and a `get` that leaves
 /// too few.
 ///
 /// An item that a sweep, `clear` or `resize` drops, or that the recycler refuses, exists until its `Drop` has run.

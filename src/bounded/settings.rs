@@ -265,7 +265,7 @@ impl<E: Copy> Settings<E> {
     ///
     /// An item is dropped when it returns too old, or by the sweep that finds it idle and too old, also if that leaves
     /// fewer than [`min_idle`](Self::min_idle). If it is found too old by a `get`, a new one is created in its place. An
-    /// item in use is left alone. While any item is idle, the janitor comes in each epoch.
+    /// item in use is left alone.
     ///
     /// ```
     /// use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use super::disposer::Disposer;
 use super::places::Places;
-use crate::engine::registration::Registration;
+use crate::engine::registration::{Registration, Rest};
 use crate::engine::top::Purpose;
 use crate::janitor::{self, Job, Pass, PoolHeap, Sweepable};
 use crate::sync::Arc;
@@ -36,17 +36,19 @@ impl<T: Send + 'static> Sweepable for Places<T> {
 }
 
 impl<T> Places<T> {
-    /// Whether sweeps have nothing to do until somebody comes. Who takes an item that will be missing ends that.
-    fn may_be_parked(&self) -> bool {
+    /// Returns how long sweeps have nothing to do, unless somebody comes, if that is so. Who takes an item that will be
+    /// missing ends that.
+    fn rest(&self) -> Option<Rest> {
         if self.is_watched() {
-            return false;
+            return None;
         }
         let mut state = self.lock();
-        let (idle, settings) = (state.idle.len(), state.settings);
-        let ages = idle > settings.min_idle || (idle > 0 && settings.max_lifetime.is_some());
-        let parks = !ages && !self.is_missing(&state);
-        state.alert |= parks && self.is_filled(&state);
-        parks
+        if state.idle.len() > state.settings.min_idle || self.is_missing(&state) {
+            return None;
+        }
+        state.alert |= self.is_filled(&state);
+        let ends = state.idle.iter().filter_map(|idle| idle.item.notes().expires());
+        Some(ends.min().map_or(Rest::Endless, Rest::Until))
     }
 }
 
@@ -61,9 +63,9 @@ impl<T: Send + 'static> Pass for Arc<Places<T>> {
         let places = *self;
         let condemned = places.condemn(Purpose::Advance);
         let (drops, fills) = (condemned.swept.dropped > 0, places.is_missing(&places.lock()));
-        if places.may_be_parked() {
+        if places.rest().is_some() {
             places.registration.leave();
-            janitor::park(&places.registration, || places.may_be_parked());
+            janitor::park(&places.registration, || places.rest());
         }
         let weak = Arc::downgrade(&places);
         // Without items to drop, the job may be thrown away here, and with it what the function of a disposer holds.

@@ -2,7 +2,7 @@
 
 #![cfg_attr(all(loom, feature = "loom", not(loom_is_shuttle)), expect(dead_code, reason = "no pool is registered"))]
 
-use crate::sync::{AtomicUsize, Counter, Ordering};
+use crate::sync::{AtomicUsize, Counter, Instant, Ordering};
 
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
@@ -14,7 +14,8 @@ use crate::sync::{AtomicUsize, Counter, Ordering};
 /// - Who makes an item idle passes a barrier, and looks whether the pool is unattended. If so, it clears that and brings
 ///   the pool back into rounds.
 ///
-/// In a `BoundedPool`, an item that is missing is a reason to come, too.
+/// In a `BoundedPool`, an item that is missing is a reason to come, too. And the janitor comes by itself when the first idle
+/// item has reached its lifetime.
 ///
 /// One of the two sees what the other did. What they do to rounds is under the registry's lock, and what comes last
 /// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides
@@ -27,6 +28,13 @@ pub(crate) struct Registration {
     place: Counter,
     /// One of the three values below.
     state: AtomicUsize,
+}
+
+/// How long the janitor may leave a pool alone, if no item returns.
+pub(crate) enum Rest {
+    #[cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only items of a `BoundedPool` have a lifetime"))]
+    Until(Instant),
+    Endless,
 }
 
 impl Registration {

@@ -34,7 +34,7 @@ pub(super) struct Entry {
 enum List {
     /// Pools whose epochs have about this length: from 2^n nanoseconds to twice that.
     Epochs(u32),
-    /// Pools that rounds leave out.
+    /// Pools that rounds leave out until somebody comes.
     Parked,
     /// Entries without a pool.
     Free,
@@ -115,17 +115,23 @@ impl Entries {
         (entry.pool.take(), entry.task.take())
     }
 
-    /// Leaves a pool out of rounds.
-    pub(super) fn park(&mut self, place: Place) {
+    /// Leaves a pool out of rounds, until the first end of an epoch after this time.
+    pub(super) fn park(&mut self, place: Place, until: u64) {
         self.unlink(place);
-        self.link(place, List::Parked, NEVER);
+        match until {
+            NEVER => self.link(place, List::Parked, NEVER),
+            _ => self.schedule(place, next_due(until, self.table[place].every)),
+        }
     }
 
     /// Ends that, if the pool is parked. Returns when it is due.
     pub(super) fn unpark(&mut self, place: Place, now: u64) -> Option<u64> {
-        let Entry { list: List::Parked, every, .. } = self.table[place] else { return None };
-        self.unlink(place);
+        let Entry { every, due: parked_until, .. } = self.table[place];
         let due = next_due(now, every);
+        if due >= parked_until {
+            return None;
+        }
+        self.unlink(place);
         self.schedule(place, due);
         Some(due)
     }

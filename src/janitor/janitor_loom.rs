@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 #[cfg(feature = "bounded")]
 use crate::engine::item::{Payload, discard};
-use crate::engine::registration::Registration;
+use crate::engine::registration::{Registration, Rest};
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
 #[cfg(feature = "bounded")]
@@ -36,8 +36,8 @@ pub(crate) fn run_soon<P>(_: Weak<P>, work: impl FnOnce() -> Option<Payload> + S
 pub(crate) fn forget(_: &Registration) {}
 
 /// Without a registry, a pool that is unattended counts as parked.
-pub(crate) fn park(registration: &Registration, may_be: impl FnOnce() -> bool) {
-    if !may_be() {
+pub(crate) fn park(registration: &Registration, look: impl FnOnce() -> Option<Rest>) {
+    if look().is_none() {
         attend(registration);
     }
 }

@@ -18,7 +18,7 @@ mod trimming;
 #[cfg(feature = "bounded")]
 use crate::engine::item::Payload;
 use crate::engine::item::{discard, keep_first, raise};
-use crate::engine::registration::Registration;
+use crate::engine::registration::{Registration, Rest};
 use crate::engine::tally::Swept;
 use crate::sync::Arc;
 #[cfg(feature = "bounded")]
@@ -61,13 +61,12 @@ pub(crate) fn forget(registration: &Registration) {
     }
 }
 
-/// Parks a pool that the caller has left, if it may be parked: rounds leave it out until [`attend`] is called. A thread
-/// that makes an item idle meanwhile either sees that the pool is unattended, or `may_be` sees the item.
-pub(crate) fn park(registration: &Registration, may_be: impl FnOnce() -> bool) {
-    if may_be() {
-        registry::park(registration);
-    } else {
-        attend(registration);
+/// Parks a pool that the caller has left, if `look` says how long: rounds leave it out for that time, or until [`attend`]
+/// is called. A thread that makes an item idle meanwhile either sees that the pool is unattended, or `look` sees the item.
+pub(crate) fn park(registration: &Registration, look: impl FnOnce() -> Option<Rest>) {
+    match look() {
+        Some(rest) => registry::park(registration, rest),
+        None => attend(registration),
     }
 }
 

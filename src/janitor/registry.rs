@@ -6,16 +6,15 @@
 use std::collections::LinkedList;
 use std::mem;
 use std::sync::OnceLock;
-use std::time::Instant;
 
-use super::entries::{Entries, next_due};
+use super::entries::{Entries, NEVER, next_due};
 #[cfg(feature = "pressure")]
 use super::pressure::Watch;
 use super::round::{Job, Sweepable};
 use super::trimming::Trimming;
-use crate::engine::registration::Registration;
+use crate::engine::registration::{Registration, Rest};
 use crate::sync::thread::{JoinHandle, Mutex, MutexGuard, PoisonError};
-use crate::sync::{Arc, static_per_execution};
+use crate::sync::{Arc, Instant, clock, static_per_execution};
 
 /// Everything that the lock guards.
 pub(super) struct Registry {
@@ -159,10 +158,14 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
 }
 
 /// Leaves a pool out of rounds, if it is registered and nobody has attended it meanwhile.
-pub(super) fn park(registration: &Registration) {
+pub(super) fn park(registration: &Registration, rest: Rest) {
+    let until = match rest {
+        Rest::Until(time) => nanos(time),
+        Rest::Endless => NEVER,
+    };
     let mut registry = registry();
     if let Some(place) = registration.place().filter(|_| registration.is_left()) {
-        registry.entries.park(place);
+        registry.entries.park(place, until);
     }
 }
 
@@ -202,9 +205,13 @@ fn process() -> u32 {
 
 /// Returns the nanoseconds since the first call.
 pub(super) fn now() -> u64 {
-    if cfg!(all(target_family = "wasm", target_os = "unknown")) {
-        return 0; // There is no clock, and no thread that would wait for a time.
-    }
+    // Without a clock there is no thread that would wait for a time.
+    clock().map_or(0, nanos)
+}
+
+/// Returns the nanoseconds from the first call to this time, or `NEVER` if they are too many.
+fn nanos(time: Instant) -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+    let start = *START.get_or_init(Instant::now);
+    u64::try_from(time.saturating_duration_since(start).as_nanos()).unwrap_or(NEVER)
 }

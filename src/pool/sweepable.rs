@@ -2,7 +2,7 @@
 
 use std::mem::needs_drop;
 
-use crate::engine::registration::Registration;
+use crate::engine::registration::{Registration, Rest};
 use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
@@ -67,7 +67,7 @@ impl<T: Send + 'static> Pass for StorePass<T> {
     fn finish(self: Box<Self>) -> Job {
         let Self { store, sweep, left, passed } = *self;
         if left {
-            janitor::park(&store.registration, || passed && store.may_be_parked());
+            janitor::park(&store.registration, || (passed && store.may_be_parked()).then_some(Rest::Endless));
         }
         let condemned = sweep.map(Sweep::condemn);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);

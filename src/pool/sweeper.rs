@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Pool;
+use crate::engine::registration::Rest;
 use crate::engine::store::Store;
 use crate::engine::sweep::{Sweep, sweep};
 use crate::engine::top::Purpose;
@@ -32,7 +33,7 @@ impl<T: Send> Sweeper<T> {
         let passed = !(closed || left) || fence::heavy();
         sweep.collect(passed);
         if left {
-            janitor::park(&store.registration, || passed && store.may_be_parked());
+            janitor::park(&store.registration, || (passed && store.may_be_parked()).then_some(Rest::Endless));
         }
         sweep.condemn().drop_items(drop);
     }
