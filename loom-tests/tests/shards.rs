@@ -167,9 +167,10 @@ fn count_while_a_sweep_frees_slots() {
 fn fetch_while_a_sweep_frees_slots() {
     explore("fetch while a sweep frees slots", TWO, |world| {
         let pool = world.pool_with(Settings::new().manual().private_slots(4).fetch(Fetch::Always));
+        let spawn_get = || world.spawn(&pool, |_, pool| drop(try_get(pool).map(Pooled::detach)));
         world.spawn_put(&pool).join().unwrap();
-        world.advance(&pool).unwrap();
-        let fetch = world.spawn(&pool, |_, pool| drop(try_get(pool).map(Pooled::detach)));
+        spawn_get().join().unwrap();
+        let fetch = spawn_get();
         world.go();
         world.advance(&pool).unwrap();
         world.advance(&pool).unwrap();
