@@ -134,7 +134,8 @@ impl<'pool, T: Send> PooledBox<T, &'pool BoxPool<T>> {
     /// assert_eq!(format!("{} {}", shown[0], shown[1]), "7 Ada");
     /// ```
     ///
-    /// Also a part of the value can be seen: all of it is dropped with the box.
+    /// Also a part of the value can be seen: all of it is dropped with the box. Only a box that borrows its pool can be
+    /// erased, not an [`OwnedPooledBox`](super::OwnedPooledBox).
     ///
     /// The box becomes three words and what a reference takes, and its drop an indirect call.
     ///
