@@ -55,13 +55,15 @@ pub(crate) struct Sweep<T, S: Deref<Target = Store<T>>> {
     trace: Trace,
 }
 
+/// Shards and slot sets to free.
+type Reclaimed<T> = (Option<Box<Shared<T>>>, Vec<Box<[CachePadded<SlotSet<T>>]>>);
+
 /// What a sweep has decided to drop.
 pub(crate) struct Condemned<T> {
     batches: Vec<Batch<T>>,
     empties: Vec<Array<T>>,
     stashes: Vec<Stack<T>>,
-    retired: Option<Box<Shared<T>>>,
-    ended: Vec<Box<[CachePadded<SlotSet<T>>]>>,
+    retired: Reclaimed<T>,
     /// What the sweep did. Items count as dropped already.
     pub(crate) swept: Swept,
     trace: Trace,
@@ -133,7 +135,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
     }
 
     /// Returns the shards and slot sets that an earlier sweep retired, if no thread visits any more.
-    fn reclaim(&mut self) -> (Option<Box<Shared<T>>>, Vec<Box<[CachePadded<SlotSet<T>>]>>) {
+    fn reclaim(&mut self) -> Reclaimed<T> {
         let (store, ended) = (&*self.store, mem::take(&mut self.ended));
         let may_free = self.passed && (!ended.is_empty() || store.shards.has_retired());
         if !may_free || store.shards.is_visited(store.sets.iter().map(|set| &**set)) {
@@ -146,7 +148,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
 
     /// Does steps 2 to 4. A clear takes all batches in step 2, leaves out step 3, and condemns what was collected.
     pub(crate) fn condemn(mut self) -> Condemned<T> {
-        let (retired, ended) = self.reclaim();
+        let retired = self.reclaim();
         let store = &*self.store;
         let epoch = store.epoch();
         let (mut condemned, mut empties) = (Vec::new(), self.fresh);
@@ -200,7 +202,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         store.events.left_busy.add(self.left_busy);
         let swept = Swept { dropped, kept, left_busy: self.left_busy };
         store.return_token();
-        Condemned { batches: condemned, empties, stashes, retired, ended, swept, trace: self.trace }
+        Condemned { batches: condemned, empties, stashes, retired, swept, trace: self.trace }
     }
 }
 
@@ -233,7 +235,7 @@ impl<T> Condemned<T> {
     /// subscriber.
     pub(crate) fn drop_items(self, drop_item: impl FnMut(Item<T>)) -> (Swept, Option<Payload>) {
         let mut first = for_each_caught(self.batches.into_iter().flatten(), drop_item);
-        drop((self.empties, self.stashes, self.retired, self.ended));
+        drop((self.empties, self.stashes, self.retired));
         if let Some(panic) = self.trace.end(type_name::<T>(), self.swept) {
             keep_first(&mut first, panic);
         }

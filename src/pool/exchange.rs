@@ -114,30 +114,19 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// recycler refuses it.
     #[inline(always)]
     pub(super) fn take_back(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
-        let put = |item| match self.store.get() {
-            Some(store) => store.put(item),
-            None => Err(item),
-        };
-        self.take_back_by(item, put, full);
+        self.take_back_by(item, |item| self.push(item), full);
     }
 
-    /// The same, where `put` is what puts an item into the private slots.
+    /// The same, where `push` is what puts an item into the private slots.
     #[inline(always)]
     pub(super) fn take_back_by(
         &self,
         mut item: Item<T>,
-        put: impl FnOnce(Item<T>) -> Result<bool, Item<T>>,
+        push: impl FnOnce(Item<T>) -> Result<bool, Item<T>>,
         full: impl FnOnce(Item<T>),
     ) {
         match panic::catch_unwind(AssertUnwindSafe(|| shrink::recycle(self, &mut item))) {
-            Ok(true) => match put(item) {
-                Ok(alert) => {
-                    if alert {
-                        self.heed();
-                    }
-                }
-                Err(item) => full(item),
-            },
+            Ok(true) => self.pushed(push(item), full),
             Ok(false) => self.refuse(item, None),
             Err(panic) => self.refuse(item, Some(panic)),
         }
@@ -146,13 +135,23 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     /// Puts an item that is recycled into the private slots. Leaves it to `full` if they have no room.
     #[inline(always)]
     pub(crate) fn take_back_recycled(&self, item: Item<T>, full: impl FnOnce(Item<T>)) {
+        self.pushed(self.push(item), full);
+    }
+
+    #[inline(always)]
+    fn push(&self, item: Item<T>) -> Result<bool, Item<T>> {
         match self.store.get() {
-            Some(store) => match store.put(item) {
-                Ok(false) => {}
-                Ok(true) => self.heed(),
-                Err(item) => full(item),
-            },
-            None => full(item),
+            Some(store) => store.put(item),
+            None => Err(item),
+        }
+    }
+
+    #[inline(always)]
+    fn pushed(&self, outcome: Result<bool, Item<T>>, full: impl FnOnce(Item<T>)) {
+        match outcome {
+            Ok(false) => {}
+            Ok(true) => self.heed(),
+            Err(item) => full(item),
         }
     }
 
