@@ -97,7 +97,7 @@ fn every_constructor_works() {
     assert_eq!(*WITH.get().unwrap(), 8);
     assert!(RECYCLE.get().unwrap().capacity() >= 100);
     let text = format!("{NEW:?} {:?} {}", NEW.get().unwrap(), WITH.get().unwrap());
-    assert!(text.contains("capacity: 2") && text.contains("[] 8"), "{text}");
+    assert!(text.contains("status: Status { capacity: 2") && text.contains("[] 8"), "{text}");
 
     let words = String::from("ebb and flow");
     let pool = BoundedPool::with_settings(Vec::<&str>::new, Settings::new(1).manual());

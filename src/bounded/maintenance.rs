@@ -4,7 +4,6 @@ use std::any::type_name;
 
 use super::info::Item;
 use super::places::Places;
-use super::status::Snapshot;
 use super::{BoundedPool, Info, Manage, Status};
 use crate::engine::item::{Contained, raise};
 use crate::engine::tally::Swept;
@@ -175,7 +174,7 @@ impl<T, R> BoundedPool<T, R> {
     /// assert!(!pool.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.snapshot().closed
+        self.status().closed
     }
 
     /// Returns how many items may exist.
@@ -187,7 +186,7 @@ impl<T, R> BoundedPool<T, R> {
     /// assert_eq!(pool.capacity(), 4);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.snapshot().capacity
+        self.status().capacity
     }
 
     /// Returns how many items are idle.
@@ -217,7 +216,7 @@ impl<T, R> BoundedPool<T, R> {
     /// # Ok::<(), GetError>(())
     /// ```
     pub fn in_use(&self) -> usize {
-        self.snapshot().in_use
+        self.status().in_use
     }
 
     /// Returns how many threads and tasks wait.
@@ -229,7 +228,7 @@ impl<T, R> BoundedPool<T, R> {
     /// assert_eq!(pool.waiting(), 0);
     /// ```
     pub fn waiting(&self) -> usize {
-        self.snapshot().waiting
+        self.status().waiting
     }
 
     /// Returns all counts of one moment.
@@ -246,8 +245,7 @@ impl<T, R> BoundedPool<T, R> {
     /// # Ok::<(), GetError>(())
     /// ```
     pub fn status(&self) -> Status {
-        let Snapshot { capacity, in_use, creating, dropping, waiting, closed, stats } = self.snapshot();
-        Status { capacity, in_use, creating, dropping, idle: stats.idle, waiting, closed }
+        self.snapshot().0
     }
 
     /// Returns what the pool did since it was created. It has neither private slots nor shards, so their counts stay 0.
@@ -263,7 +261,7 @@ impl<T, R> BoundedPool<T, R> {
     /// # Ok::<(), GetError>(())
     /// ```
     pub fn stats(&self) -> Stats {
-        self.snapshot().stats
+        self.snapshot().1
     }
 
     fn sweep(&self, purpose: Purpose, mut end: impl FnMut(&Places<T>, Item<T>)) -> Swept {

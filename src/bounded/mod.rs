@@ -348,9 +348,11 @@ impl<T, R> Drop for BoundedPool<T, R> {
 
 impl<T, R> fmt::Debug for BoundedPool<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, stats) = self.snapshot();
         f.debug_struct("BoundedPool")
             .field("settings", &self.settings)
-            .field("now", &self.snapshot())
+            .field("status", &status)
+            .field("stats", &stats)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use crate::pool::Stats;
 /// let status = pool.status();
 /// assert!(status.in_use + status.idle <= status.capacity);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Status {
     /// How many items may exist.
@@ -37,26 +37,9 @@ pub struct Status {
     pub closed: bool,
 }
 
-/// A pool's counts at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Snapshot {
-    pub(super) capacity: usize,
-    pub(super) in_use: usize,
-    pub(super) creating: usize,
-    pub(super) dropping: usize,
-    pub(super) waiting: usize,
-    pub(super) closed: bool,
-    pub(super) stats: Stats,
-}
-
-impl Snapshot {
-    pub(super) fn unused(capacity: usize) -> Self {
-        Self { capacity, in_use: 0, creating: 0, dropping: 0, waiting: 0, closed: false, stats: Stats::default() }
-    }
-}
-
 impl<T> Places<T> {
-    pub(super) fn snapshot(&self) -> Snapshot {
+    /// The counts of one moment.
+    pub(super) fn snapshot(&self) -> (Status, Stats) {
         let counted = self.counts.stats();
         let counted = self.tracking.as_ref().map_or(counted, |tracking| tracking.add_to(counted));
         let state = self.lock();
@@ -64,15 +47,16 @@ impl<T> Places<T> {
         let expired = counted.expired.wrapping_add(state.expired.0);
         let stats = Stats { rejected, sweeps, dropped, expired, idle: state.idle.len(), ..counted };
         let State { capacity, taken, creating, doomed, closed, .. } = *state;
-        Snapshot { capacity, in_use: taken, creating, dropping: doomed, waiting: state.waiters.len(), closed, stats }
+        let (idle, waiting) = (state.idle.len(), state.waiters.len());
+        (Status { capacity, in_use: taken, creating, dropping: doomed, idle, waiting, closed }, stats)
     }
 }
 
 impl<T, R> BoundedPool<T, R> {
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> (Status, Stats) {
         match self.places.get() {
             Some(places) => places.snapshot(),
-            None => Snapshot::unused(self.settings.capacity),
+            None => (Status { capacity: self.settings.capacity, ..Status::default() }, Stats::default()),
         }
     }
 }
