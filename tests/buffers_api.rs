@@ -183,3 +183,24 @@ fn debug_shows_used_classes() {
     let text = format!("{pool:?}");
     assert!(text.contains("(4096, Stats") && !text.contains("8192"), "{text}");
 }
+
+/// A young buffer may be larger than asked for. A victim is only one of the right size.
+#[test]
+fn try_get_finds_idle_buffers_and_creates_none() {
+    let pool = Arc::new(BufferPool::with_settings(Settings::new().manual()));
+    assert!(pool.try_get(1000).is_none() && pool.try_get_owned(1000).is_none());
+    drop((pool.get(1000), pool.get(8000)));
+    let found = [pool.try_get_owned(1000), pool.try_get_owned(1000), pool.try_get_owned(1000)];
+    assert_eq!(
+        found.each_ref().map(|found| found.as_ref().map(|buffer| buffer.capacity())),
+        [Some(1024), Some(8192), None]
+    );
+    drop(found);
+    assert!(pool.try_get(16_000).is_none() && pool.try_get(usize::MAX).is_none());
+    _ = pool.advance();
+    assert_eq!(pool.idle(), 2);
+    let found = [pool.try_get(1000), pool.try_get(1000)].map(|found| found.map(|buffer| buffer.capacity()));
+    assert_eq!(found, [Some(1024), None]);
+    let created: usize = pool.stats().map(|(_, stats)| stats.created).sum();
+    assert_eq!(created, 2);
+}

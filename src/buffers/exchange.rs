@@ -20,8 +20,7 @@ impl BufferPool {
     #[cold]
     #[inline(never)]
     pub(super) fn find(&self, index: usize) -> Item<Vec<u8>> {
-        let far = (index + NEAR).min(self.largest + 1);
-        if let Some(buffer) = self.classes[index..far].iter().find_map(Pool::take_young) {
+        if let Some(buffer) = self.find_young(index) {
             return buffer;
         }
         // All suitable buffers are in use or victims, so idle buffers of other sizes are dropped, as many bytes as the
@@ -29,7 +28,7 @@ impl BufferPool {
         // more buffers each time.
         let size = class::size(index);
         let smaller = self.classes[self.smallest..index].iter().rev();
-        let larger = self.classes[far..=self.largest].iter();
+        let larger = self.classes[self.far(index)..=self.largest].iter();
         let others = smaller.chain(larger).flat_map(|class| iter::from_fn(move || Some((class, class.take_young()?))));
         let mut bytes = 0;
         for (class, buffer) in others.take(MOST) {
@@ -40,6 +39,22 @@ impl BufferPool {
             }
         }
         self.class(index).take_or(|| Item::new(Vec::with_capacity(size)))
+    }
+
+    /// Finds an idle buffer for a class of which the thread has none in its private slots.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn find_idle(&self, index: usize) -> Option<Item<Vec<u8>>> {
+        self.find_young(index).or_else(|| self.classes[index].take())
+    }
+
+    /// The class after those that a `get` searches.
+    fn far(&self, index: usize) -> usize {
+        (index + NEAR).min(self.largest + 1)
+    }
+
+    fn find_young(&self, index: usize) -> Option<Item<Vec<u8>>> {
+        self.classes[index..self.far(index)].iter().find_map(Pool::take_young)
     }
 
     /// Makes a buffer idle for which the private slots of its class have no room.

@@ -100,6 +100,19 @@ impl BufferPool {
         self.stats().fold(0, |sum: usize, (size, stats)| sum.saturating_add(size.saturating_mul(stats.idle)))
     }
 
+    /// Returns how many buffers are idle, as [`Pool::idle`] does.
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    ///
+    /// let pool = BufferPool::new();
+    /// drop((pool.get(1000), pool.get(3000)));
+    /// assert_eq!(pool.idle(), 2);
+    /// ```
+    pub fn idle(&self) -> usize {
+        self.stats().fold(0, |sum: usize, (_, stats)| sum.saturating_add(stats.idle))
+    }
+
     /// Returns the name from the [settings](Settings::name), or the type of the buffers.
     ///
     /// ```

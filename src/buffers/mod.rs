@@ -238,6 +238,36 @@ impl BufferPool {
         PooledBuffer::new(self.take(min_capacity), Arc::clone(self))
     }
 
+    /// Hands out an empty buffer with a capacity of at least `min_capacity` bytes, if one is idle in its class or the next
+    /// three. It never creates one. What it does not see is as for [`Pool::try_get`](crate::Pool::try_get).
+    ///
+    /// ```
+    /// use ebbtide::BufferPool;
+    ///
+    /// let pool = BufferPool::new();
+    /// assert!(pool.try_get(100).is_none());
+    /// drop(pool.get(100));
+    /// assert!(pool.try_get(100).is_some());
+    /// ```
+    #[inline]
+    pub fn try_get(&self, min_capacity: usize) -> Option<PooledBuffer<&Self>> {
+        Some(PooledBuffer::new(self.take_idle(min_capacity)?, self))
+    }
+
+    /// Like [`try_get`](Self::try_get), but the guard holds the pool instead of borrowing it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ebbtide::BufferPool;
+    ///
+    /// let pool = Arc::new(BufferPool::new());
+    /// assert!(pool.try_get_owned(100).is_none());
+    /// ```
+    #[inline]
+    pub fn try_get_owned(self: &Arc<Self>, min_capacity: usize) -> Option<PooledBuffer<Arc<Self>>> {
+        Some(PooledBuffer::new(self.take_idle(min_capacity)?, Arc::clone(self)))
+    }
+
     /// Adds a buffer that was created elsewhere, as if a guard were dropped. Costs one allocation, for the box of the
     /// `Vec`.
     ///
@@ -258,6 +288,12 @@ impl BufferPool {
             Some(index) => self.classes[index].take_loaded().unwrap_or_else(|| self.find(index)),
             None => self.class(self.largest).make(|| Item::new(Vec::with_capacity(min_capacity))),
         }
+    }
+
+    #[inline]
+    fn take_idle(&self, min_capacity: usize) -> Option<Item<Vec<u8>>> {
+        let index = self.class_for(min_capacity)?;
+        self.classes[index].take_loaded().or_else(|| self.find_idle(index))
     }
 
     /// The first class whose buffers are large enough, if there is one.

@@ -42,7 +42,7 @@ fn search_young<T>(store: &Store<T>) -> Option<Item<T>> {
 
 impl<T, R: Recycle<T>> Pool<T, R> {
     #[inline(always)]
-    pub(super) fn take(&self) -> Option<Item<T>> {
+    pub(crate) fn take(&self) -> Option<Item<T>> {
         self.store.get().and_then(|store| store.get(search))
     }
 
