@@ -41,8 +41,8 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// use can end then.
     ///
     /// Somebody must [`close`](Self::close) the pool, now or later. Then it waits for items in use, and for those that
-    /// are being created or dropped. A thread that holds a guard would wait for itself. A forgotten guard counts for
-    /// ever.
+    /// are being created or dropped. It blocks the thread, so it never returns if this thread holds a guard, or a task that
+    /// only this thread can run. In tasks, use [`closed_async`](Self::closed_async). A forgotten guard counts for ever.
     ///
     /// ```
     /// use std::thread;
