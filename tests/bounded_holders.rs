@@ -173,24 +173,42 @@ fn wait_times_are_summed_when_waits_end() {
 }
 
 /// A pool that the janitor sweeps.
-fn timed() -> (CountedPool, Arc<Ledger>) {
+fn timed(limit: Duration) -> (CountedPool, Arc<Ledger>) {
     let ledger = Ledger::new();
-    let settings = Settings::new(1).every(SHORT).track_held(Duration::ZERO);
+    let settings = Settings::new(1).every(SHORT).track_held(limit);
     (BoundedPool::with_settings(Maker(Arc::clone(&ledger)), settings), ledger)
 }
 
+/// It leaves the pool alone until then, and afterwards.
 #[test]
-fn the_janitor_comes_while_an_item_is_held() {
-    let (pool, _) = timed();
+fn the_janitor_comes_for_an_overdue_guard() {
+    let (clock, _) = timed(Duration::MAX);
+    let left_alone = |pool: &CountedPool| {
+        until("no sweep comes", || {
+            let (before, begin) = (pool.stats().sweeps, clock.stats().sweeps);
+            until("some epochs have passed", || {
+                drop(clock.get().unwrap());
+                clock.stats().sweeps > begin + 5
+            });
+            pool.stats().sweeps == before
+        });
+    };
+    for limit in [Duration::ZERO, SHORT * 10] {
+        let (pool, _) = timed(limit);
+        let item = pool.get().unwrap();
+        until("it is overdue", || pool.stats().overdue == 1);
+        left_alone(&pool);
+        drop(item);
+    }
+    let (pool, _) = timed(Duration::from_secs(3600));
     let item = pool.get().unwrap();
-    until("nothing is idle in three sweeps", || pool.stats().sweeps >= 3);
-    assert_eq!(pool.stats().overdue, 1);
+    left_alone(&pool);
     drop(item);
 }
 
 #[test]
 fn a_get_brings_the_janitor_back() {
-    let (pool, ledger) = timed();
+    let (pool, ledger) = timed(Duration::ZERO);
     drop(pool.get().unwrap());
     until("the janitor has left the empty pool", || ledger.live() == 0);
     let before = pool.stats().overdue;

@@ -370,7 +370,7 @@ impl<E: Copy> Settings<E> {
     ///
     /// It also measures how long guards exist and calls wait: [`Stats::hold_time`](crate::Stats::hold_time) and
     /// [`Stats::wait_time`](crate::Stats::wait_time). It costs a `get` and the guard's drop one more lock and a reading of
-    /// the clock each, and a wait two readings. The janitor then comes in each epoch in which an item is in use, too.
+    /// the clock each, and a wait two readings. The janitor then comes for a guard that is over the limit, too.
     ///
     /// ```
     /// use std::time::Duration;

@@ -39,16 +39,14 @@ impl<T> Places<T> {
     /// Returns how long sweeps have nothing to do, unless somebody comes, if that is so. Who takes an item that will be
     /// missing ends that.
     fn rest(&self) -> Option<Rest> {
-        if self.is_watched() {
-            return None;
-        }
+        let overdue = self.next_overdue();
         let mut state = self.lock();
         if state.idle.len() > state.settings.min_idle || self.is_missing(&state) {
             return None;
         }
         state.alert |= self.is_filled(&state);
         let ends = state.idle.iter().filter_map(|idle| idle.item.notes().expires());
-        Some(ends.min().map_or(Rest::Endless, Rest::Until))
+        Some(ends.chain(overdue).min().map_or(Rest::Endless, Rest::Until))
     }
 }
 

@@ -162,10 +162,13 @@ impl<T> Places<T> {
         Some(Stopwatch { tracking, since: clock() })
     }
 
-    /// Whether somebody holds an item that the janitor must watch.
+    /// Returns when the next of those who hold items now is over the limit.
     #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
-    pub(super) fn is_watched(&self) -> bool {
-        self.tracking.as_ref().is_some_and(|tracking| !tracking.lock().holders.is_empty())
+    pub(super) fn next_overdue(&self) -> Option<Instant> {
+        let tracking = self.tracking.as_ref()?;
+        let record = tracking.lock();
+        let unreported = record.holders.values().filter(|entry| !entry.reported);
+        unreported.filter_map(|entry| entry.since?.checked_add(tracking.limit)).min()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sync::{AtomicUsize, Counter, Instant, Ordering};
 ///   the pool back into rounds.
 ///
 /// In a `BoundedPool`, an item that is missing is a reason to come, too. And the janitor comes by itself when the first idle
-/// item has reached its lifetime.
+/// item has reached its lifetime, or the first guard the limit of `track_held`.
 ///
 /// One of the two sees what the other did. What they do to rounds is under the registry's lock, and what comes last
 /// there is right. In a `Pool` the barriers are the pair in `sync::fence` (see `parking`). In a `BoundedPool` both sides

@@ -160,7 +160,8 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
 /// Leaves a pool out of rounds, if it is registered and nobody has attended it meanwhile.
 pub(super) fn park(registration: &Registration, rest: Rest) {
     let until = match rest {
-        Rest::Until(time) => nanos(time),
+        // No two sweeps come in one epoch.
+        Rest::Until(time) => nanos(time).max(now()),
         Rest::Endless => NEVER,
     };
     let mut registry = registry();
