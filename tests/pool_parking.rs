@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{CountedPool, Ledger, alone, burst, on_thread, until};
 use ebbtide::buffers::Settings as BufferSettings;
-use ebbtide::{BufferPool, Pooled, Settings, stop_janitor};
+use ebbtide::{BufferPool, Guard, Pooled, Settings, advance_all, stop_janitor};
 use timed::{SHORT, timed};
 
 /// A pool that is used all the time, and so is swept in every epoch: a clock whose ticks are sweeps.
@@ -91,6 +91,25 @@ fn a_pool_that_kept_its_items_is_swept_when_they_are_gone() {
         until("three sweeps have come", || pool.stats().sweeps >= before + 3);
         parked(&tick, || pool.stats().sweeps);
     }
+}
+
+/// A pool is swept until the slot sets are freed of a thread that has ended.
+#[test]
+fn a_pool_is_swept_until_the_slots_of_an_ended_thread_are_freed() {
+    if !alone("a_pool_is_swept_until_the_slots_of_an_ended_thread_are_freed") {
+        return;
+    }
+    let (pool, _ledger) = timed(SHORT.every(Duration::from_secs(3600)));
+    let rounds = || {
+        let before = pool.stats().sweeps;
+        (0..10).for_each(|_| _ = advance_all());
+        pool.stats().sweeps - before
+    };
+    drop(pool.get());
+    assert!(rounds() < 10, "the pool is not parked");
+    on_thread(|| pool.with_local(|local| drop(Guard::detach(local.get()))));
+    // One takes them out, the next frees them, and the last finds nothing.
+    assert_eq!(rounds(), 3);
 }
 
 /// Items that come to be idle again end the parking, whichever way they come. Then the pool is parked again.

@@ -229,3 +229,26 @@ fn slot_sets_are_not_freed_while_a_thread_visits_them() {
     assert_eq!(KEPT.get(), 1);
     assert!(growth(|| POOL.advance()) <= -SETS);
 }
+
+/// Threads come and go while another one visits all the time. Their slot sets do not add up.
+#[test]
+fn slot_sets_of_ended_threads_do_not_add_up_while_a_thread_visits() {
+    if !common::alone("slot_sets_of_ended_threads_do_not_add_up_while_a_thread_visits") {
+        return;
+    }
+    static POOL: BytePool = pool(MANUAL.private_slots(4));
+    static GROWN: Mutex<Vec<isize>> = Mutex::new(Vec::new());
+    let four_cycles = || {
+        for _ in 0..4 {
+            let workers = [(); 8].map(|()| Worker::new());
+            let grown = workers.iter().map(|worker| worker.run(|| growth(|| _ = POOL.try_get()))).sum::<isize>();
+            drop(workers);
+            lock(&GROWN).push(grown + growth(|| (0..2).for_each(|_| _ = POOL.advance())));
+        }
+    };
+    let [fifth, others @ ..] = std::array::from_fn::<_, 5, _>(|_| POOL.get());
+    drop(others);
+    at_each_allocation(four_cycles, || drop(fifth));
+    let grown = lock(&GROWN);
+    assert!(grown[0] >= 7 * 128 && grown[2..].iter().sum::<isize>() <= 0, "{grown:?} bytes in cycles");
+}

@@ -19,6 +19,9 @@
 //!
 //! The first sweep could free them itself. But they may be the last blocks in a thread's heap, and free memory that
 //! reaches the end of such a heap is not returned by glibc's `malloc_trim`. So they outlive the trim after that sweep.
+//!
+//! There may always be some thread that visits, or barriers may fail. So a sweep takes no bucket out while an earlier one
+//! of the same size is not freed. The table has at most as much again beside it.
 
 use std::ptr;
 

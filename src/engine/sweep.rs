@@ -93,7 +93,8 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         for (bucket, all) in store.sets.buckets() {
             let before = sets.len();
             sets.extend(all.iter().filter(|set| !set.looks_empty()).map(|set| NonNull::from(&**set)));
-            if sets.len() == before && !all.is_empty() {
+            let is_kept = || ended.iter().any(|kept| kept.entries().len() == all.len());
+            if sets.len() == before && !all.is_empty() && !is_kept() {
                 retired.extend(store.retire_ended(bucket));
             }
         }

@@ -53,7 +53,8 @@ impl<T: Send + 'static> Pass for StorePass<T> {
     fn close(&mut self) -> bool {
         let Some(sweep) = &mut self.sweep else { return false };
         let closed = sweep.close();
-        self.left = self.store.leave();
+        // What this sweep finds to take or to free it may have to leave to the next one.
+        self.left = !closed && self.store.leave();
         closed || self.left
     }
 
