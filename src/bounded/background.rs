@@ -4,8 +4,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc as StdArc;
 
 use super::creating::{Attempt, Shared, Why, create_on};
+use super::lot::Lot;
 use super::places::Places;
-use super::state::{Lot, State};
+use super::state::State;
 use super::{BoundedPool, TryRecycle};
 use crate::engine::item::{Payload, discard, drop_each, keep_first};
 use crate::janitor;

@@ -18,6 +18,7 @@ use std::task::Waker;
 
 use super::error::Refused;
 use super::info::Item;
+use super::lot::Lot;
 use super::order::Order;
 use super::settings::Settings;
 use super::waiters::{Answer, Ticket, Waiters, Want};
@@ -64,45 +65,6 @@ pub(super) struct Idle<T> {
     pub(super) item: Item<T>,
     /// The epoch in which the item was returned.
     pub(super) stamp: usize,
-}
-
-/// Places that were taken together, with their idle items. A place without an item has room for a new one.
-pub(super) struct Lot<T> {
-    pub(super) places: usize,
-    /// The item that comes next. It has its own field so that a lot of one item allocates nothing.
-    pub(super) next: Option<Item<T>>,
-    /// The item that comes after it is at the end.
-    pub(super) others: Vec<Item<T>>,
-    /// Whether a turn comes with the places.
-    pub(super) creates: bool,
-    /// Whether the item was created for the waiter that was served.
-    pub(super) is_new: bool,
-}
-
-impl<T> Lot<T> {
-    /// One place, with its item if it has one.
-    pub(super) fn one(item: Option<Item<T>>) -> Self {
-        Self { places: 1, next: item, ..Self::nothing() }
-    }
-
-    /// One place, and a turn to create an item on it.
-    pub(super) fn unfilled() -> Self {
-        Self { places: 1, creates: true, ..Self::nothing() }
-    }
-
-    /// A new item for the call that began its creation.
-    pub(super) fn new(item: Item<T>) -> Self {
-        Self { is_new: true, ..Self::one(Some(item)) }
-    }
-
-    pub(super) fn nothing() -> Self {
-        Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false }
-    }
-
-    /// The items, the one that comes next at the end.
-    pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item<T>> {
-        self.others.into_iter().chain(self.next)
-    }
 }
 
 /// What is left to do after the lock is released.
