@@ -66,7 +66,7 @@ impl<T> Store<T> {
         // Empty shards are freed.
         let keeps = held > 0 && held <= self.limits.min_idle as usize && !self.shards.has_retired();
         (keeps || self.shards.is_none())
-            && self.kept.is_none()
+            && self.kept().is_none()
             && self.lobby.len() == 0
             && self.sets.iter().all(|set| set.looks_empty())
     }

@@ -101,7 +101,8 @@ impl<T> SlotSet<T> {
             detour,
             fenced,
             visiting: AtomicBool::new(false),
-            alert: AtomicBool::new(false),
+            // With fences, no round has alerted the thread of a new slot set, as `is_unattended` expects.
+            alert: AtomicBool::new(fenced),
             rest: UnsafeCell::new(Rest::new()),
             ahead: Counter::at(FIRST_EPOCH),
             tally: Tally::default(),

@@ -36,9 +36,7 @@ pub(crate) struct Limits {
 pub(crate) struct Store<T> {
     /// Who reads those of other threads holds the sweep token, or visits and calls `all_sets`.
     pub(crate) sets: PerThread<CachePadded<SlotSet<T>>>,
-    pub(super) kept: Kept<T>,
-    /// [`FIRST_EPOCH`] plus the number of sweeps that have advanced it. Written by the holder of the token.
-    epoch: CachePadded<AtomicUsize>,
+    swept: CachePadded<BySweeps<T>>,
     /// True while a sweep holds the sweep token.
     token: AtomicBool,
     pub(crate) limits: Limits,
@@ -59,6 +57,13 @@ pub(crate) struct Store<T> {
     pub(crate) events: CachePadded<Events>,
 }
 
+/// What the holder of the sweep token writes.
+struct BySweeps<T> {
+    /// [`FIRST_EPOCH`] plus the number of sweeps that have advanced it.
+    epoch: AtomicUsize,
+    kept: Kept<T>,
+}
+
 impl<T> Store<T> {
     pub(crate) fn new(limits: Limits, room: Option<Share>, fetch: Fetch) -> Self {
         // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
@@ -66,8 +71,7 @@ impl<T> Store<T> {
         fence::pair();
         Self {
             sets: PerThread::new(),
-            kept: Kept::new(),
-            epoch: CachePadded::new(AtomicUsize::new(FIRST_EPOCH)),
+            swept: CachePadded::new(BySweeps { epoch: AtomicUsize::new(FIRST_EPOCH), kept: Kept::new() }),
             token: AtomicBool::new(false),
             limits,
             shards: Shards::new(room),
@@ -254,7 +258,7 @@ impl<T> Store<T> {
     pub(crate) fn epoch(&self) -> usize {
         // ORDERING: Relaxed, no partner; a sweep goes only by the stamp of a batch. The holder of the token sees its
         // own epoch, because the token orders it.
-        self.epoch.load(Ordering::Relaxed)
+        self.swept.epoch.load(Ordering::Relaxed)
     }
 
     /// Returns the epoch that the calling thread is in. If it has answered a sweep that is still under way, that is the
@@ -269,7 +273,12 @@ impl<T> Store<T> {
     /// Only the holder of the token may call this.
     pub(crate) fn set_epoch(&self, epoch: usize) {
         // ORDERING: Relaxed, no partner; as above.
-        self.epoch.store(epoch, Ordering::Relaxed);
+        self.swept.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// Returns what sweeps have taken out of `sets`. Only the holder of the token may call this.
+    pub(super) fn kept(&self) -> &Kept<T> {
+        &self.swept.kept
     }
 
     /// Takes the sweep token. Returns `false` if another sweep has it.
@@ -324,9 +333,10 @@ impl<T> Store<T> {
         self.sets.iter().map(|set| &**set)
     }
 
-    /// Returns the counts of every slot set, and those of threads without one.
+    /// Returns the counts of threads without a slot set, and those of every slot set. The former come first. A sweep adds
+    /// counts there after it has taken a slot set out, so none is found twice.
     pub(crate) fn tallies<'a>(&'a self, visit: &'a Visit<'_, T>) -> impl Iterator<Item = &'a Tally> {
-        self.all_sets(visit).map(|set| &set.tally).chain([&self.events.outside])
+        [&self.events.outside].into_iter().chain(self.all_sets(visit).map(|set| &set.tally))
     }
 
     /// Returns how many items lie in the shared queues. This is an estimate, and may be below zero, while other threads go

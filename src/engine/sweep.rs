@@ -88,7 +88,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         if !store.take_token() {
             return None;
         }
-        let ended = store.kept.take();
+        let ended = store.kept().take();
         let (mut sets, mut retired) = (Vec::new(), Vec::new());
         for (bucket, all) in store.sets.buckets() {
             let before = sets.len();
@@ -98,7 +98,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
                 retired.extend(store.retire_ended(bucket));
             }
         }
-        store.kept.keep(retired);
+        store.kept().keep(retired);
         let fresh: Vec<_> = sets.iter().map(|_| store.new_array()).collect();
         let collected = Vec::with_capacity(sets.len());
         let trace = Trace::begin(store.limits.name, purpose, store.epoch());
@@ -140,7 +140,7 @@ impl<T, S: Deref<Target = Store<T>>> Sweep<T, S> {
         let (store, ended) = (&*self.store, mem::take(&mut self.ended));
         let may_free = self.passed && (!ended.is_empty() || store.shards.has_retired());
         if !may_free || store.shards.is_visited(store.sets.iter().map(|set| &**set)) {
-            store.kept.keep(ended);
+            store.kept().keep(ended);
             return (None, Vec::new());
         }
         // SAFETY: this sweep holds the token. The heavy barrier came since it took that, and nobody visits.
