@@ -78,7 +78,7 @@ use crate::sync::{OnceArc, const_unless_loom};
 ///
 /// A thread's slot set takes 128 bytes. Once used, it takes 64 more and 8 per private slot. When a thread exits, the
 /// next one inherits its slot set. A pool allocates slot sets in blocks of 1, 2, 4, 8 and so on, as more threads use
-/// pools at the same time. They are freed with the pool.
+/// pools at the same time. A sweep frees a block whose threads have exited.
 ///
 /// If items [weigh](Recycle::weight) 1 KiB or more, or are [costly](crate::Fetch), a thread returns its first item to a
 /// place where all threads find it, if one of eight is empty. Only the next one makes it a slot set. So a pool that many
