@@ -314,7 +314,8 @@ fn barriers_of_a_private_hit() -> usize {
     let _turn = turn();
     let pool = Pool::with_settings(|| 0_u8, MANUAL);
     let hit = || {
-        drop(pool.get());
+        // Where fences are needed, a thread's second put looks whether the pool is parked.
+        (0..2).for_each(|_| drop(pool.get()));
         start();
         drop(pool.get());
     };
