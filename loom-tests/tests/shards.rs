@@ -116,19 +116,23 @@ fn left_behind(world: &World) -> Arc<TrackedPool> {
     pool
 }
 
+/// The slots of an earlier thread are freed, if nobody has its number. The item is found afterwards.
+fn put_while_sweeps_free_slots(world: &World, pool: Arc<TrackedPool>) {
+    let put = world.spawn_put(&pool);
+    world.go();
+    world.advance(&pool).unwrap();
+    world.advance(&pool).unwrap();
+    put.join().unwrap();
+    assert_eq!(pool.idle(), world.alive(), "an item is in slots that nobody finds");
+    world.end(pool);
+}
+
 /// A thread begins, gets the number of one that has ended, and puts an item, while a sweep frees the slots under that
 /// number. The item is in new slots, or the slots are not freed.
 #[test]
 fn put_by_a_new_thread_while_a_sweep_frees_slots() {
     explore("put by a new thread while a sweep frees slots", TWO, |world| {
-        let pool = left_behind(world);
-        let put = world.spawn_put(&pool);
-        world.go();
-        world.advance(&pool).unwrap();
-        world.advance(&pool).unwrap();
-        put.join().unwrap();
-        assert_eq!(pool.idle(), world.alive(), "an item is in slots that nobody finds");
-        world.end(pool);
+        put_while_sweeps_free_slots(world, left_behind(world));
     });
 }
 
@@ -138,13 +142,7 @@ fn put_by_a_thread_that_ends_while_sweeps_free_slots() {
     explore("put by a thread that ends while sweeps free slots", TWO, |world| {
         let pool = world.pool(4);
         world.spawn_put(&pool).join().unwrap();
-        let put = world.spawn_put(&pool);
-        world.go();
-        world.advance(&pool).unwrap();
-        world.advance(&pool).unwrap();
-        put.join().unwrap();
-        assert_eq!(pool.idle(), world.alive(), "an item is in slots that nobody finds");
-        world.end(pool);
+        put_while_sweeps_free_slots(world, pool);
     });
 }
 

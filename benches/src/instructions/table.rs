@@ -48,8 +48,8 @@ impl Table {
             `ebbtide-miss` is a `get` from an empty pool, with the making of the item and its end. `ebbtide-bounded` is a\n\
             `BoundedPool` with an idle item, and `ebbtide-buffers` a `BufferPool` with idle buffers. `ebbtide-new-pool` is a\n\
             pool, created, used once, and dropped as the oldest of a thousand.\n\n\
-            A thread's number lies in one word. In two it takes 3 instructions less, and more time. One more notes that an\n\
-            item grew in use, so that other threads fetch it.\n",
+            A thread's number lies in one word. In two it takes 3 instructions less, and more time. A pair takes one more to\n\
+            note that an item grew in use, so that other threads fetch it.\n",
             100.0 * MARGIN,
             100.0 * MARGIN_ELSEWHERE,
             self.made_with,
