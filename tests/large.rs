@@ -47,6 +47,7 @@ struct Named {
     name: String,
 }
 
+#[derive(Clone)]
 struct Large;
 
 impl Recycle<Bytes> for Large {
@@ -174,21 +175,94 @@ fn items_without_size_have_boxes() {
     assert_eq!((*Pooled::detach_boxed(pool.get()), pool.stats().created), ((), 0));
 }
 
-/// Behind an item of a bounded pool lie notes, of any alignment.
 #[cfg(feature = "bounded")]
-#[test]
-fn bounded_items_leave_in_boxes() {
-    use ebbtide::BoundedPool;
-    use ebbtide::bounded::Pooled;
+mod bounded {
+    use std::pin::pin;
+    use std::time::Duration;
 
-    let pool = BoundedPool::with(|| String::from("a"), 1);
-    for _ in 0..2 {
-        assert_eq!(*Pooled::detach_boxed(pool.get().expect("a place is free")), "a");
+    use ebbtide::BoundedPool;
+    use ebbtide::bounded::{Pooled, Settings};
+
+    use super::common::until;
+    use super::*;
+
+    /// Gets and puts large items in all ways but those that take them by value.
+    fn use_all<T: Send + 'static>(bytes: impl Fn(&mut T) -> &mut Bytes)
+    where
+        Large: Recycle<T>,
+    {
+        let pool: Arc<BoundedPool<T, Large>> = Arc::new(BoundedPool::with_settings(Large, Settings::new(3).manual()));
+        bytes(&mut pool.get().unwrap())[SIZE - 1] = 1;
+        assert_eq!(bytes(&mut pool.get().unwrap())[SIZE - 1], 1);
+        let mut mine: Box<T> = Pooled::detach_boxed(pool.get().unwrap());
+        assert_eq!(bytes(&mut mine)[SIZE - 1], 1);
+        bytes(&mut mine)[0] = 2;
+
+        let mut item = pool.get_owned().unwrap();
+        assert_eq!(bytes(&mut item)[0], 0);
+        let mut old = Pooled::replace_boxed(&mut pool.try_get().unwrap(), mine);
+        assert_eq!(bytes(&mut old)[0], 0);
+        drop(item);
+
+        assert_eq!(pool.clear().unwrap().dropped, 2);
+        assert_eq!(pool.get_many(3).unwrap().len(), 3);
+        assert_eq!(pool.retain(|item, info| info.uses() > 1 || bytes(item)[0] == 1).dropped, 3);
+        assert_eq!((pool.prefill(2), pool.idle()), (Ok(2), 2));
+        pool.advance();
+        assert_eq!(pool.advance().unwrap().dropped, 2);
+
+        drop(smol::block_on(pool.get_async()).unwrap());
+        pool.clear();
+        drop(smol::block_on(pool.get_many_async(2)).unwrap());
+        assert_eq!((smol::block_on(pool.prefill_async(1)), pool.idle()), (Ok(1), 3));
+
+        // From hand to hand.
+        let mut items = pool.get_many(3).unwrap();
+        let mut waiting = pin!(pool.get_many_owned_async(2));
+        assert!(smol::block_on(smol::future::poll_once(waiting.as_mut())).is_none());
+        items.truncate(1);
+        drop(smol::block_on(waiting).unwrap());
+        pool.resize(1).unwrap();
+        pool.close();
+        drop(items);
+        pool.closed();
     }
-    let pool = BoundedPool::with(|| 7_u8, 1);
-    assert_eq!(*Pooled::detach_boxed(pool.get().expect("a place is free")), 7);
-    let pool = BoundedPool::with(|| (), 1);
-    assert_eq!(*Pooled::detach_boxed(pool.get().expect("a place is free")), ());
+
+    #[test]
+    fn large_items_need_no_stack() {
+        on_small_stack(|| use_all::<Bytes>(|bytes| bytes));
+        on_small_stack(|| use_all::<Named>(|named| &mut named.bytes));
+    }
+
+    /// Not that of the threads that create items either.
+    #[test]
+    fn large_items_of_other_threads_need_no_stack() {
+        let settings = Settings::new(2).min_idle(1).max_lifetime(Duration::from_secs(3600)).manual();
+        let pool = BoundedPool::<Bytes, _>::with_settings(Large, settings).create_in_background();
+        let mut items = [pool.get().unwrap(), smol::block_on(pool.get_async()).unwrap()];
+        items.iter_mut().for_each(|item| item[SIZE - 1] = 1);
+        drop(items);
+        pool.clear();
+        until("an item is idle", || pool.idle() == 1);
+    }
+
+    /// Behind an item lie notes, of any alignment.
+    #[test]
+    fn items_leave_and_come_in_boxes() {
+        let pool = BoundedPool::with(|| String::from("a"), 1);
+        for _ in 0..2 {
+            assert_eq!(*Pooled::detach_boxed(pool.get().unwrap()), "a");
+        }
+        assert_eq!(*Pooled::replace_boxed(&mut pool.get().unwrap(), Box::new("b".to_owned())), "a");
+        assert_eq!(*pool.get().unwrap(), "b");
+        let pool = BoundedPool::with(|| 7_u8, 1);
+        assert_eq!(*Pooled::replace_boxed(&mut pool.get().unwrap(), Box::new(8)), 7);
+        assert_eq!(*Pooled::detach_boxed(pool.get().unwrap()), 8);
+        let pool = BoundedPool::with(|| (), 1);
+        assert_eq!(*Pooled::replace_boxed(&mut pool.get().unwrap(), Box::new(())), ());
+        assert_eq!(Pooled::info(&pool.get().unwrap()).uses(), 1);
+        assert_eq!(*Pooled::detach_boxed(pool.get().unwrap()), ());
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl<R> Recycler<R> {
     {
         let mut first = None;
         loop {
-            let (created, panic) = create_on(lot, weak, None, || self.0.try_create(), &Why::default());
+            let (created, panic) = create_on(lot, weak, None, || self.0.try_create_item(), &Why::default());
             panic.into_iter().for_each(|panic| keep_first(&mut first, panic));
             let Some(places) = weak.upgrade() else { return first };
             let next = places.lock().reserve_missing(created);

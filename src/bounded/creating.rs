@@ -17,7 +17,7 @@ use super::background::Background;
 use super::error::Refused;
 use super::events::{self, Event};
 use super::held::Held;
-use super::info::{Info, Item};
+use super::info::Item;
 use super::lot::Lot;
 use super::places::Places;
 use super::timeout::within;
@@ -77,7 +77,7 @@ pub(super) fn create_on<T, E>(
     lot: Lot<T>,
     weak: &Weak<Places<T>>,
     call: Option<Call>,
-    create: impl FnOnce() -> Result<T, E>,
+    create: impl FnOnce() -> Result<Item<T>, E>,
     why: &Why<E>,
 ) -> (bool, Option<Payload>) {
     let Some(places) = weak.upgrade() else { return (false, None) };
@@ -86,8 +86,8 @@ pub(super) fn create_on<T, E>(
         return (false, places.end_creation(lot, call, None).1);
     }
     drop(places);
-    let value = match panic::catch_unwind(AssertUnwindSafe(|| events::creation(name, create))) {
-        Ok(Ok(value)) => Some(value),
+    let item = match panic::catch_unwind(AssertUnwindSafe(|| events::creation(name, create))) {
+        Ok(Ok(item)) => Some(item),
         Ok(Err(error)) => {
             why.set(Failure::Error(error));
             None
@@ -97,13 +97,10 @@ pub(super) fn create_on<T, E>(
             None
         }
     };
-    let created = value.is_some();
+    let created = item.is_some();
     let (told, mut first) = match weak.upgrade() {
-        Some(places) => places.end_creation(lot, call, value.map(|value| places.new_item(value))),
-        None => {
-            let item = value.map(|value| Item::with_notes(value, Info::new(None)));
-            (false, for_each_caught(item, |item| disposer.dispose(item)))
-        }
+        Some(places) => places.end_creation(lot, call, item.map(|item| places.admit(item))),
+        None => (false, for_each_caught(item, |item| disposer.dispose(item))),
     };
     if !told {
         why.dismiss().into_iter().for_each(|panic| keep_first(&mut first, panic));
@@ -173,7 +170,7 @@ where
         let Some(recycler) = self.recycler.take() else { return };
         let (weak, why) = (downgrade(places), StdArc::clone(&self.why));
         janitor::run_soon(weak.clone(), move || {
-            let (_, mut first) = create_on(lot, &weak, Some(call), || recycler.try_create(), &why);
+            let (_, mut first) = create_on(lot, &weak, Some(call), || recycler.try_create_item(), &why);
             drop_each([recycler]).into_iter().for_each(|panic| keep_first(&mut first, panic));
             first
         });

@@ -65,7 +65,7 @@ use crate::engine::item::{discard, drop_each};
 ///
 /// A panic of the function is treated as one of an item's `Drop`: the other items are still disposed of, and the place is
 /// free.
-pub struct Disposer<T>(Option<Arc<dyn Fn(T) + Send + Sync>>);
+pub struct Disposer<T>(Option<Arc<dyn Fn(Item<T>) + Send + Sync>>);
 
 impl<T> Disposer<T> {
     /// Calls `dispose` for each item. Several threads may do so at once.
@@ -77,12 +77,12 @@ impl<T> Disposer<T> {
     /// # let _ = disposer;
     /// ```
     pub fn new(dispose: impl Fn(T) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(dispose)))
+        Self(Some(Arc::new(move |item: Item<T>| dispose(item.into_inner()))))
     }
 
     pub(super) fn dispose(&self, item: Item<T>) {
         match &self.0 {
-            Some(dispose) => dispose(item.into_inner()),
+            Some(dispose) => dispose(item),
             None => drop(item),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A subscriber is user code: it may use the pool, and may panic. So the callers hold no lock and no turn in the queue.
 
+use super::info::Item;
 use super::tracking::Holder;
 use crate::engine::item::{Payload, raise};
 
@@ -16,7 +17,10 @@ pub(super) enum Event {
 }
 
 /// Creates an item, and emits how that went. If the subscriber panics, the item is dropped.
-pub(super) fn creation<T, E>(pool: Option<&'static str>, create: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub(super) fn creation<T, E>(
+    pool: Option<&'static str>,
+    create: impl FnOnce() -> Result<Item<T>, E>,
+) -> Result<Item<T>, E> {
     let begun = Begun::now();
     begun.end(pool, create())
 }
@@ -26,7 +30,7 @@ mod emit {
     use std::any::type_name;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::{Event, Holder, Payload, raise};
+    use super::{Event, Holder, Item, Payload, raise};
     use crate::engine::item::{Contained, for_each_caught};
     use crate::sync::{Instant, clock};
 
@@ -61,7 +65,11 @@ mod emit {
         }
 
         /// Emits how the creation went.
-        pub(in crate::bounded) fn end<T, E>(self, pool: Option<&'static str>, made: Result<T, E>) -> Result<T, E> {
+        pub(in crate::bounded) fn end<T, E>(
+            self,
+            pool: Option<&'static str>,
+            made: Result<Item<T>, E>,
+        ) -> Result<Item<T>, E> {
             let (made, item) = (Contained::new(made), type_name::<T>());
             let micros = self.0.map_or(0, |begun| begun.elapsed().as_micros() as u64);
             let tell = || match *made {
@@ -77,7 +85,7 @@ mod emit {
 #[cfg(not(all(feature = "tracing", not(all(loom, feature = "loom")))))]
 #[expect(clippy::extra_unused_type_parameters, reason = "only events name the type")]
 mod emit {
-    use super::{Event, Holder, Payload};
+    use super::{Event, Holder, Item, Payload};
 
     pub(in crate::bounded) fn emit<T>(_: Option<&'static str>, _: Event) -> Option<Payload> {
         None
@@ -94,7 +102,11 @@ mod emit {
             Self
         }
 
-        pub(in crate::bounded) fn end<T, E>(self, _: Option<&'static str>, made: Result<T, E>) -> Result<T, E> {
+        pub(in crate::bounded) fn end<T, E>(
+            self,
+            _: Option<&'static str>,
+            made: Result<Item<T>, E>,
+        ) -> Result<Item<T>, E> {
             made
         }
     }

@@ -35,7 +35,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     pub fn prefill(&self, n: usize) -> Result<usize, R::Error> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
-            match events::creation(self.settings.name, || self.recycler.try_create()) {
+            match events::creation(self.settings.name, || self.recycler.try_create_item()) {
                 Ok(item) => place.fill(item),
                 Err(error) => return Err(fail(place, error)),
             }
@@ -73,7 +73,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     pub async fn prefill_async(&self, n: usize) -> Result<usize, GetError<R::Error>> {
         for made in 0..n {
             let Some(place) = self.places().reserve() else { return Ok(made) };
-            match self.create_in_time(|| self.recycler.create()).await {
+            match self.create_in_time(|| self.recycler.create_item()).await {
                 Ok(item) => place.fill(item),
                 Err(error) => return Err(fail(place, error)),
             }
@@ -130,7 +130,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
         loop {
             let swept = places.lock().swept;
             while let Some(place) = places.reserve_if_short() {
-                match self.create_in_time(|| self.recycler.create()).await {
+                match self.create_in_time(|| self.recycler.create_item()).await {
                     Ok(item) => place.fill(item),
                     Err(error) => {
                         drop(fail(place, error));

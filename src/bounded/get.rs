@@ -128,7 +128,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[track_caller]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Result<Pooled<'_, T, R>, GetError> {
         let mut create = Contained::new(Some(create));
-        let item = self.one_in_time(|| Ok::<_, Infallible>(create.take().expect("it is called once")()))?;
+        let item =
+            self.one_in_time(|| Ok::<_, Infallible>(Item::create(create.take().expect("it is called once")())))?;
         Ok(Pooled::new(item, self).outliving(create))
     }
 
@@ -154,7 +155,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     #[track_caller]
     pub fn get_or_try_with<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Pooled<'_, T, R>, GetError<E>> {
         let mut create = Contained::new(Some(create));
-        let item = self.one_in_time(|| create.take().expect("it is called once")())?;
+        let item = self.one_in_time(|| create.take().expect("it is called once")().map(Item::create))?;
         Ok(Pooled::new(item, self).outliving(create))
     }
 
@@ -261,7 +262,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
             Err(place) => place,
         };
         match &self.background {
-            None => self.one_slow(place, deadline, || self.recycler.try_create()),
+            None => self.one_slow(place, deadline, || self.recycler.try_create_item()),
             Some(background) => self.one_behind(background, place, deadline, limit),
         }
     }
@@ -269,7 +270,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// Gets one item, and waits at most as long as the settings say.
     #[inline(always)]
     #[track_caller]
-    fn one_in_time<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Item<T>, GetError<E>> {
+    fn one_in_time<E>(&self, create: impl FnOnce() -> Result<Item<T>, E>) -> Result<Item<T>, GetError<E>> {
         self.one(|| self.latest(), create).map_err(|error| self.late(error))
     }
 
@@ -279,7 +280,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     fn one<E>(
         &self,
         deadline: impl Fn() -> Option<Instant>,
-        create: impl FnOnce() -> Result<T, E>,
+        create: impl FnOnce() -> Result<Item<T>, E>,
     ) -> Result<Item<T>, GetError<E>> {
         match self.take_one() {
             Ok(item) => Ok(item),
@@ -294,7 +295,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         &'a self,
         place: Option<Held<'a, T>>,
         deadline: impl Fn() -> Option<Instant>,
-        create: impl FnOnce() -> Result<T, E>,
+        create: impl FnOnce() -> Result<Item<T>, E>,
     ) -> Result<Item<T>, GetError<E>> {
         let mut held = match place {
             Some(held) => held,

@@ -9,6 +9,7 @@ use super::error::Refused;
 use super::events::{self, Begun, Event};
 use super::held::{Held, fail};
 use super::info::Item;
+use super::manage::Making;
 use super::timeout::{Wait, within};
 use super::waiters::Want;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
@@ -156,7 +157,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
             Err(place) => place,
         };
         match &self.background {
-            None => self.one_slow_async(place, Contained::new(|| self.recycler.create()), caller).await,
+            None => self.one_slow_async(place, Contained::new(|| self.recycler.create_item()), caller).await,
             Some(background) => self.one_behind_async(background, place, caller).await,
         }
     }
@@ -170,7 +171,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ) -> Result<Vec<G>, GetError<R::Error>> {
         let mut items = Vec::with_capacity(held.len());
         while held.len() > 0 {
-            match self.next_async(&mut held, Contained::new(|| self.recycler.create())).await {
+            match self.next_async(&mut held, Contained::new(|| self.recycler.create_item())).await {
                 Ok(item) => {
                     self.lend(&item, caller);
                     items.push(guard(item));
@@ -267,7 +268,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let create = Contained::new(create);
+        let create = Contained::new(|| Making(create()));
         match self.take_one() {
             Ok(item) => Ok(Pooled::new(item, self).outliving(create).into_item()),
             Err(place) => self.one_slow_async(place, create, caller).await,
@@ -281,7 +282,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         caller: &'static Location<'static>,
     ) -> Result<Item<T>, GetError<E>>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<Item<T>, E>>,
     {
         let mut held = match place {
             Some(held) => held,
@@ -304,7 +305,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         create: Contained<impl FnOnce() -> F>,
     ) -> Result<Item<T>, GetError<E>>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<Item<T>, E>>,
     {
         loop {
             if let Some(item) = self.take_fit_async(held).await {
@@ -316,8 +317,8 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             }
             self.wait(held.turn()).await?;
         }
-        let made = self.create_in_time(create.into_inner()).await?;
-        Ok(held.occupy(made))
+        let item = self.create_in_time(create.into_inner()).await?;
+        Ok(held.occupy(item))
     }
 
     /// Does what `Held::take_fit` does.
@@ -334,9 +335,9 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Creates an item, at most as long as the settings say.
-    pub(super) async fn create_in_time<F, E>(&self, create: impl FnOnce() -> F) -> Result<T, GetError<E>>
+    pub(super) async fn create_in_time<F, E>(&self, create: impl FnOnce() -> F) -> Result<Item<T>, GetError<E>>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<Item<T>, E>>,
     {
         let begun = Begun::now();
         match within(self.settings.timeouts.create, create()).await {

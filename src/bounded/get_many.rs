@@ -131,7 +131,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         let mut held = self.places().take_by(Want::Places(n), &deadline)?;
         let mut items = Vec::with_capacity(n);
         while held.len() > 0 {
-            match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), || self.recycler.try_create()) {
+            let create = || self.recycler.try_create_item();
+            match held.next(|item| self.is_fit(item), |held| held.turn_by(&deadline), create) {
                 Ok(item) => {
                     self.lend(&item, Location::caller());
                     items.push(guard(item));

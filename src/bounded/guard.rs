@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::info::Item;
 use super::{BoundedPool, Info, Manage};
 use crate::pool::{DefaultRecycle, Guard};
 
@@ -89,9 +90,28 @@ impl<T, R: Manage<T>, P: Deref<Target = BoundedPool<T, R>>> Guard<T, P> {
     /// # Ok::<(), GetError>(())
     /// ```
     pub fn replace(guard: &mut Self, item: T) -> T {
-        let item = guard.pool().places().new_item(item);
-        let old = guard.swap(item);
+        Self::replace_item(guard, Item::create(item)).into_inner()
+    }
+
+    /// Like [`replace`](Self::replace), for items that lie in boxes. A large one does not pass through the stack.
+    ///
+    /// ```
+    /// use ebbtide::BoundedPool;
+    /// use ebbtide::bounded::{GetError, Pooled};
+    ///
+    /// let pool: BoundedPool<[u8; 4096], _> = BoundedPool::with(|| [0; 4096], 1);
+    /// let mut page = pool.get()?;
+    /// let old: Box<[u8; 4096]> = Pooled::replace_boxed(&mut page, Box::new([1; 4096]));
+    /// assert_eq!((old[0], page[0]), (0, 1));
+    /// # Ok::<(), GetError>(())
+    /// ```
+    pub fn replace_boxed(guard: &mut Self, item: Box<T>) -> Box<T> {
+        Self::replace_item(guard, Item::adopt(item)).into_box()
+    }
+
+    fn replace_item(guard: &mut Self, item: Item<T>) -> Item<T> {
+        let old = guard.swap(guard.pool().places().admit(item));
         guard.pool().pass_use(old.notes(), guard.notes());
-        old.into_inner()
+        old
     }
 }

@@ -40,7 +40,7 @@ impl<'a, T> Held<'a, T> {
         &mut self,
         mut fit: impl FnMut(&mut Item<T>) -> bool,
         turn: impl Fn(&mut Self) -> Result<(), Refused>,
-        create: impl FnOnce() -> Result<T, E>,
+        create: impl FnOnce() -> Result<Item<T>, E>,
     ) -> Result<Item<T>, GetError<E>> {
         let pool = self.places.name;
         let create = || events::creation(pool, create);
@@ -130,18 +130,17 @@ impl<'a, T> Held<'a, T> {
     }
 
     /// Makes a new item idle, on one place.
-    pub(super) fn fill(mut self, value: T) {
+    pub(super) fn fill(mut self, item: Item<T>) {
         self.lot.places -= 1;
-        self.places.give_back(self.places.new_item(value));
+        self.places.give_back(self.places.admit(item));
     }
 
     /// Splits off one place for an item that was created because none was idle.
-    pub(super) fn occupy(&mut self, value: T) -> Item<T> {
-        let item = self.places.new_item(value);
+    pub(super) fn occupy(&mut self, item: Item<T>) -> Item<T> {
         self.places.counts.created.add(1);
         self.lot.places -= 1;
         self.has_created = true;
-        item
+        self.places.admit(item)
     }
 }
 

@@ -8,6 +8,18 @@ use crate::sync::clock;
 /// An item with its info.
 pub(super) type Item<T> = item::Item<T, Info>;
 
+impl<T> Item<T> {
+    /// An item that is created now.
+    pub(super) fn create(value: T) -> Self {
+        Self::with_notes(value, Info::new())
+    }
+
+    /// The same, for a value in a box.
+    pub(super) fn adopt(value: Box<T>) -> Self {
+        Self::from_box_with_notes(value, Info::new())
+    }
+}
+
 /// Since when an item exists and how it was used. [`TryRecycle`](super::TryRecycle) and [`Manage`](super::Manage) get it
 /// with each item, and [`Pooled::info`](super::Pooled::info) returns it.
 ///
@@ -31,11 +43,14 @@ pub struct Info {
 }
 
 impl Info {
-    /// Of an item that is created now, and lives for this long.
-    pub(super) fn new(lifetime: Option<Duration>) -> Self {
-        let created = clock();
-        let expires = created.zip(lifetime).and_then(|(now, lifetime)| now.checked_add(lifetime));
-        Self { created, used: None, expires, uses: 0 }
+    /// Of an item that is created now.
+    pub(super) fn new() -> Self {
+        Self { created: clock(), used: None, expires: None, uses: 0 }
+    }
+
+    /// Has the item live for this long.
+    pub(super) fn limit(&mut self, lifetime: Duration) {
+        self.expires = self.created.and_then(|created| created.checked_add(lifetime));
     }
 
     /// Whether the item has outlived its lifetime. Reads the clock only if it has one.

@@ -1,7 +1,10 @@
 //! How a future creates and checks items.
 
 use std::future::{Future, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use super::info::Item;
 use super::{Disposer, Info, TryRecycle};
 
 /// Like [`TryRecycle`], for items that only a future can create or check, such as the connections of an async client.
@@ -67,6 +70,8 @@ pub trait Manage<T> {
     /// Creates an item. Its error goes to the caller of `get_async` as [`GetError::Create`](super::GetError::Create),
     /// and the item's place is free again. It is free, too, when the future is dropped before it is ready.
     ///
+    /// The item lies in the future and passes through the stack. If it is too large for that, let a `Box` be the item.
+    ///
     /// ```
     /// use ebbtide::{DefaultRecycle, bounded::Manage};
     ///
@@ -85,6 +90,16 @@ pub trait Manage<T> {
     where
         T: Send,
         Self::Error: Send;
+
+    /// What the pool calls to create an item.
+    #[doc(hidden)]
+    fn create_item(&self) -> impl Future<Output = Result<Item<T>, Self::Error>> + Send
+    where
+        T: Send,
+        Self::Error: Send,
+    {
+        Making(self.create())
+    }
 
     /// Decides whether an idle item may be handed out. With `false`, the item is dropped, and a new one is created in
     /// the same place, so the caller need not wait again. The default is `true`.
@@ -211,6 +226,14 @@ impl<T, R: TryRecycle<T>> Manage<T> for R {
         ready(self.try_create())
     }
 
+    fn create_item(&self) -> impl Future<Output = Result<Item<T>, R::Error>> + Send
+    where
+        T: Send,
+        R::Error: Send,
+    {
+        ready(self.try_create_item())
+    }
+
     fn check(&self, item: &mut T, info: &Info) -> impl Future<Output = bool> + Send {
         ready(TryRecycle::check(self, item, info))
     }
@@ -237,5 +260,18 @@ impl<T, R: TryRecycle<T>> Manage<T> for R {
     #[inline]
     fn shrink(&self, item: &mut T, max: usize) {
         TryRecycle::shrink(self, item, max);
+    }
+}
+
+/// A future whose value becomes an item. An `async` block would hold the future twice.
+pub(super) struct Making<F>(pub(super) F);
+
+impl<T, E, F: Future<Output = Result<T, E>>> Future for Making<F> {
+    type Output = Result<Item<T>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the future stays where `self` is pinned, and is dropped there.
+        let creating = unsafe { self.map_unchecked_mut(|making| &mut making.0) };
+        creating.poll(context).map_ok(Item::create)
     }
 }

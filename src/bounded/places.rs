@@ -16,7 +16,7 @@ use super::disposer::Disposer;
 use super::error::Refused;
 use super::events;
 use super::held::Held;
-use super::info::{Info, Item, lifetime};
+use super::info::{Item, lifetime};
 use super::lot::Lot;
 use super::settings::Settings;
 use super::state::{After, State};
@@ -165,9 +165,12 @@ impl<T> Places<T> {
         Some(Held::new(self, Lot { creates: item.is_none(), ..Lot::one(item) }))
     }
 
-    pub(super) fn new_item(&self, value: T) -> Item<T> {
-        let lifetime = self.max_lifetime.map(|most| lifetime(most, self.mortals.add(1)));
-        Item::with_notes(value, Info::new(lifetime))
+    /// Gives a new item its lifetime, if the settings limit that.
+    pub(super) fn admit(&self, mut item: Item<T>) -> Item<T> {
+        if let Some(most) = self.max_lifetime {
+            item.notes_mut().limit(lifetime(most, self.mortals.add(1)));
+        }
+        item
     }
 
     /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.

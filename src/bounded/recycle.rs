@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 
+use super::info::Item;
 use super::{Disposer, Info};
 use crate::pool::Recycle;
+use crate::pool::exchange::new_item;
 
 /// Like [`Recycle`], for items whose creation may fail or that may break while they are idle, such as connections and
 /// handles. Every `Recycle` is a `TryRecycle` that never fails. For items that only a future can create or check, see
@@ -53,6 +55,8 @@ pub trait TryRecycle<T> {
     /// Creates an item. Its error goes to the caller of `get` as [`GetError::Create`](super::GetError::Create), and the
     /// item's place is free again.
     ///
+    /// The item passes through the stack. If it is too large for that, let a `Box` be the item.
+    ///
     /// ```
     /// use ebbtide::bounded::TryRecycle;
     ///
@@ -68,6 +72,12 @@ pub trait TryRecycle<T> {
     ///
     /// May panic. The panic goes to the caller of `get`, and the item's place is free again.
     fn try_create(&self) -> Result<T, Self::Error>;
+
+    /// What the pool calls to create an item.
+    #[doc(hidden)]
+    fn try_create_item(&self) -> Result<Item<T>, Self::Error> {
+        self.try_create().map(Item::create)
+    }
 
     /// Decides whether an idle item may be handed out. With `false`, the item is dropped, and a new one is created in
     /// the same place, so the caller need not wait again. The default is `true`.
@@ -228,6 +238,10 @@ impl<T, R: Recycle<T>> TryRecycle<T> for R {
     #[inline]
     fn try_create(&self) -> Result<T, Infallible> {
         Ok(self.create())
+    }
+
+    fn try_create_item(&self) -> Result<Item<T>, Infallible> {
+        Ok(new_item(self, Info::new))
     }
 
     #[inline]

@@ -44,7 +44,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
             return Some(Pooled::new(self.try_behind(background, place).ok()?, self));
         }
         let mut held = place?;
-        let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create()).ok()?;
+        let item = held.next(|item| self.is_fit(item), Held::try_turn, || self.recycler.try_create_item()).ok()?;
         self.lend(&item, Location::caller());
         Some(Pooled::new(item, self).outliving(held))
     }

@@ -63,13 +63,7 @@ impl<T> Item<T> {
 
     /// Takes over a box. If `T` has nothing to drop, that costs nothing.
     pub(crate) fn from_box(value: Box<T>) -> Self {
-        // SAFETY: a box's pointer is never null. Its memory is from the global allocator, with this layout.
-        let value = unsafe { resize(NonNull::new_unchecked(Box::into_raw(value)), Layout::new::<T>(), Self::LAYOUT) };
-        if Self::TRACKED {
-            // SAFETY: the memory has the layout of a `Tracked`, with room for the history.
-            unsafe { (&raw mut (*value.as_ptr().cast::<Tracked<T, ()>>()).history).write(History::default()) };
-        }
-        Self { value, _owns: PhantomData }
+        Self::from_box_with_notes(value, ())
     }
 }
 
@@ -89,6 +83,21 @@ impl<T, N> Item<T, N> {
         };
         // SAFETY: a box's pointer is never null.
         Self { value: unsafe { NonNull::new_unchecked(value) }, _owns: PhantomData }
+    }
+
+    /// Takes over a box. The allocator is asked to make room for the notes behind the value.
+    pub(crate) fn from_box_with_notes(value: Box<T>, notes: N) -> Self {
+        // SAFETY: a box's pointer is never null. Its memory is from the global allocator, with this layout.
+        let value = unsafe { resize(NonNull::new_unchecked(Box::into_raw(value)), Layout::new::<T>(), Self::LAYOUT) };
+        let item = Self { value, _owns: PhantomData };
+        // SAFETY: the memory has the layout of a `Tracked` or a `Plain`, with room for what is written.
+        unsafe {
+            if Self::TRACKED {
+                (&raw mut (*value.as_ptr().cast::<Tracked<T, N>>()).history).write(History::default());
+            }
+            item.notes_ptr().write(notes);
+        }
+        item
     }
 
     /// Returns the value and frees its memory.
@@ -234,20 +243,21 @@ impl<T, N> Drop for Item<T, N> {
 ///
 /// # Safety
 ///
-/// `value` is from the global allocator, with the layout `from`. Both layouts have room for the value, or it has no size.
+/// `value` is from the global allocator, with the layout `from`, unless that is empty. Both layouts have room for the value.
 unsafe fn resize<T>(value: NonNull<T>, from: Layout, to: Layout) -> NonNull<T> {
     if from == to {
         return value;
     }
     let memory = value.as_ptr().cast();
-    // SAFETY: the memory is from the global allocator with this layout, which is not empty, as it is larger than another
-    // or than a value of some size. Nothing uses it after its end, and the value is copied whole.
+    // SAFETY: if the old layout is not empty, the memory is from the global allocator with it. The new one is not empty where
+    // memory is allocated. Nothing uses the old memory after its end, and the value is copied whole.
     let resized = unsafe {
-        if to.size() == 0 {
+        if from.size() == 0 {
+            alloc::alloc(to)
+        } else if to.size() == 0 {
             alloc::dealloc(memory, from);
             return NonNull::dangling();
-        }
-        if from.align() == to.align() {
+        } else if from.align() == to.align() {
             alloc::realloc(memory, from, to.size())
         } else {
             let other = alloc::alloc(to);

@@ -16,6 +16,17 @@ use crate::sync;
 /// Items of this size or more are created in a box. Smaller ones pass through the stack faster.
 const LARGE: usize = 16 << 10;
 
+/// Creates an item with notes. A large one does not pass through the stack, if its recycler can do without.
+pub(crate) fn new_item<T, N, R: Recycle<T>>(recycler: &R, notes: fn() -> N) -> Item<T, N> {
+    // Each in a function of its own, because debug builds give a value on the stack its room at the start of a call.
+    let create: fn(&R, fn() -> N) -> Item<T, N> = if size_of::<T>() < LARGE {
+        |recycler, notes| Item::with_notes(recycler.create(), notes())
+    } else {
+        |recycler, notes| Item::from_box_with_notes(recycler.create_boxed(), notes())
+    };
+    create(recycler, notes)
+}
+
 /// Sees to it that the janitor sweeps a pool in which the caller may have left items, or is about to create one.
 #[inline]
 pub(super) fn attend<T>(store: &Store<T>) {
@@ -92,15 +103,8 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         self.weigh_new(store, item)
     }
 
-    /// Creates an item. A large one does not pass through the stack, if its recycler can do without.
     pub(super) fn new_item(&self) -> Item<T> {
-        // Each in a function of its own, because debug builds give a value on the stack its room at the start of a call.
-        let create: fn(&R) -> Item<T> = if size_of::<T>() < LARGE {
-            |recycler| Item::new(recycler.create())
-        } else {
-            |recycler| Item::from_box(recycler.create_boxed())
-        };
-        create(&self.recycler)
+        new_item(&*self.recycler, || ())
     }
 
     /// Notes what a new item holds. If that panics, the item is dropped.

@@ -1,7 +1,7 @@
 //! `Pool`: the public API over the store.
 
 mod clear;
-mod exchange;
+pub(crate) mod exchange;
 mod forward;
 mod guard;
 mod local;
