@@ -16,10 +16,12 @@ use crate::sync;
 /// Items of this size or more are created in a box. Smaller ones pass through the stack faster.
 const LARGE: usize = 16 << 10;
 
+type Create<T, N, R> = fn(&R, fn() -> N) -> Item<T, N>;
+
 /// Creates an item with notes. A large one does not pass through the stack, if its recycler can do without.
 pub(crate) fn new_item<T, N, R: Recycle<T>>(recycler: &R, notes: fn() -> N) -> Item<T, N> {
     // Each in a function of its own, because debug builds give a value on the stack its room at the start of a call.
-    let create: fn(&R, fn() -> N) -> Item<T, N> = if size_of::<T>() < LARGE {
+    let create: Create<T, N, R> = if size_of::<T>() < LARGE {
         |recycler, notes| Item::with_notes(recycler.create(), notes())
     } else {
         |recycler, notes| Item::from_box_with_notes(recycler.create_boxed(), notes())
