@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::{holds_within, patience};
 
 /// Whether this process was started for `test` alone. If not, starts such a process and fails if it fails. A test that
-/// needs its own process begins with `if !alone("its name") { return; }`.
+/// needs its own process begins with `if !alone("its path") { return; }`.
 #[track_caller]
 pub(crate) fn alone(test: &str) -> bool {
     if is_child() {
         return true;
     }
     let (status, text) = finish(&mut child(test));
-    assert!(status.success(), "{text}");
+    assert!(status.success() && text.contains("test result: ok. 1 passed"), "{text}");
     false
 }
 

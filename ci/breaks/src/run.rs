@@ -159,6 +159,12 @@ impl<'a> Worker<'a> {
     }
 
     fn build(&self, test: &Test) -> bool {
+        if let Some((path, text)) = test.program(&self.settings.root) {
+            let path = self.project.join(path);
+            if fs::read_to_string(&path).is_ok_and(|old| old != text) {
+                fs::write(path, text).expect("a copy can be written");
+            }
+        }
         self.run(cargo_test(Command::new("cargo"), test).arg("--no-run")).success()
     }
 
@@ -208,7 +214,7 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
             command.arg("--all-features")
         }
         "derive" => command.args(["--features", "derive"]),
-        file if file.starts_with("bounded_") => command.args(["--features", "bounded"]),
+        file if test.package == "ebbtide" && file.starts_with("bounded") => command.args(["--features", "bounded"]),
         file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),
         _ => &mut command,
     };
@@ -268,6 +274,6 @@ mod tests {
         };
         assert_eq!(arguments("loom-tests bounded::get"), "test -q -p ebbtide-loom-tests --test bounded");
         assert_eq!(arguments("ebbtide api::get"), "test -q -p ebbtide --test api");
-        assert_eq!(arguments("ebbtide bounded_api::get"), "test -q -p ebbtide --test bounded_api --features bounded");
+        assert_eq!(arguments("ebbtide bounded::api::get"), "test -q -p ebbtide --test bounded --features bounded");
     }
 }

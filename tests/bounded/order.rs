@@ -1,18 +1,13 @@
 //! `BoundedPool`: waiters are served in order, newcomers overtake them only while they wake up, and a dropped wait loses
 //! nothing for others.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bounded::{CountedPool, counted, counted_with};
-use common::polled::Polled;
-use common::{Dice, lock, until};
+use crate::common::polled::Polled;
+use crate::common::{Dice, lock, until};
+use crate::pools::{CountedPool, counted, counted_with};
 use ebbtide::bounded::{GetError, Settings};
 
 /// Each returned item goes to the waiter that waited longest, and no other is woken.

@@ -1,22 +1,15 @@
 //! `BoundedPool::stats`: waits, timeouts by phase, failed checks and expired items.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
-#[path = "common/judge.rs"]
-mod judge;
 
 use std::future::Future;
 use std::thread;
 use std::time::Duration;
 
-use bounded::{counted, counted_with};
-use common::polled::Polled;
-use common::until;
+use crate::common::polled::Polled;
+use crate::common::until;
+use crate::judge::{judged, judged_async_with};
+use crate::pools::{counted, counted_with};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoxPool, BufferPool, Pool};
-use judge::{judged, judged_async_with};
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);

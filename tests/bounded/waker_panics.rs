@@ -1,10 +1,5 @@
 //! `BoundedPool`: a waker that panics when it is called or dropped costs no other waiter anything. If something else
 //! panics too, the first panic is raised.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -13,9 +8,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
-use bounded::counted;
-use common::polled::Polled;
-use common::{Bomb, Counted, Ledger, lock, panic_of};
+use crate::common::polled::Polled;
+use crate::common::{Bomb, Counted, Ledger, lock, panic_of};
+use crate::pools::counted;
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 

@@ -1,15 +1,10 @@
 //! `BoundedPool`: who may overtake a waiter that was called, and how often.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::thread;
 use std::time::Duration;
 
-use bounded::{CountedPool, counted, counted_with};
-use common::polled::Polled;
+use crate::common::polled::Polled;
+use crate::pools::{CountedPool, counted, counted_with};
 use ebbtide::bounded::{GetError, Settings};
 
 const MANUAL: Settings<ebbtide::Manual> = Settings::new(1).manual();

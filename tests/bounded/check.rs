@@ -1,19 +1,14 @@
 //! `BoundedPool` for threads: an idle item that fails its check is dropped, and a new one is created in its place.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/judge.rs"]
-mod judge;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Bomb, Count, Counted, lock, panic_of, until};
+use crate::common::{Bomb, Count, Counted, lock, panic_of, until};
+use crate::judge::{Blocking, judged};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Info, OwnedPooled, Pooled, Settings, TryRecycle};
-use judge::{Blocking, judged};
 
 const LONG: Duration = Duration::from_secs(3600);
 

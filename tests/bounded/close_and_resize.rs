@@ -1,17 +1,12 @@
 //! `BoundedPool`: what becomes of waiters and items when the pool is closed, and when its capacity changes.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use bounded::{counted, counted_with};
-use common::polled::Polled;
-use common::{Count, Dice, Ledger, lock, until};
+use crate::common::polled::Polled;
+use crate::common::{Count, Dice, Ledger, lock, until};
+use crate::pools::{counted, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Pooled, Settings};
 

@@ -1,13 +1,8 @@
 //! `get_or_try_with`, and `try_get` in its owned form.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::sync::Arc;
 
-use bounded::counted;
+use crate::pools::counted;
 use ebbtide::bounded::GetError;
 
 /// An idle item comes before a new one. An error is returned, and its place is free again.

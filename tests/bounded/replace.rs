@@ -1,15 +1,10 @@
 //! `Pooled::replace`: another item takes the place of one in use, and is as a new one.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::ops::Deref;
 use std::time::Duration;
 
-use bounded::{counted, counted_with};
-use common::{Bomb, panic_of};
+use crate::common::{Bomb, panic_of};
+use crate::pools::{counted, counted_with};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings};
 use ebbtide::{BoundedPool, Guard};
 

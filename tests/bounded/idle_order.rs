@@ -1,17 +1,12 @@
 //! `BoundedPool`: which idle item is handed out, and which are dropped, with both orders.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bounded::{CountedPool, counted_with};
-use common::polled::Polled;
-use common::{Counted, Dice};
+use crate::common::polled::Polled;
+use crate::common::{Counted, Dice, Maker};
+use crate::pools::{CountedPool, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Order, OwnedPooled, Pooled, Settings};
 
@@ -103,7 +98,7 @@ struct Model {
     min_idle: usize,
     epoch: usize,
     idle: Vec<(usize, usize)>,
-    in_use: Vec<OwnedPooled<Counted, common::Maker>>,
+    in_use: Vec<OwnedPooled<Counted, Maker>>,
     made: usize,
     dropped: Vec<usize>,
 }

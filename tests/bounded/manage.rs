@@ -1,20 +1,15 @@
 //! `BoundedPool` with items that only futures create and check, and such futures that are dropped.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/judge.rs"]
-mod judge;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use common::polled::Polled;
-use common::{Counted, panic_of};
+use crate::common::polled::Polled;
+use crate::common::{Counted, panic_of};
+use crate::judge::{judged, judged_async, judged_async_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Manage, Settings};
-use judge::{judged, judged_async, judged_async_with};
 
 /// A check that is dropped midway loses its item, which may be in the midst of something. Its place goes to the next
 /// waiter.

@@ -1,18 +1,13 @@
 //! `BoundedPool`: items that outlive `max_lifetime`, what `retain` keeps, and `status`.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use bounded::{counted, counted_with};
-use common::polled::Polled;
-use common::{Count, panic_of};
+use crate::common::polled::Polled;
+use crate::common::{Count, panic_of};
+use crate::pools::{counted, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Pooled, Settings};
 

@@ -1,19 +1,14 @@
 //! `BoundedPool`: the manager's disposer gets every item that the pool does not keep, wherever that is decided.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/timed.rs"]
-mod timed;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::polled::Polled;
-use common::{Bomb, Count, Counted, Ledger, lock, panic_of, until};
+use crate::common::polled::Polled;
+use crate::common::{Bomb, Count, Counted, Ledger, lock, panic_of, until};
+use crate::timed::{Gate, Opens};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Disposer, Info, Pooled, Settings, TryRecycle};
-use timed::{Gate, Opens};
 
 /// What the makers and the disposers of a test share.
 #[derive(Default)]

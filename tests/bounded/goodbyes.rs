@@ -1,13 +1,10 @@
 //! `BoundedPool` under tokio: each connection says goodbye in a task of its runtime, whoever ends it.
-#![cfg(feature = "bounded")]
-
-mod common;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Count;
+use crate::common::Count;
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Disposer, Manage, Settings};
 use tokio::runtime::Handle;

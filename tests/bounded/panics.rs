@@ -1,14 +1,11 @@
 //! `BoundedPool`: a panic in create, in recycle or in an item's `Drop` loses at most that item, and no place.
-#![cfg(feature = "bounded")]
-
-mod common;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::polled::Polled;
-use common::{Bomb, Count, Counted, Ledger, alone, panic_of, until};
+use crate::common::polled::Polled;
+use crate::common::{Bomb, Count, Counted, Ledger, alone, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle, advance_all};
 
@@ -134,7 +131,7 @@ fn a_panic_in_recycle_frees_the_place() {
 /// The same while the thread unwinds: the first panic goes on, and the process lives.
 #[test]
 fn a_panic_in_recycle_while_unwinding_does_not_abort() {
-    if !alone("a_panic_in_recycle_while_unwinding_does_not_abort") {
+    if !alone("panics::a_panic_in_recycle_while_unwinding_does_not_abort") {
         return;
     }
     let (pool, clumsy, ledger) = clumsy(2);
@@ -199,6 +196,10 @@ fn a_pool_of_panicking_items_can_be_dropped() {
 /// After such an item, the janitor still sweeps this pool and others.
 #[test]
 fn panicking_items_do_not_stop_the_janitor() {
+    // `advance_all` would sweep other tests' pools too.
+    if !alone("panics::panicking_items_do_not_stop_the_janitor") {
+        return;
+    }
     let ledger = Ledger::new();
     let make = {
         let ledger = Arc::clone(&ledger);

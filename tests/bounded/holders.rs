@@ -1,18 +1,13 @@
 //! `Settings::track_held`: who holds items and for how long, and what sweeps count.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bounded::{CountedPool, counted, counted_with};
-use common::polled::Polled;
-use common::{Bomb, Ledger, Maker, panic_of, until};
+use crate::common::polled::Polled;
+use crate::common::{Bomb, Ledger, Maker, panic_of, until};
+use crate::pools::{CountedPool, counted, counted_with};
 use ebbtide::bounded::{Pooled, Settings};
 use ebbtide::{BoundedPool, Manual};
 

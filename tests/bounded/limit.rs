@@ -1,18 +1,13 @@
 //! `BoundedPool`: at most `capacity` items exist at any time, and no place is lost.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use bounded::counted;
-use common::polled::Polled;
-use common::{Count, Counted, Dice, Ledger, lock, until};
+use crate::common::polled::Polled;
+use crate::common::{Count, Counted, Dice, Ledger, lock, until};
+use crate::pools::counted;
 use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
 

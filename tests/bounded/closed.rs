@@ -1,11 +1,4 @@
 //! `BoundedPool::closed`: it returns once the pool is closed and the `Drop` of the last item has returned.
-#![cfg(feature = "bounded")]
-
-#[path = "common/bounded.rs"]
-mod bounded;
-mod common;
-#[path = "common/timed.rs"]
-mod timed;
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -14,12 +7,12 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bounded::{counted, counted_with};
-use common::polled::Polled;
-use common::{Bomb, Counted, Ledger, OnDrop, panic_of, until};
+use crate::common::polled::Polled;
+use crate::common::{Bomb, Counted, Ledger, OnDrop, panic_of, until};
+use crate::pools::{counted, counted_with};
+use crate::timed::{Gate, Opens};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Pooled, Settings};
-use timed::{Gate, Opens};
 
 /// The calling thread waits until another closes the pool and a third returns the last item.
 #[test]

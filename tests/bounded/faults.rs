@@ -2,11 +2,6 @@
 //!
 //! Threads and tasks of several runtimes use one pool. What they do comes from fixed seeds, and ends after a number of
 //! rounds.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/faults.rs"]
-mod faults;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,10 +10,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Dice, until};
+use crate::common::{Dice, until};
+use crate::faulty::{Fault, Faulty, Hanging, Item, World, caught, explode};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Manage, Order, Pooled, Settings, TryRecycle};
-use faults::{Fault, Faulty, Hanging, Item, World, caught};
 
 const CAPACITY: usize = 4;
 const ROUNDS: usize = 100;
@@ -106,7 +101,7 @@ fn use_in_thread<R: TryRecycle<Item, Error = io::Error>>(
             2 => pool.get_many(n),
             3 => pool.get_many_timeout(n, short),
             4 => Ok(pool.get_owned().map(drop).map(|()| Vec::new())?),
-            5 => Ok(Vec::from_iter(pool.get_with(|| world.create().unwrap_or_else(|_| faults::explode())))),
+            5 => Ok(Vec::from_iter(pool.get_with(|| world.create().unwrap_or_else(|_| explode())))),
             6 => pool.prefill(n).map(|_| Vec::new()).map_err(GetError::Create),
             7 => Ok({
                 disturb(pool, world, &mut dice);

@@ -1,12 +1,9 @@
 //! `BoundedPool::advance_with`: an item keeps its place until its receiver returns, and no longer.
-#![cfg(feature = "bounded")]
-
-mod common;
 
 use std::thread;
 
-use common::polled::Polled;
-use common::{Counted, Ledger, Maker, panic_of};
+use crate::common::polled::Polled;
+use crate::common::{Counted, Ledger, Maker, panic_of};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::Settings;
 

@@ -1,13 +1,10 @@
 //! `BoundedPool`: an item keeps its place until its `Drop` has returned, and a `Drop` may use the pool.
-#![cfg(feature = "bounded")]
-
-mod common;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use common::polled::Polled;
-use common::{Count, Counted, Ledger, lock, until};
+use crate::common::polled::Polled;
+use crate::common::{Count, Counted, Ledger, lock, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
 

@@ -1,9 +1,4 @@
 //! `BoundedPool`: a limit on how many items are created at once, and the turns of those who wait for it.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/judge.rs"]
-mod judge;
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +7,11 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::polled::Polled;
-use common::{Count, Counted, Dice, Ledger, lock, panic_of};
+use crate::common::polled::Polled;
+use crate::common::{Count, Counted, Dice, Ledger, lock, panic_of};
+use crate::judge::{Judge, Tasks, judged_async_with};
 use ebbtide::bounded::{GetError, Info, Phase, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
-use judge::{Judge, Tasks, judged_async_with};
 
 const SHORT: Duration = Duration::from_millis(1);
 

@@ -1,7 +1,4 @@
 //! `BoundedPool`: its settings and their errors, which types are `Send` and `Sync`, and sizes.
-#![cfg(feature = "bounded")]
-
-mod common;
 
 use std::cell::Cell;
 use std::error::Error;
@@ -9,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::panic_of;
+use crate::common::panic_of;
 use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, DefaultRecycle, Epochs, SettingsError, WithCapacity};
 

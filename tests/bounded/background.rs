@@ -1,20 +1,15 @@
 //! `BoundedPool`: items that other threads create, while the calls wait for them.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[path = "common/server.rs"]
-mod server;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::polled::Polled;
-use common::{Counted, lock, panic_of, until};
+use crate::common::polled::Polled;
+use crate::common::{Counted, lock, panic_of, until};
+use crate::server::{Client, Reply, Served, Server, served};
 use ebbtide::bounded::{GetError, Info, OwnedPooled, Phase, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
-use server::{Client, Reply, Served, Server, served};
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);

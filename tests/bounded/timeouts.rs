@@ -1,12 +1,4 @@
 //! `BoundedPool`: the timeouts of its settings, one for each phase of a `get`.
-#![cfg(feature = "bounded")]
-
-mod common;
-#[cfg(target_os = "linux")]
-#[path = "common/janitors.rs"]
-mod janitors;
-#[path = "common/judge.rs"]
-mod judge;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,11 +6,11 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::polled::Polled;
-use common::{Counted, Ledger, Maker, until};
+use crate::common::polled::Polled;
+use crate::common::{Counted, Ledger, Maker, alone, until};
+use crate::judge::judged_async_with;
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Phase, Settings};
-use judge::judged_async_with;
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -196,10 +188,10 @@ fn a_later_timer_may_be_due_first() {
 #[cfg(target_os = "linux")]
 #[test]
 fn stopping_the_janitor_ends_the_timer() {
-    if !common::alone("stopping_the_janitor_ends_the_timer") {
+    if !alone("timeouts::stopping_the_janitor_ends_the_timer") {
         return;
     }
-    let timers = || janitors::threads_named("ebbtide-timer").len();
+    let timers = || crate::janitors::threads_named("ebbtide-timer").len();
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
     let _item = smol::block_on(pool.get_async()).unwrap();
     let mut waiting = Polled::waiting(pool.get_async());
@@ -228,7 +220,7 @@ fn a_waker_may_stop_the_janitor() {
             ebbtide::stop_janitor();
         }
     }
-    if !common::alone("a_waker_may_stop_the_janitor") {
+    if !alone("timeouts::a_waker_may_stop_the_janitor") {
         return;
     }
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
