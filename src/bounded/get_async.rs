@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::error::Refused;
 use super::events::{self, Begun, Event};
 use super::held::{Held, fail};
+use super::in_time::{InTime, Wait};
 use super::info::Item;
 use super::manage::Making;
-use super::timeout::{Wait, within};
+use super::timeout::within;
 use super::waiters::Want;
 use super::{BoundedPool, GetError, Manage, OwnedPooled, Phase, Pooled};
 use crate::engine::item::Contained;
@@ -154,6 +153,11 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
         let place = match self.take_one() {
             Ok(item) => return Ok(item),
+            // The item goes from hand to hand as one word.
+            Err(None) if self.hands_out_at_once() => match self.places().wait_for_one().await? {
+                Ok(item) => return Ok(item),
+                Err(held) => Some(held),
+            },
             Err(place) => place,
         };
         match &self.background {
@@ -297,6 +301,11 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         }
     }
 
+    /// Whether an idle item needs no look, and a wait for one has no limit.
+    fn hands_out_at_once(&self) -> bool {
+        !R::CHECKED && !self.watched && self.background.is_none() && self.settings.timeouts.wait.is_none()
+    }
+
     /// Does what `Held::next` does, for a task. If the future is dropped meanwhile, the place stays in `held`. An item
     /// that was being checked is dropped first.
     async fn next_async<F, E>(
@@ -375,37 +384,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
     }
 
     /// Waits for what is wanted, at most as long as the settings say.
-    async fn wait<O, E>(&self, waiting: impl Wait<Output = Result<O, Refused>>) -> Result<O, GetError<E>> {
-        self.wait_or_look(self.settings.timeouts.wait, waiting).await
-    }
-
-    /// Waits for what is wanted, for what is left of that time. If none is left, only looks.
-    pub(super) async fn wait_or_look<O, E>(
-        &self,
-        left: Option<Duration>,
-        waiting: impl Wait<Output = Result<O, Refused>>,
-    ) -> Result<O, GetError<E>> {
-        if left == Some(Duration::ZERO) {
-            return waiting.look().map_err(|refused| self.late(refused.into()));
-        }
-        self.wait_at_most(left, waiting).await
-    }
-
-    /// Waits for that time.
-    pub(super) async fn wait_at_most<O, E>(
-        &self,
-        left: Option<Duration>,
-        waiting: impl Future<Output = Result<O, Refused>>,
-    ) -> Result<O, GetError<E>> {
-        let _stopwatch = self.places().time_wait();
-        match within(left, waiting).await {
-            Ok(answer) => Ok(answer?),
-            Err(left) => {
-                let after = self.settings.timeouts.wait.unwrap_or(left);
-                self.places().counts.wait_timeouts.add(1);
-                events::emit_or_raise::<T>(self.settings.name, Event::WaitTimedOut);
-                Err(GetError::TimedOut { phase: Phase::Wait, after })
-            }
-        }
+    fn wait<W: Wait, E>(&self, waiting: W) -> InTime<'_, T, R, W, E> {
+        self.wait_or_look(self.settings.timeouts.wait, waiting)
     }
 }

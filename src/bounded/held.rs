@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::GetError;
 use super::error::Refused;
 use super::events;
+use super::in_time::Wait;
 use super::info::Item;
 use super::lot::Lot;
 use super::places::Places;
-use super::timeout::Wait;
 use super::waiters::{Ticket, Want};
 use crate::engine::item::{Contained, for_each_caught, raise};
 
@@ -169,7 +169,7 @@ pub(super) struct Turn<'h, 'a, T> {
 }
 
 impl<T> Wait for Turn<'_, '_, T> {
-    fn look(self) -> Self::Output {
+    fn look(&mut self) -> Self::Output {
         self.held.try_turn()
     }
 }

@@ -35,6 +35,11 @@ impl<T> Lot<T> {
         Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false }
     }
 
+    /// Takes the item, if it is one place with an item and no more.
+    pub(super) fn take_only(&mut self) -> Option<Item<T>> {
+        if self.places == 1 && !self.creates { self.next.take() } else { None }
+    }
+
     /// The items, the one that comes next at the end.
     pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item<T>> {
         self.others.into_iter().chain(self.next)

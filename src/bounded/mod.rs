@@ -16,6 +16,7 @@ mod get_async;
 mod get_many;
 mod guard;
 mod held;
+mod in_time;
 mod info;
 mod lot;
 mod maintenance;

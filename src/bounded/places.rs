@@ -212,6 +212,29 @@ impl<T> Places<T> {
         outcome
     }
 
+    /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, or was answered with an
+    /// item. Otherwise returns `None`.
+    #[inline]
+    pub(super) fn poll_item(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Option<Poll<Item<T>>> {
+        let Some(held) = *ticket else {
+            let waker = waker.clone();
+            let mut state = self.lock();
+            if !state.is_busy() {
+                drop(state);
+                drop(waker);
+                return None;
+            }
+            *ticket = Some(state.waiters.enqueue(Want::Places(1), waker));
+            self.counts.waits.add(1);
+            return Some(Poll::Pending);
+        };
+        let mut state = self.lock();
+        let item = state.answer_with_item(held)?;
+        self.release(state);
+        *ticket = None;
+        Some(Poll::Ready(item))
+    }
+
     /// Ends the wait if there is an answer.
     fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };

@@ -115,6 +115,11 @@ impl<T> State<T> {
         if self.waiters.is_behind(want) { Err(Refused::Busy) } else { self.hand_out(want).ok_or(Refused::Busy) }
     }
 
+    /// Whether `take` would find no place free, or waiters before.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.closed && (self.taken >= self.capacity || self.waiters.is_behind(Want::Places(1)))
+    }
+
     /// Takes what is wanted if it is free.
     fn hand_out(&mut self, want: Want) -> Option<Lot<T>> {
         let may_create = self.may_create();
@@ -189,11 +194,7 @@ impl<T> State<T> {
         if !self.waiters.is_empty() && !self.overtake() {
             return None;
         }
-        let idle = match self.settings.order {
-            Order::Lifo => self.idle.pop_back(),
-            Order::Fifo => self.pop_oldest(),
-        };
-        let item = idle.map(|idle| idle.item);
+        let item = self.pop_idle();
         if item.is_none() {
             if !self.may_create() {
                 return None;
@@ -202,6 +203,16 @@ impl<T> State<T> {
         }
         self.taken += 1;
         Some(item)
+    }
+
+    /// Takes the idle item that comes next off its place.
+    #[inline]
+    fn pop_idle(&mut self) -> Option<Item<T>> {
+        let idle = match self.settings.order {
+            Order::Lifo => self.idle.pop_back(),
+            Order::Fifo => self.pop_oldest(),
+        };
+        idle.map(|idle| idle.item)
     }
 
     /// Overtakes the first waiter, if it was called for an idle item that is still there.
@@ -214,6 +225,20 @@ impl<T> State<T> {
     /// What a waiter was served or refused, or what it was called for, if nobody was faster. If so, its wait has ended.
     pub(super) fn answer(&mut self, ticket: Ticket, want: Want) -> Option<Answer<Lot<T>>> {
         self.waiters.fetch(ticket).or_else(|| self.answer_call(ticket, want).map(Ok))
+    }
+
+    /// Does the same for a waiter for one place, if it gets an idle item. As one word that is faster to hand over.
+    pub(super) fn answer_with_item(&mut self, ticket: Ticket) -> Option<Item<T>> {
+        self.waiters.fetch_part(ticket, Lot::take_only).or_else(|| {
+            if self.taken >= self.capacity || !self.waiters.is_called(ticket) {
+                return None;
+            }
+            let item = self.pop_idle()?;
+            self.taken += 1;
+            // Nothing of a user's, as below.
+            drop(self.waiters.leave(ticket));
+            Some(item)
+        })
     }
 
     fn answer_call(&mut self, ticket: Ticket, want: Want) -> Option<Lot<T>> {

@@ -8,12 +8,6 @@ use std::time::Duration;
 use crate::engine::item::Contained;
 use crate::janitor::timer::Alarm;
 
-/// A future that enters a queue when it is first polled.
-pub(super) trait Wait: Future {
-    /// Answers at once instead, without even a moment in the queue: there it would block the waiters behind it.
-    fn look(self) -> Self::Output;
-}
-
 /// Runs a future for at most this long, and drops it. Returns the limit if it is not ready by then.
 ///
 /// If the future panics, it is dropped while that unwinds. So it is contained, and so is its output while it is dropped.

@@ -9,8 +9,9 @@ use std::time::Instant;
 use super::error::Refused;
 use super::events::{self, Event};
 use super::held::Held;
+use super::in_time::Wait;
+use super::info::Item;
 use super::places::Places;
-use super::timeout::Wait;
 use super::waiters::{Ticket, Want};
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +27,10 @@ pub(super) struct Waiting<'a, T> {
 impl<T> Places<T> {
     pub(super) fn wait(&self, want: Want) -> Waiting<'_, T> {
         Waiting { places: self, want, ticket: None }
+    }
+
+    pub(super) fn wait_for_one(&self) -> WaitingForOne<'_, T> {
+        WaitingForOne(self.wait(Want::Places(1)))
     }
 
     /// The wait of one who is in the queue.
@@ -73,7 +78,7 @@ impl<T> Places<T> {
 }
 
 impl<T> Wait for Waiting<'_, T> {
-    fn look(self) -> Self::Output {
+    fn look(&mut self) -> Self::Output {
         self.places.take(self.want)
     }
 }
@@ -84,6 +89,23 @@ impl<'a, T> Future for Waiting<'a, T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { places, want, ref mut ticket } = *self;
         places.poll(ticket, want, context.waker())
+    }
+}
+
+/// Waits for one place like [`Waiting`]. Is ready with its idle item, or with the place if that has none.
+#[must_use]
+pub(super) struct WaitingForOne<'a, T>(Waiting<'a, T>);
+
+impl<'a, T> Future for WaitingForOne<'a, T> {
+    type Output = Result<Result<Item<T>, Held<'a, T>>, Refused>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Waiting { places, ref mut ticket, .. } = self.0;
+        match places.poll_item(ticket, context.waker()) {
+            Some(item) => item.map(|item| Ok(Ok(item))),
+            None => Pin::new(&mut self.0).poll(context).map_ok(Err),
+        }
     }
 }
 

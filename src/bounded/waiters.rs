@@ -55,6 +55,13 @@ struct Waiter<L> {
     next: Option<Ticket>,
 }
 
+impl<L> Waiter<L> {
+    fn unused() -> Self {
+        let want = Want::Places(0);
+        Self { want, waits: false, waker: None, overtaken: 0, answer: None, previous: None, next: None }
+    }
+}
+
 impl<L> Waiters<L> {
     pub(super) fn new() -> Self {
         Self { table: Vec::new(), free: Vec::new(), first: None, last_turn: None, last_item: None, last: None, len: 0 }
@@ -94,17 +101,15 @@ impl<L> Waiters<L> {
             Want::Places(_) => self.last,
         };
         let next = previous.map_or(self.first, |previous| self.table[previous].next);
-        let waiter = Waiter { want, waits: true, waker: Some(waker), overtaken: 0, answer: None, previous, next };
-        let ticket = match self.free.pop() {
-            Some(ticket) => {
-                self.table[ticket] = waiter;
-                ticket
-            }
-            None => {
-                self.table.push(waiter);
-                self.table.len() - 1
-            }
-        };
+        let ticket = self.free.pop().unwrap_or_else(|| {
+            self.table.push(Waiter::unused());
+            self.table.len() - 1
+        });
+        // Field by field: a whole waiter would be built elsewhere and copied.
+        let waiter = &mut self.table[ticket];
+        (waiter.want, waiter.waits, waiter.overtaken) = (want, true, 0);
+        (waiter.previous, waiter.next) = (previous, next);
+        waiter.waker = Some(waker);
         match previous {
             Some(previous) => self.table[previous].next = Some(ticket),
             None => self.first = Some(ticket),
@@ -127,6 +132,16 @@ impl<L> Waiters<L> {
         let answer = self.table[ticket].answer.take()?;
         self.free.push(ticket);
         Some(answer)
+    }
+
+    /// Takes what matters of the answer if it is there, which ends the wait. The rest is dropped.
+    #[inline]
+    pub(super) fn fetch_part<O>(&mut self, ticket: Ticket, part: impl FnOnce(&mut L) -> Option<O>) -> Option<O> {
+        let Some(Ok(lot)) = &mut self.table[ticket].answer else { return None };
+        let part = part(lot)?;
+        self.table[ticket].answer = None;
+        self.free.push(ticket);
+        Some(part)
     }
 
     /// Whether an answer wakes the same task as `waker`.
@@ -174,11 +189,13 @@ impl<L> Waiters<L> {
     }
 
     /// Serves the first waiter. Returns its waker, if it was not called.
+    #[inline(always)]
     pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
         self.answer(self.first?, Ok(lot))
     }
 
     /// Answers this waiter. Returns its waker, if it was not called.
+    #[inline(always)]
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<L>) -> Option<Waker> {
         self.table[ticket].answer = Some(answer);
         self.unlink(ticket)
