@@ -195,8 +195,7 @@ impl<T> Places<T> {
         let (answer, unused) = match *ticket {
             None => match state.take(want) {
                 Err(Refused::Busy) => {
-                    *ticket = Some(state.waiters.enqueue(want, waker));
-                    self.counts.waits.add(1);
+                    *ticket = Some(self.enter(&mut state, want, waker));
                     (None, None)
                 }
                 answer => (Some(answer), Some(waker)),
@@ -212,6 +211,11 @@ impl<T> Places<T> {
         outcome
     }
 
+    fn enter(&self, state: &mut State<T>, want: Want, waker: Waker) -> Ticket {
+        self.counts.waits.add(1);
+        state.waiters.enqueue(want, waker)
+    }
+
     /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, or was answered with an
     /// item. Otherwise returns `None`.
     #[inline]
@@ -224,8 +228,7 @@ impl<T> Places<T> {
                 drop(waker);
                 return None;
             }
-            *ticket = Some(state.waiters.enqueue(Want::Places(1), waker));
-            self.counts.waits.add(1);
+            *ticket = Some(self.enter(&mut state, Want::Places(1), waker));
             return Some(Poll::Pending);
         };
         let mut state = self.lock();
