@@ -7,6 +7,8 @@ mod counting;
 
 use std::sync::{Arc, Mutex};
 
+#[cfg(feature = "bounded")]
+use common::polled::Polled;
 use common::{Count, MANUAL, Worker, lock};
 use counting::{allocations, at_each_allocation};
 use ebbtide::{BufferPool, Fetch, Manual, Pool, Settings, buffers};
@@ -251,4 +253,24 @@ fn slot_sets_of_ended_threads_do_not_add_up_while_a_thread_visits() {
     at_each_allocation(four_cycles, || drop(fifth));
     let grown = lock(&GROWN);
     assert!(grown[0] >= 7 * 128 && grown[2..].iter().sum::<isize>() <= 0, "{grown:?} bytes in cycles");
+}
+
+/// Each wait has a place in the pool's table of waiters, which the next one uses again.
+#[cfg(feature = "bounded")]
+#[test]
+fn waits_one_after_another_take_no_more_memory_than_one() {
+    use ebbtide::{BoundedPool, bounded};
+
+    for most in [0, 16] {
+        let settings = bounded::Settings::new(1).manual().max_overtakes(most);
+        let pool = BoundedPool::with_settings((|| 0) as fn() -> u8, settings);
+        let wait = || {
+            let item = pool.try_get().expect("nobody else uses the pool");
+            let waiting = Polled::waiting(pool.get_async());
+            drop(item);
+            drop(waiting.ready());
+        };
+        wait();
+        assert_eq!(growth(|| (0..1000).for_each(|_| wait())), 0, "{most} may overtake");
+    }
 }
