@@ -6,6 +6,7 @@ mod edit;
 mod run;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ Breaks the code on purpose and says which breaks went unnoticed.
   ci/breaks/run NAME...           those whose names begin so
   ci/breaks/run --changed REV     those that what changed since REV concerns: their files, their tests or themselves
   ci/breaks/run --tenth           a tenth of all, another one each day
-  ci/breaks/run … --at-most N     no more than N of those selected, spread over all of them, and others each day
+  ci/breaks/run … --at-most N     no more than N, those of one argument before those of the next, and others each day
   ci/breaks/run --check           only says which breaks don't apply to the source
   ci/breaks/run --list            names them, and the tests that must fail
   ci/breaks/run --apply NAME      breaks this copy of the source
@@ -35,8 +36,9 @@ The entries are in ci/breaks/*.toml. An edit replaces the tokens `find` of its f
 comments and whitespace do not matter. `within` limits the search to items that begin with these tokens. An entry with several
 tests must make each of them fail.
 
-Each of three workers has a copy of the project and a target directory, under target/breaks. Two variables change what is
-usual: BREAKS_TARGET_DIR, and BREAKS_TIMEOUT, the seconds that a test may take (400).
+Each of three workers has a copy of the project and a target directory, under target/breaks. It begins with the dependencies
+that the project's target directory has. Two variables change what is usual: BREAKS_TARGET_DIR, and BREAKS_TIMEOUT, the
+seconds that a test may take (400).
 ";
 
 /// The project's root. Cargo says where this package is; what was built into the program may be another copy's path.
@@ -91,12 +93,15 @@ fn check(root: &Path, all: &[(String, Break)]) -> ExitCode {
 
 /// The breaks that are asked for.
 fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Result<Vec<&'a Break>, String> {
-    let mut wanted = vec![arguments.is_empty(); all.len()];
+    // One list for each argument.
+    let mut wanted: Vec<Vec<usize>> = Vec::new();
     let mut also = |which: &dyn Fn(usize, &(String, Break)) -> bool| {
-        let selected: Vec<bool> = all.iter().enumerate().map(|(index, entry)| which(index, entry)).collect();
-        wanted.iter_mut().zip(&selected).for_each(|(wanted, selected)| *wanted |= selected);
-        selected.into_iter().filter(|selected| *selected).count()
+        wanted.push((0..all.len()).filter(|&index| which(index, &all[index])).collect());
+        wanted.last().map_or(0, Vec::len)
     };
+    if arguments.is_empty() {
+        also(&|_, _| true);
+    }
     let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400) as usize;
     let (mut rest, mut most) = (arguments.iter(), usize::MAX);
     while let Some(argument) = rest.next() {
@@ -124,8 +129,17 @@ fn select<'a>(root: &Path, all: &'a [(String, Break)], arguments: &[&str]) -> Re
             }
         }
     }
-    let selected = all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, item), _)| item).collect();
-    Ok(spread(selected, most, today))
+    Ok(first(wanted, most, today).into_iter().map(|index| &all[index].1).collect())
+}
+
+/// At most so many of these in total, each once. Those of a list come before those of the next.
+fn first(lists: Vec<Vec<usize>>, most: usize, day: usize) -> BTreeSet<usize> {
+    let mut chosen = BTreeSet::new();
+    for list in lists {
+        let others = list.into_iter().filter(|index| !chosen.contains(index)).collect();
+        chosen.extend(spread(others, most - chosen.len(), day));
+    }
+    chosen
 }
 
 /// At most so many of these, with the same distance between them, and others each day.
@@ -146,7 +160,8 @@ fn try_breaks(root: PathBuf, breaks: &[&Break]) -> Result<ExitCode, String> {
     let seconds = seconds.map_err(|error| format!("BREAKS_TIMEOUT: {error}"))?;
     let trials: Vec<_> = trials(breaks.iter().copied()).collect();
     println!("{} breaks, about {} minutes", breaks.len(), run::expected_minutes(&trials));
-    let missed = run::run(&run::Settings { root, targets, seconds }, trials)?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let missed = run::run(&run::Settings { root, targets, built: target.join("debug"), seconds }, trials)?;
     missed.iter().for_each(|trial| println!("not caught: {} ({})", trial.item.name, trial.test));
     println!("{} breaks, {} times not caught", breaks.len(), missed.len());
     Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -154,7 +169,15 @@ fn try_breaks(root: PathBuf, breaks: &[&Break]) -> Result<ExitCode, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::spread;
+    use super::{first, spread};
+
+    #[test]
+    fn what_comes_first_is_tried_first() {
+        let chosen = |most| Vec::from_iter(first(vec![vec![7, 8], vec![0, 2, 4, 6, 8]], most, 0));
+        assert_eq!(chosen(10), [0, 2, 4, 6, 7, 8]);
+        assert_eq!(chosen(4), [0, 4, 7, 8]);
+        assert_eq!(chosen(1), [7]);
+    }
 
     #[test]
     fn a_sample_is_spread_and_moves_on_each_day() {

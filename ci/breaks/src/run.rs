@@ -38,6 +38,8 @@ pub(crate) fn expected_minutes(trials: &[Trial<'_>]) -> usize {
 pub(crate) struct Settings {
     pub(crate) root: PathBuf,
     pub(crate) targets: PathBuf,
+    /// What a build of the project left, of which workers take the dependencies.
+    pub(crate) built: PathBuf,
     pub(crate) seconds: usize,
 }
 
@@ -105,8 +107,13 @@ impl<'a> Worker<'a> {
         if project.exists() {
             fs::remove_dir_all(&project).map_err(|error| format!("{}: {error}", project.display()))?;
         }
+        let target = folder.join("target");
+        if !target.exists() {
+            copy_built(&settings.built, &target.join("debug"))
+                .map_err(|error| format!("{}: {error}", target.display()))?;
+        }
         copy(&settings.root, &project).map_err(|error| format!("{}: {error}", project.display()))?;
-        Ok(Self { settings, number, project, target: folder.join("target"), log: folder.join("log") })
+        Ok(Self { settings, number, project, target, log: folder.join("log") })
     }
 
     /// Whether the test passes without a break.
@@ -240,6 +247,32 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Copies a folder of libraries that cargo has built, with the times of the files, from which it sees that they are built.
+/// Those of the project are older than the copies of their sources, and hence built again.
+fn copy_built(from: &Path, to: &Path) -> io::Result<()> {
+    for folder in [".fingerprint", "build", "deps"] {
+        copy_with_times(&from.join(folder), &to.join(folder))?;
+    }
+    Ok(())
+}
+
+/// Leaves out programs that only `cargo` starts, which are most of the bytes.
+fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(from) else { return Ok(()) };
+    fs::create_dir_all(to)?;
+    for entry in entries {
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_with_times(&path, &to)?;
+        } else if path.extension().is_some() || !from.ends_with("deps") {
+            fs::copy(&path, &to)?;
+            File::options().write(true).open(&to)?.set_modified(entry.metadata()?.modified()?)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,7 +280,7 @@ mod tests {
     #[test]
     fn both_ends_meet_and_failures_are_returned() {
         let root = PathBuf::new();
-        let settings = Settings { root: root.clone(), targets: root.clone(), seconds: 1 };
+        let settings = Settings { root: root.clone(), targets: root.clone(), built: root.clone(), seconds: 1 };
         let worker = |number| Worker {
             settings: &settings,
             number,
