@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::{Count, Ledger, Maker, until};
 use ebbtide::BoundedPool;
-use ebbtide::bounded::Settings;
+use ebbtide::bounded::{Pooled, Settings};
 use timed::{Gate, Opens};
 
 type CountedPool = BoundedPool<common::Counted, Maker>;
@@ -88,6 +88,21 @@ fn kept_items_that_grow_too_old_are_dropped() {
     }
     assert_eq!(pool.stats().expired, 6);
     ledger.assert_all_dropped_once();
+}
+
+/// A table for waiters is freed by the second sweep after the last one has entered.
+#[test]
+fn a_pool_that_is_to_free_a_table_is_swept() {
+    let tick = clock();
+    let (pool, _ledger) = counted(SHORT);
+    let held = pool.get_many(4).expect("it is open");
+    tick(3);
+    let before = pool.stats().sweeps;
+    let mut wait = Box::pin(pool.get_async());
+    assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(wait);
+    held.into_iter().for_each(|item| drop(Pooled::detach(item)));
+    until("the table is freed", || pool.stats().sweeps >= before + 2);
 }
 
 /// Items that come to be idle again end the parking, whichever way they come.

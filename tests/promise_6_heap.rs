@@ -274,3 +274,109 @@ fn waits_one_after_another_take_no_more_memory_than_one() {
         assert_eq!(growth(|| (0..1000).for_each(|_| wait())), 0, "{most} may overtake");
     }
 }
+
+#[cfg(feature = "bounded")]
+mod bounded {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use ebbtide::BoundedPool;
+    use ebbtide::bounded::{Pooled, Settings};
+
+    use super::*;
+
+    type LimitedPool = BoundedPool<u8, fn() -> u8>;
+
+    const fn limited(settings: Settings<Manual>) -> LimitedPool {
+        BoundedPool::with_settings((|| 0) as fn() -> u8, settings)
+    }
+
+    fn one(pool: &LimitedPool) {
+        drop(pool.get());
+    }
+
+    fn thousand(pool: &LimitedPool) {
+        drop((0..1000).map(|_| pool.get()).collect::<Vec<_>>());
+    }
+
+    fn many(pool: &LimitedPool) {
+        drop(pool.get_many(1000));
+    }
+
+    /// Two hundred tasks wait while one holds all items.
+    fn waiters(pool: &LimitedPool) {
+        let all = pool.get_many(pool.capacity());
+        let mut waiting: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::with_capacity(200);
+        waiting.extend((0..200).map(|_| Box::pin(pool.get_async()) as _));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(waiting.iter_mut().all(|wait| wait.as_mut().poll(context).is_pending()));
+        drop(all);
+        waiting.iter_mut().for_each(|wait| drop(wait.as_mut().poll(context)));
+        assert_eq!(pool.waiting(), 0);
+    }
+
+    #[test]
+    fn two_sweeps_after_bursts_leave_no_more_than_after_one_use() {
+        let left_by = |burst: fn(&LimitedPool)| {
+            let pool = limited(Settings::new(1000).manual());
+            growth(|| {
+                burst(&pool);
+                (0..2).for_each(|_| _ = pool.advance());
+            })
+        };
+        let least = left_by(one);
+        for (name, burst) in [("a thousand", thousand as fn(&_)), ("many", many), ("waiters", waiters)] {
+            let left = left_by(burst);
+            println!("{left} bytes after {name}, {least} after one");
+            assert!(left <= least, "{left} bytes after {name}, {least} after one use");
+        }
+    }
+
+    /// What was used in an epoch is not freed at its end, to be allocated again in the next one.
+    #[test]
+    fn a_steady_load_keeps_its_room() {
+        let pool = limited(Settings::new(1000).manual());
+        thousand(&pool);
+        let all = pool.get_many(1000);
+        assert_eq!(allocations(|| pool.advance()).1.freed, 0, "they may come back at any time");
+        drop(all);
+        for _ in 0..3 {
+            thousand(&pool);
+            waiters(&pool);
+            assert_eq!(allocations(|| pool.advance()).1.freed, 0);
+        }
+    }
+
+    /// What is left after a burst has room for itself.
+    #[test]
+    fn few_items_that_stay_in_use_need_little_room() {
+        let pool = limited(Settings::new(1000).manual());
+        thousand(&pool);
+        pool.advance();
+        drop(pool.get_many(20));
+        let item = growth(|| Pooled::detach(pool.get().unwrap()));
+        let grown = growth(|| pool.advance()) - 980 * item;
+        assert!(pool.idle() == 19 && grown <= -(1000 - 2 * 19) * 2 * size_of::<usize>() as isize, "{grown} bytes");
+        assert_eq!(pool.get_many(19).map(|items| items.len()), Ok(19));
+        assert_eq!(pool.stats().created, 1000);
+    }
+
+    /// The smaller room is allocated without the lock. If it no longer suffices, the larger one stays, because under the
+    /// lock nothing is allocated for that.
+    #[test]
+    fn room_is_allocated_without_the_lock() {
+        static POOL: LimitedPool = limited(Settings::new(1000).manual());
+        static CALLS: Count = Count::new();
+        thousand(&POOL);
+        POOL.resize(20).unwrap();
+        let refill = || {
+            if CALLS.bump() == 0 {
+                POOL.resize(60).unwrap();
+                POOL.prefill(40).unwrap();
+            }
+        };
+        at_each_allocation(refill, || _ = POOL.advance());
+        assert_eq!((CALLS.get(), POOL.idle()), (1, 60));
+    }
+}

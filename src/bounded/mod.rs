@@ -26,6 +26,7 @@ mod phases;
 mod places;
 mod recycle;
 mod returning;
+mod room;
 mod settings;
 mod state;
 mod status;
@@ -149,8 +150,8 @@ use places::Places;
 ///
 /// A `get` and the guard's drop each take the pool's one lock for a few instructions. Under it runs no user code except
 /// the global allocator, which therefore cannot use a bounded pool itself. A wait costs a few small allocations. Items
-/// are boxed, as in `Pool`. An unused pool has no heap. A used one keeps room for as many idle items as there ever
-/// were.
+/// are boxed, as in `Pool`. An unused pool has no heap. After a burst, sweeps give back the room for the items and
+/// waiters that are gone.
 ///
 /// # Events
 ///

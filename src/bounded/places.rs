@@ -318,7 +318,12 @@ impl<T> Places<T> {
         let mut state = self.lock();
         let trace = Trace::begin(self.name, purpose, state.epoch);
         let (swept, after) = state.sweep(purpose);
+        let (surplus, unused) = (state.surplus(), state.unused_tables());
         drop(state);
+        drop(unused);
+        if let Some(needed) = surplus {
+            self.shrink(needed);
+        }
         let overdue = match (&self.tracking, purpose) {
             (Some(tracking), Purpose::Advance) => tracking.overdue(),
             _ => Vec::new(),

@@ -407,9 +407,6 @@ impl<T> State<T> {
             doomed.extend(expired.into_iter().map(|idle| idle.item));
         }
         let n = doomed.len();
-        self.waiters.shrink();
-        self.enders.shrink();
-        self.sweepers.shrink();
         self.sweeps += 1;
         self.dropped += n;
         (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))

@@ -41,7 +41,7 @@ impl<T> Places<T> {
     fn rest(&self) -> Option<Rest> {
         let overdue = self.next_overdue();
         let mut state = self.lock();
-        if state.idle.len() > state.settings.min_idle || self.is_missing(&state) {
+        if state.idle.len() > state.settings.min_idle || self.is_missing(&state) || state.has_table() {
             return None;
         }
         state.alert |= self.is_filled(&state);

@@ -5,7 +5,7 @@
 //! A waiter has a *ticket*: its index in a table, from when it enters the queue until it has fetched its answer or has
 //! left. Then the ticket is reused. The waiters that are not yet answered form a linked list within the table. So
 //! adding, serving and removing a waiter take constant time. They allocate only if there are more waiters than ever
-//! since the last `shrink`.
+//! since the table was last taken.
 
 use std::task::Waker;
 
@@ -222,11 +222,21 @@ impl<L> Waiters<L> {
         wakers
     }
 
-    /// Frees the table's memory if nobody uses it.
-    pub(super) fn shrink(&mut self) {
-        if self.free.len() == self.table.len() {
-            *self = Self::new();
+    /// Takes the table if nobody is in it, or has been since the last call. That left it empty.
+    pub(super) fn take_unused(&mut self) -> Self {
+        if self.table.is_empty() {
+            return std::mem::replace(self, Self::new());
         }
+        if self.has_unused() {
+            self.table.clear();
+            self.free.clear();
+        }
+        Self::new()
+    }
+
+    /// Whether it has memory for a table and nobody is in it.
+    pub(super) fn has_unused(&self) -> bool {
+        self.table.capacity() > 0 && self.free.len() == self.table.len()
     }
 
     /// Removes all waiters when the pool is dropped. These are waits that were forgotten, whether answered or not.
