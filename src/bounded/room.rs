@@ -29,6 +29,7 @@ impl<T> State<T> {
     }
 
     /// Whether a later sweep takes a table, if nobody waits.
+    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
     pub(super) fn has_table(&self) -> bool {
         self.waiters.has_unused() || self.enders.has_unused() || self.sweepers.has_unused()
     }
