@@ -66,7 +66,7 @@ impl Program {
             Shape::Bounded(_, Usage::AsyncPairs | Usage::Checkouts | Usage::Threads) => return None,
             // A Go pool has parts for the few threads that run goroutines, not for goroutines. And a garbage collection
             // does far more than a sweep.
-            Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,
+            Shape::FirstUse | Shape::BesideThreads(_) | Shape::SweepThreads(_) => return None,
         };
         let item = match workload.item {
             Kind::Nothing => "nothing",

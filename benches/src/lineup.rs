@@ -39,7 +39,12 @@ const fn entry<C: Contender<Item = Buffer>>() -> Entry {
 }
 
 fn runs<C: Contender>(workload: &Workload) -> bool {
-    !workload.is_bounded() && (C::SWEEPS || !workload.sweeps()) && (C::LOSES || !workload.loses()) && C::runs(workload)
+    let is_ours = C::NAME == Ebbtide::<Buffer>::NAME;
+    !workload.is_bounded()
+        && (workload.peers || is_ours)
+        && (C::SWEEPS || !workload.sweeps())
+        && (C::LOSES || !workload.loses())
+        && C::runs(workload)
 }
 
 const fn limited<B: Bounded>() -> Entry {
@@ -122,7 +127,7 @@ impl Entrant {
         match self {
             Entrant::Here(entry) => (entry.runs)(workload),
             Entrant::Allocator(_) => (system().runs)(workload),
-            Entrant::Go => true,
+            Entrant::Go => workload.peers,
         }
     }
 

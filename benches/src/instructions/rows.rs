@@ -41,6 +41,7 @@ const fn column(name: &'static str, shape: Shape) -> Workload {
         threads: 1,
         columns: &[],
         targets: &[],
+        peers: true,
         quick: false,
     }
 }

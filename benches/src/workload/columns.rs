@@ -19,6 +19,10 @@ const CLOCK: Column = aside("clock_ns", "of that the clock", "ns");
 pub(super) const PAIR: &[Column] = &[NS, MADE];
 pub(super) const HAND_OFF: &[Column] = &[NS, MADE, aside("messages_ns", "the messages alone, for each item", "ns")];
 pub(super) const CHURN: &[Column] = &[NS, MADE, aside("thread_ns", "the thread alone, for each pair", "ns")];
+pub(super) const FIRST_USE: &[Column] = &[
+    column("first_ns", "the pair", "ns"),
+    column("end_ns", "the rest of the thread, beyond one without a pool", "ns"),
+];
 pub(super) const COLD: &[Column] = &[NS, CLOCK];
 pub(super) const PAUSE: &[Column] =
     &[column("pause_us", "longest pair meanwhile", "µs"), column("sweep_us", "the sweep", "µs")];

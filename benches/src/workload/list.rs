@@ -1,8 +1,8 @@
 //! Every workload, in the order of the tables.
 
 use super::columns::{
-    AFTER_BURST, AS_FAST_AS_FAIR, CHURN, COLD, GIVEN_UP, HAND_OFF, LATENCY, MISSES, PAIR, PAUSE, SWEEP, TIMES_R2D2,
-    USE, WAITS, WAITS_AS_FAIR, WEIGHT, as_with_one, plain, times_go, undisturbed,
+    AFTER_BURST, AS_FAST_AS_FAIR, CHURN, COLD, FIRST_USE, GIVEN_UP, HAND_OFF, LATENCY, MISSES, PAIR, PAUSE, SWEEP,
+    TIMES_R2D2, USE, WAITS, WAITS_AS_FAIR, WEIGHT, as_with_one, plain, times_go, undisturbed,
 };
 use super::{Against, Channel, Group, Kind, Shape, Target, Usage, Workload};
 
@@ -15,12 +15,13 @@ const BASE: Workload = Workload {
     threads: 1,
     columns: PAIR,
     targets: &[],
+    peers: true,
     quick: true,
 };
 
 const BOUNDED: Workload = Workload { group: Group::Bounded, columns: WAITS, quick: false, ..BASE };
 
-pub(crate) static ALL: [Workload; 59] = [
+pub(crate) static ALL: [Workload; 64] = [
     Workload {
         name: "pair",
         group: Group::Targets,
@@ -218,6 +219,14 @@ pub(crate) static ALL: [Workload; 59] = [
         ..BASE
     },
     Workload {
+        name: "first-use",
+        group: Group::Shapes,
+        about: "a new thread's only pair, and what the pool adds to its end",
+        shape: Shape::FirstUse,
+        columns: FIRST_USE,
+        ..BASE
+    },
+    Workload {
         name: "cold-1000",
         group: Group::Shapes,
         about: "one pair in 1000 finds a cold cache: that one",
@@ -250,6 +259,15 @@ pub(crate) static ALL: [Workload; 59] = [
         ..BASE
     },
     Workload {
+        name: "pools-100000",
+        group: Group::Scale,
+        about: "a pair in each of 100 000 pools in turn, of ebbtide's only",
+        shape: Shape::Pools(100_000),
+        peers: false,
+        quick: false,
+        ..BASE
+    },
+    Workload {
         name: "beside-1-pool",
         group: Group::Scale,
         about: "pairs in one pool beside another that has been used",
@@ -271,6 +289,16 @@ pub(crate) static ALL: [Workload; 59] = [
         about: "pairs in one pool beside 10 000 others that have been used",
         shape: Shape::BesidePools(10_000),
         targets: &[undisturbed()],
+        ..BASE
+    },
+    Workload {
+        name: "beside-100000-pools",
+        group: Group::Scale,
+        about: "pairs in one pool beside 100 000 others that have been used, of ebbtide's only",
+        shape: Shape::BesidePools(100_000),
+        targets: &[undisturbed()],
+        peers: false,
+        quick: false,
         ..BASE
     },
     Workload {
@@ -298,12 +326,33 @@ pub(crate) static ALL: [Workload; 59] = [
         ..BASE
     },
     Workload {
+        name: "beside-10000-threads",
+        group: Group::Scale,
+        about: "pairs beside 10 000 idle threads that have used the pool, of ebbtide only",
+        shape: Shape::BesideThreads(10_000),
+        targets: &[undisturbed()],
+        peers: false,
+        quick: false,
+        ..BASE
+    },
+    Workload {
         name: "sweep-1000-threads",
         group: Group::Scale,
         about: "a sweep of an empty pool that 1000 idle threads have used",
         shape: Shape::SweepThreads(1000),
         columns: SWEEP,
         targets: &[plain("sweep_us", 100.0, 10.0)],
+        ..BASE
+    },
+    Workload {
+        name: "sweep-10000-threads",
+        group: Group::Scale,
+        about: "a sweep of an empty pool that 10 000 idle threads have used",
+        shape: Shape::SweepThreads(10_000),
+        columns: SWEEP,
+        targets: &[plain("sweep_us", 1000.0, 100.0)],
+        peers: false,
+        quick: false,
         ..BASE
     },
     Workload {

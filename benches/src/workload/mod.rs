@@ -51,6 +51,8 @@ pub(crate) struct Workload {
     /// The shown numbers of a sample. Contenders are compared by the first. Less is better in all.
     pub(crate) columns: &'static [Column],
     pub(crate) targets: &'static [Target],
+    /// Whether others than ebbtide run it. Some take minutes where it has a hundred thousand pools.
+    pub(crate) peers: bool,
     /// Whether a quick run includes it.
     pub(crate) quick: bool,
 }
@@ -165,6 +167,8 @@ pub(crate) enum Shape {
     SweepThreads(usize),
     /// This many pairs in each of many short-lived threads.
     Churn(usize),
+    /// The first pair of each of many threads, and their ends.
+    FirstUse,
     /// Pairs of which one in this many finds a cold cache.
     Cold(usize),
     /// Bursts with every operation timed, with or without epochs.
@@ -222,6 +226,7 @@ impl Workload {
             | Shape::BesideThreads(_)
             | Shape::SweepThreads(_)
             | Shape::Churn(_)
+            | Shape::FirstUse
             | Shape::Cold(_)
             | Shape::Bounded(..) => 1,
         }

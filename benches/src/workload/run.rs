@@ -41,6 +41,7 @@ fn buffers<C: Contender>(workload: &Workload, plan: Plan) -> Sample {
         Shape::BesideThreads(idle) => threads::pairs_beside::<C>(idle, plan),
         Shape::SweepThreads(idle) => threads::sweeps_beside::<C>(idle, plan),
         Shape::Churn(size) => threads::churn::<C>(size, plan),
+        Shape::FirstUse => threads::first_use::<C>(plan),
         Shape::Cold(every) => cold::cold::<C>(every, plan),
         Shape::Latency { size, sweeps } => latency::latency::<C>(size, threads, sweeps, plan),
         Shape::Weight => memory::weight::<C>(plan),

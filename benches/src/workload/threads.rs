@@ -1,6 +1,7 @@
 //! Threads that start and end, and threads that stay idle.
 
-use std::sync::{Barrier, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, Builder};
 use std::time::Instant;
 
@@ -19,6 +20,25 @@ pub(super) fn churn<C: Contender>(pairs: usize, plan: Plan) -> Sample {
         repeat(pairs, pool);
     });
     pooled.sample(1).with("thread_ns", bare.ns(1))
+}
+
+/// One new thread after another runs a pair. The clock is read before and after it.
+pub(super) fn first_use<C: Contender>(plan: Plan) -> Sample {
+    let pool = &C::new(ROOM);
+    let nanoseconds = |life: &(dyn Fn() + Sync)| {
+        let (pairs, total) = (AtomicU64::new(0), AtomicU64::new(0));
+        let work = one_after_another(1, plan, || {
+            let start = Instant::now();
+            life();
+            total.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            pairs.fetch_add(1, Ordering::Relaxed);
+        });
+        (total.into_inner() as f64 / pairs.into_inner() as f64, work.ns(1))
+    };
+    let (clock, bare) = nanoseconds(&|| {});
+    let (pair, thread) = nanoseconds(&|| pool.put(get(pool)));
+    let first = pair - clock;
+    Sample::default().with("first_ns", first).with("end_ns", thread - bare - first)
 }
 
 fn one_after_another(pairs: usize, plan: Plan, life: impl Fn() + Sync) -> Work {
@@ -49,7 +69,7 @@ fn made_by(life: &(impl Fn() + Sync)) -> u64 {
 pub(super) fn pairs_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
     let work = beside_idle_threads(pool, plan.of(idle), || side_by_side(1, plan, || || repeat(plan.chunk(), pool)));
-    work.sample(1)
+    work.map(|work| work.sample(1)).unwrap_or_default()
 }
 
 /// Sweeps of an empty pool whose threads are idle.
@@ -70,27 +90,29 @@ pub(super) fn sweeps_beside<C: Contender>(idle: usize, plan: Plan) -> Sample {
             }
         }
     });
-    Sample::default().with("sweep_us", nanoseconds / 1e3)
+    nanoseconds.map(|nanoseconds| Sample::default().with("sweep_us", nanoseconds / 1e3)).unwrap_or_default()
 }
 
-/// Runs `body` while this many threads wait that have used the pool once.
-fn beside_idle_threads<C: Contender, T>(pool: &C, idle: usize, body: impl FnOnce() -> T) -> T {
-    let used = Barrier::new(idle + 1);
+/// Runs `body` while this many threads wait that have used the pool once. Returns `None` if the system has not as many.
+fn beside_idle_threads<C: Contender, T>(pool: &C, idle: usize, body: impl FnOnce() -> T) -> Option<T> {
+    let (report, used) = mpsc::channel();
     let end = Mutex::new(());
     let not_yet = end.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
         let life = || {
             pool.put(get(pool));
-            used.wait();
+            report.send(()).expect("the main thread receives");
             drop(end.lock());
             item::take_made()
         };
         let thread = |_| Builder::new().stack_size(64 << 10).spawn_scoped(scope, life);
-        let threads: Vec<_> = (0..idle).map(|n| thread(n).expect("there can be as many threads")).collect();
-        used.wait();
-        let result = body();
+        let threads: Option<Vec<_>> = (0..idle).map(|n| thread(n).ok()).collect();
+        let result = threads.is_some().then(|| {
+            (0..idle).for_each(|_| used.recv().expect("every thread reports"));
+            body()
+        });
         drop(not_yet);
-        for thread in threads {
+        for thread in threads.into_iter().flatten() {
             item::add_made(thread.join().expect("an idle thread panicked"));
         }
         result
