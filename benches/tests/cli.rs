@@ -107,7 +107,7 @@ fn without_go_and_cargo_the_rest_is_measured() {
     assert!(!folder.join("charts/get-and-put.svg").exists(), "there is nothing to compare");
 }
 
-/// A debug build can't count, and nothing counts without valgrind.
+/// A debug build cannot count, and nothing counts without the programs that it needs.
 #[test]
 fn instructions_that_cannot_be_counted_are_an_error() {
     let mut program = program(&["instructions", "--check"]);
@@ -115,6 +115,6 @@ fn instructions_that_cannot_be_counted_are_an_error() {
     let output = program.output().expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
-    let why = ["use `--release`", "there is no `valgrind` to run", "on x86-64 Linux alone"];
+    let why = ["use `--release`", "there is no `getconf` to run", "on x86-64 Linux alone"];
     assert!(why.iter().any(|why| stderr.contains(why)), "{stderr}");
 }
