@@ -1,5 +1,6 @@
 //! `BoundedPool`: who may overtake a waiter that was called, and how often.
 
+use std::future::Future;
 use std::thread;
 use std::time::Duration;
 
@@ -33,8 +34,21 @@ fn a_waiter_is_overtaken_as_often_as_the_settings_say() {
 #[test]
 fn a_waiter_that_came_too_late_is_woken_again() {
     let (pool, ledger) = counted(1);
+    came_too_late(&pool, pool.get_async());
+    assert_eq!((ledger.made(), pool.waiting()), (1, 0));
+}
+
+/// One who waits for several is served in another way than one who waits for an item.
+#[test]
+fn a_waiter_for_a_list_of_one_that_came_too_late_is_woken_again() {
+    let (pool, ledger) = counted(1);
+    came_too_late(&pool, pool.get_many_async(1));
+    assert_eq!((ledger.made(), pool.waiting()), (1, 0));
+}
+
+fn came_too_late<O>(pool: &CountedPool, waiting: impl Future<Output = Result<O, GetError>>) {
     let held = pool.get().unwrap();
-    let mut waiter = Polled::waiting(pool.get_async());
+    let mut waiter = Polled::waiting(waiting);
     drop(held);
     let overtaken = pool.get().unwrap();
     assert!(waiter.poll().is_none());
@@ -42,7 +56,6 @@ fn a_waiter_that_came_too_late_is_woken_again() {
     drop(overtaken);
     assert_eq!(waiter.wakes(), 2);
     drop(waiter.ready().unwrap());
-    assert_eq!((ledger.made(), pool.waiting()), (1, 0));
 }
 
 /// Waiters stay in order, however many items return before the first is polled.
