@@ -21,7 +21,9 @@ pub(super) const HAND_OFF: &[Column] = &[NS, MADE, aside("messages_ns", "the mes
 pub(super) const CHURN: &[Column] = &[NS, MADE, aside("thread_ns", "the thread alone, for each pair", "ns")];
 pub(super) const FIRST_USE: &[Column] = &[
     column("first_ns", "the pair", "ns"),
-    column("end_ns", "the rest of the thread, beyond one without a pool", "ns"),
+    CLOCK,
+    column("end_ns", "the thread's end", "ns"),
+    aside("bare_ns", "the end of one that uses nothing", "ns"),
 ];
 pub(super) const COLD: &[Column] = &[NS, CLOCK];
 pub(super) const PAUSE: &[Column] =

@@ -221,7 +221,7 @@ pub(crate) static ALL: [Workload; 64] = [
     Workload {
         name: "first-use",
         group: Group::Shapes,
-        about: "a new thread's only pair, and what the pool adds to its end",
+        about: "a new thread's only pair, and the time from then to the thread's end",
         shape: Shape::FirstUse,
         columns: FIRST_USE,
         ..BASE

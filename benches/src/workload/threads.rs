@@ -1,11 +1,11 @@
 //! Threads that start and end, and threads that stay idle.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, Builder};
 use std::time::Instant;
 
 use super::clock::{Work, side_by_side};
+use super::latency::{Times, nanoseconds};
 use super::pairs::{get, repeat};
 use super::{Plan, ROOM};
 use crate::contender::Contender;
@@ -22,23 +22,32 @@ pub(super) fn churn<C: Contender>(pairs: usize, plan: Plan) -> Sample {
     pooled.sample(1).with("thread_ns", bare.ns(1))
 }
 
-/// One new thread after another runs a pair. The clock is read before and after it.
+/// One new thread after another runs a pair.
 pub(super) fn first_use<C: Contender>(plan: Plan) -> Sample {
     let pool = &C::new(ROOM);
-    let nanoseconds = |life: &(dyn Fn() + Sync)| {
-        let (pairs, total) = (AtomicU64::new(0), AtomicU64::new(0));
-        let work = one_after_another(1, plan, || {
-            let start = Instant::now();
-            life();
-            total.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            pairs.fetch_add(1, Ordering::Relaxed);
+    let (_, bare) = lives(plan, || {});
+    let (first, end) = lives(plan, || pool.put(get(pool)));
+    let sample = Sample::default().with("first_ns", first).with("clock_ns", Times::of_nothing());
+    sample.with("end_ns", end).with("bare_ns", bare)
+}
+
+/// The medians of what `life` takes in a new thread, and of the time from then to the thread's end.
+fn lives(plan: Plan, life: impl Fn() + Sync) -> (f64, f64) {
+    let (mut lives, mut ends) = (Times::new(), Times::new());
+    let begin = Instant::now();
+    while lives.is_empty() || begin.elapsed() < plan.measured {
+        let (start, end) = thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let start = Instant::now();
+                life();
+                (start, Instant::now())
+            });
+            thread.join().expect("a short-lived thread panicked")
         });
-        (total.into_inner() as f64 / pairs.into_inner() as f64, work.ns(1))
-    };
-    let (clock, bare) = nanoseconds(&|| {});
-    let (pair, thread) = nanoseconds(&|| pool.put(get(pool)));
-    let first = pair - clock;
-    Sample::default().with("first_ns", first).with("end_ns", thread - bare - first)
+        ends.record(nanoseconds(end.elapsed()));
+        lives.record(nanoseconds(end - start));
+    }
+    (lives.quantile(0.5), ends.quantile(0.5))
 }
 
 fn one_after_another(pairs: usize, plan: Plan, life: impl Fn() + Sync) -> Work {
