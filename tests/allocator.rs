@@ -396,11 +396,11 @@ fn dropped_pools_leave_no_memory_behind() {
     assert!(after < before + 16_000, "{before} bytes before, {after} after 1000 of each kind");
 }
 
-/// A sweep that finds no waiter frees the queue's table.
+/// The second sweep that finds no waiter frees the queue's table.
 #[cfg(feature = "bounded")]
 #[test]
-fn a_sweep_frees_the_table_of_an_empty_queue() {
-    if !alone("a_sweep_frees_the_table_of_an_empty_queue") {
+fn two_sweeps_free_the_table_of_an_empty_queue() {
+    if !alone("two_sweeps_free_the_table_of_an_empty_queue") {
         return;
     }
     let pool = ebbtide::BoundedPool::<Vec<u8>>::new(1);
@@ -412,6 +412,7 @@ fn a_sweep_frees_the_table_of_an_empty_queue() {
     }
     drop(waits);
     let line = LIVE_BYTES.get();
+    pool.advance();
     pool.advance();
     let after = LIVE_BYTES.get();
     println!("{before} bytes before, {line} with the line's table, {after} without");
