@@ -210,7 +210,7 @@ impl<'a, T, R: Manage<T>> Creation<'a, T, R> {
             drop(state);
             return Err(Refused::Closed);
         }
-        let (ticket, want) = state.enqueue_creator();
+        let (ticket, want) = state.enqueue_creator(held.left());
         places.release(state);
         attempt.start(&heap, held.into_lot(), (ticket, want));
         Ok((Self { places, attempt }, places.wait_on(ticket, want)))

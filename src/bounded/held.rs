@@ -56,6 +56,11 @@ impl<'a, T> Held<'a, T> {
         }
     }
 
+    /// How many items were still idle when the places were taken, or the item that came instead of a turn.
+    pub(super) fn left(&self) -> usize {
+        self.lot.left
+    }
+
     /// Whether it has a turn.
     pub(super) fn may_create(&self) -> bool {
         self.lot.creates
@@ -87,7 +92,10 @@ impl<'a, T> Held<'a, T> {
     }
 
     fn join(&mut self, mut turn: Held<'_, T>) {
-        let Lot { next, creates, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
+        let Lot { next, creates, left, .. } = std::mem::replace(&mut turn.lot, Lot::nothing());
+        if next.is_some() {
+            self.lot.left = left;
+        }
         (self.lot.next, self.lot.creates) = (next, creates);
     }
 

@@ -13,6 +13,8 @@ pub(super) struct Lot<T> {
     pub(super) creates: bool,
     /// Whether the item was created for the waiter that was served.
     pub(super) is_new: bool,
+    /// How many items were still idle when these were taken.
+    pub(super) left: usize,
 }
 
 impl<T> Lot<T> {
@@ -32,7 +34,7 @@ impl<T> Lot<T> {
     }
 
     pub(super) fn nothing() -> Self {
-        Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false }
+        Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false, left: 0 }
     }
 
     /// Takes the item, if it is one place with an item and no more.

@@ -5,7 +5,7 @@ use std::any::type_name;
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Deref;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_utils::Backoff;
@@ -21,7 +21,7 @@ use super::lot::Lot;
 use super::settings::Settings;
 use super::state::{After, State};
 use super::tracking::{Holder, Tracking};
-use super::waiters::{Answer, Ticket, Want};
+use super::waiters::Want;
 use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
@@ -160,9 +160,10 @@ impl<T> Places<T> {
     #[inline(never)]
     fn hold(&self, mut state: MutexGuard<'_, State<T>>, taken: Option<Option<Item<T>>>) -> Option<Held<'_, T>> {
         let taken = if mem::take(&mut state.alert) { state.take_one() } else { taken };
+        let left = state.idle.len();
         self.release(state);
         let item = taken?;
-        Some(Held::new(self, Lot { creates: item.is_none(), ..Lot::one(item) }))
+        Some(Held::new(self, Lot { creates: item.is_none(), left, ..Lot::one(item) }))
     }
 
     /// Gives a new item its lifetime, if the settings limit that.
@@ -171,97 +172,6 @@ impl<T> Places<T> {
             item.notes_mut().limit(lifetime(most, self.mortals.add(1)));
         }
         item
-    }
-
-    /// Takes places as `take` does, or becomes a waiter, or looks whether this waiter was answered.
-    pub(super) fn poll(
-        &self,
-        ticket: &mut Option<Ticket>,
-        want: Want,
-        waker: &Waker,
-    ) -> Poll<Result<Held<'_, T>, Refused>> {
-        if let Some(held) = *ticket {
-            let mut state = self.lock();
-            let answer = state.answer(held, want);
-            if answer.is_some() || state.waiters.has_waker(held, waker) {
-                self.release(state);
-                return self.end(ticket, answer);
-            }
-        }
-        // Cloning and dropping a waker runs user code, so it happens outside the lock, and only when no answer can be
-        // lost.
-        let waker = waker.clone();
-        let mut state = self.lock();
-        let (answer, unused) = match *ticket {
-            None => match state.take(want) {
-                Err(Refused::Busy) => {
-                    *ticket = Some(self.enter(&mut state, want, waker));
-                    (None, None)
-                }
-                answer => (Some(answer), Some(waker)),
-            },
-            Some(held) => match state.answer(held, want) {
-                None => (None, state.waiters.replace_waker(held, waker)),
-                answer => (answer, Some(waker)),
-            },
-        };
-        self.release(state);
-        let outcome = self.end(ticket, answer);
-        drop(unused);
-        outcome
-    }
-
-    fn enter(&self, state: &mut State<T>, want: Want, waker: Waker) -> Ticket {
-        self.counts.waits.add(1);
-        state.waiters.enqueue(want, waker)
-    }
-
-    /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, or was answered with an
-    /// item. Otherwise returns `None`.
-    #[inline]
-    pub(super) fn poll_item(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Option<Poll<Item<T>>> {
-        let Some(held) = *ticket else {
-            let waker = waker.clone();
-            let mut state = self.lock();
-            if !state.is_busy() {
-                drop(state);
-                drop(waker);
-                return None;
-            }
-            *ticket = Some(self.enter(&mut state, Want::Places(1), waker));
-            return Some(Poll::Pending);
-        };
-        let mut state = self.lock();
-        let item = state.answer_with_item(held)?;
-        self.release(state);
-        *ticket = None;
-        Some(Poll::Ready(item))
-    }
-
-    /// Ends the wait if there is an answer.
-    fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
-        let Some(answer) = answer else { return Poll::Pending };
-        *ticket = None;
-        Poll::Ready(answer.map(|lot| Held::new(self, lot)))
-    }
-
-    /// Leaves the queue. Returns what the waiter was already served.
-    pub(super) fn leave(&self, ticket: Ticket) -> Option<Held<'_, T>> {
-        let mut state = self.lock();
-        let (served, waker) = state.waiters.leave(ticket);
-        let served = served.and_then(Result::ok);
-        let wakers = if served.is_none() { state.serve() } else { Vec::new() };
-        self.release(state);
-        let served = served.map(|lot| Held::new(self, lot));
-        let mut first = wake_each(wakers);
-        // Dropping a waker runs user code, as waking does.
-        if let Some(panic) = drop_each(waker) {
-            keep_first(&mut first, panic);
-        }
-        if let Some(panic) = first {
-            raise(panic);
-        }
-        served
     }
 
     /// Takes a place for a new idle item, if one is free and nobody waits.

@@ -141,7 +141,7 @@ impl<T> State<T> {
             Order::Lifo => Self::last_first(self.idle.drain(rest..)),
             Order::Fifo => Self::last_first(self.idle.drain(..items).rev()),
         };
-        Some(Lot { places, next, others, creates, is_new: false })
+        Some(Lot { places, next, others, creates, is_new: false, left: rest })
     }
 
     /// Takes the last item apart.
@@ -280,11 +280,15 @@ impl<T> State<T> {
     }
 
     /// Adds a waiter for the item of a creation that begins now. Serves it if an item came back since its place was taken.
-    pub(super) fn enqueue_creator(&mut self) -> (Ticket, Want) {
+    ///
+    /// `left` items were idle before. They may be no better than the one that the new item replaces, so they stay idle:
+    /// otherwise one call would replace them all.
+    pub(super) fn enqueue_creator(&mut self, left: usize) -> (Ticket, Want) {
         self.begun += 1;
         let want = Want::Item(self.begun.0);
         let ticket = self.waiters.enqueue(want, Waker::noop().clone());
-        if let Some(lot) = self.hand_out(want) {
+        let lot = if self.idle.len() > left { self.hand_out(want) } else { None };
+        if let Some(lot) = lot {
             // Its waker is not a user's.
             drop(self.waiters.answer(ticket, Ok(lot)));
         }

@@ -8,11 +8,26 @@ use std::time::Duration;
 use crate::common::polled::Polled;
 use crate::common::{Counted, lock, panic_of, until};
 use crate::server::{Client, Reply, Served, Server, served};
-use ebbtide::bounded::{GetError, Info, OwnedPooled, Phase, Settings, TryRecycle};
+use ebbtide::bounded::{GetError, Info, OwnedPooled, Phase, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
+
+/// Whose items always fail their checks.
+#[derive(Clone)]
+struct Unfit(Client);
+impl TryRecycle<Counted> for Unfit {
+    type Error = io::Error;
+
+    fn try_create(&self) -> io::Result<Counted> {
+        self.0.try_create()
+    }
+
+    fn check(&self, _: &mut Counted, _: &Info) -> bool {
+        false
+    }
+}
 
 fn manual(capacity: usize) -> Settings<Manual> {
     Settings::new(capacity).manual()
@@ -167,22 +182,23 @@ fn an_item_that_came_back_serves_who_creates() {
     until("it is created", || pool.idle() == 1);
 }
 
+/// The others may be no better, and one call is not to replace them all.
+#[test]
+fn a_failed_check_replaces_one_item() {
+    let server = Arc::<Server>::default();
+    let pool = BoundedPool::with_settings(Unfit(Client(Arc::clone(&server))), manual(4)).create_in_background();
+    (0..9).for_each(|n| server.reply(n, Reply::Item));
+    assert_eq!(pool.prefill(4).unwrap(), 4);
+    for (created, left) in [(5, 3), (6, 2)] {
+        let item = if left == 3 { pool.get() } else { smol::block_on(pool.get_async()) }.unwrap();
+        assert_eq!((server.ledger.made(), pool.idle(), pool.status().creating), (created, left, 0));
+        drop(Pooled::detach(item));
+    }
+}
+
 /// Without time for it, a task does not wait for a turn either, not even for a moment in the queue.
 #[test]
 fn a_task_with_a_timeout_of_zero_never_queues_for_a_turn() {
-    #[derive(Clone)]
-    struct Unfit(Client);
-    impl TryRecycle<Counted> for Unfit {
-        type Error = io::Error;
-
-        fn try_create(&self) -> io::Result<Counted> {
-            self.0.try_create()
-        }
-
-        fn check(&self, _: &mut Counted, _: &Info) -> bool {
-            false
-        }
-    }
     let server = Arc::<Server>::default();
     let settings = manual(2).wait_timeout(Duration::ZERO).max_creating(1);
     let pool = BoundedPool::with_settings(Unfit(Client(Arc::clone(&server))), settings).create_in_background();
