@@ -37,8 +37,8 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
         self.places().close();
     }
 
-    /// Blocks until the pool is closed and no item exists: the `Drop` of the last one has returned. So what the items
-    /// use can end then.
+    /// Blocks until the pool is closed and no item exists: the `Drop` of the last one has returned, or its
+    /// [`Disposer`](super::Disposer). So what the items use can end then, unless a disposer has left some to tasks.
     ///
     /// Somebody must [`close`](Self::close) the pool, now or later. Then it waits for items in use, and for those that
     /// are being created or dropped. It blocks the thread, so it never returns if this thread holds a guard, or a task that

@@ -263,9 +263,9 @@ impl<E: Copy> Settings<E> {
     /// Limits how long an item exists. Each lives for 90 to 100 % of this time, so that items which were created together
     /// do not expire together. By default they have no limit.
     ///
-    /// An item is dropped when it returns too old, or by the sweep that finds it idle and too old, also if that leaves
-    /// fewer than [`min_idle`](Self::min_idle). If it is found too old by a `get`, a new one is created in its place. An
-    /// item in use is left alone.
+    /// An item is dropped when it returns too old, or by the sweep that finds it idle and too old, which may be an
+    /// [epoch](Self::every) later. That also happens if it leaves fewer than [`min_idle`](Self::min_idle). If it is found
+    /// too old by a `get`, a new one is created in its place. An item in use is left alone.
     ///
     /// ```
     /// use std::time::Duration;

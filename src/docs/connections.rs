@@ -292,9 +292,10 @@
 //! ```
 //!
 //! **What is different:** [`create_in_background`](BoundedPool::create_in_background) lets other threads connect, with
-//! clones of the manager, so `wait_timeout` limits the whole `get` but its check. Without it, the thread that calls `get`
-//! connects. If that fails, the `get` fails at once. `on_release` is a [`Disposer`]. Guards have no `extensions`: keep such
-//! data in the item.
+//! clones of the manager. So `wait_timeout` limits the whole `get` but its checks, if there is no `create_timeout`.
+//! Otherwise the thread that calls `get` connects. If that fails, the `get` fails at once.
+//! [`prefill`](BoundedPool::prefill) connects before the first request. `on_release` is a [`Disposer`]. Guards have no
+//! `extensions`: keep such data in the item.
 //!
 //! [`check_timeout`]: Settings::check_timeout
 //! [`create_timeout`]: Settings::create_timeout
