@@ -7,8 +7,6 @@ mod counting;
 
 use std::sync::{Arc, Mutex};
 
-#[cfg(feature = "bounded")]
-use common::polled::Polled;
 use common::{Count, MANUAL, Worker, lock};
 use counting::{allocations, at_each_allocation};
 use ebbtide::{BufferPool, Fetch, Manual, Pool, Settings, buffers};
@@ -255,26 +253,6 @@ fn slot_sets_of_ended_threads_do_not_add_up_while_a_thread_visits() {
     assert!(grown[0] >= 7 * 128 && grown[2..].iter().sum::<isize>() <= 0, "{grown:?} bytes in cycles");
 }
 
-/// Each wait has a place in the pool's table of waiters, which the next one uses again.
-#[cfg(feature = "bounded")]
-#[test]
-fn waits_one_after_another_take_no_more_memory_than_one() {
-    use ebbtide::{BoundedPool, bounded};
-
-    for most in [0, 16] {
-        let settings = bounded::Settings::new(1).manual().max_overtakes(most);
-        let pool = BoundedPool::with_settings((|| 0) as fn() -> u8, settings);
-        let wait = || {
-            let item = pool.try_get().expect("nobody else uses the pool");
-            let waiting = Polled::waiting(pool.get_async());
-            drop(item);
-            drop(waiting.ready());
-        };
-        wait();
-        assert_eq!(growth(|| (0..1000).for_each(|_| wait())), 0, "{most} may overtake");
-    }
-}
-
 #[cfg(feature = "bounded")]
 mod bounded {
     use std::future::Future;
@@ -284,6 +262,7 @@ mod bounded {
     use ebbtide::BoundedPool;
     use ebbtide::bounded::{Pooled, Settings};
 
+    use super::common::polled::Polled;
     use super::*;
 
     type LimitedPool = BoundedPool<u8, fn() -> u8>;
@@ -330,6 +309,22 @@ mod bounded {
             let left = left_by(burst);
             println!("{left} bytes after {name}, {least} after one");
             assert!(left <= least, "{left} bytes after {name}, {least} after one use");
+        }
+    }
+
+    /// Each wait has a place in the pool's table of waiters, which the next one uses again.
+    #[test]
+    fn waits_one_after_another_take_no_more_memory_than_one() {
+        for most in [0, 16] {
+            let pool = limited(Settings::new(1).manual().max_overtakes(most));
+            let wait = || {
+                let item = pool.get().unwrap();
+                let waiting = Polled::waiting(pool.get_async());
+                drop(item);
+                drop(waiting.ready());
+            };
+            wait();
+            assert_eq!(growth(|| (0..1000).for_each(|_| wait())), 0, "{most} may overtake");
         }
     }
 

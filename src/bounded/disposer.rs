@@ -58,9 +58,10 @@ use crate::engine::item::{discard, drop_each};
 /// ```
 ///
 /// The task closes the connection after its place is free. So for a moment there may be more connections than the
-/// capacity, and [`closed`](crate::BoundedPool::closed) does not wait for the task. To wait for such tasks at the end, spawn
-/// them with tokio-util's `TaskTracker::spawn_on`. What users
-/// [detach](super::Pooled::detach) or [replace](super::Pooled::replace), or get from
+/// capacity, and [`closed`](crate::BoundedPool::closed) does not wait for the task. To wait for such tasks at the end,
+/// spawn them with tokio-util's `TaskTracker::spawn_on`.
+///
+/// What users [detach](super::Pooled::detach) or [replace](super::Pooled::replace), or get from
 /// [`advance_with`](crate::BoundedPool::advance_with), is theirs and does not come here.
 ///
 /// # Panics

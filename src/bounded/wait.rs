@@ -32,6 +32,7 @@ impl<T> Places<T> {
         Waiting { places: self, want, ticket: None }
     }
 
+    /// The wait for one place whose item needs no look.
     pub(super) fn wait_for_one(&self) -> WaitingForOne<'_, T> {
         WaitingForOne(self.wait(Want::Places(1)))
     }

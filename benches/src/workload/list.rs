@@ -261,7 +261,7 @@ pub(crate) static ALL: [Workload; 64] = [
     Workload {
         name: "pools-100000",
         group: Group::Scale,
-        about: "a pair in each of 100 000 pools in turn, of ebbtide's only",
+        about: "a pair in each of 100 000 pools in turn; ebbtide only",
         shape: Shape::Pools(100_000),
         peers: false,
         quick: false,
@@ -294,7 +294,7 @@ pub(crate) static ALL: [Workload; 64] = [
     Workload {
         name: "beside-100000-pools",
         group: Group::Scale,
-        about: "pairs in one pool beside 100 000 others that have been used, of ebbtide's only",
+        about: "pairs in one pool beside 100 000 others that have been used; ebbtide only",
         shape: Shape::BesidePools(100_000),
         targets: &[undisturbed()],
         peers: false,
@@ -328,7 +328,7 @@ pub(crate) static ALL: [Workload; 64] = [
     Workload {
         name: "beside-10000-threads",
         group: Group::Scale,
-        about: "pairs beside 10 000 idle threads that have used the pool, of ebbtide only",
+        about: "pairs beside 10 000 idle threads that have used the pool; ebbtide only",
         shape: Shape::BesideThreads(10_000),
         targets: &[undisturbed()],
         peers: false,

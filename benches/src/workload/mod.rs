@@ -51,7 +51,7 @@ pub(crate) struct Workload {
     /// The shown numbers of a sample. Contenders are compared by the first. Less is better in all.
     pub(crate) columns: &'static [Column],
     pub(crate) targets: &'static [Target],
-    /// Whether others than ebbtide run it. Some take minutes where it has a hundred thousand pools.
+    /// Whether contenders other than ebbtide run it. With 100,000 pools, some of them take minutes.
     pub(crate) peers: bool,
     /// Whether a quick run includes it.
     pub(crate) quick: bool,
