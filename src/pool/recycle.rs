@@ -55,7 +55,8 @@ pub trait Recycle<T> {
     /// returned it.
     fn create(&self) -> T;
 
-    /// Creates an item in a box. A pool calls it instead of [`create`](Self::create) if `T` takes 16 KiB or more. The default boxes what `create` returns, which lies on the stack before.
+    /// Creates an item in a box. A pool calls it instead of [`create`](Self::create) if `T` takes 16 KiB or more. The
+    /// default boxes what `create` returns, which lies on the stack before.
     ///
     /// For items that are too large for the stack:
     ///
