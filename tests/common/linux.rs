@@ -1,4 +1,4 @@
-//! System calls that fail.
+//! System calls that fail, and threads on one CPU.
 
 use std::os::unix::process::CommandExt;
 
@@ -53,6 +53,17 @@ pub(crate) fn filter(call: libc::c_long, verdict: u32, flags: libc::c_ulong) -> 
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
     // SAFETY: `filter` and its program are valid for reads.
     unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) }
+}
+
+/// From now on the calling thread, and those that it starts, run on the CPU that it is on.
+pub(crate) fn stay_on_this_cpu() {
+    // SAFETY: all zeros is a valid set, the CPU's number is in its range, and the set is valid for reads.
+    let status = unsafe {
+        let mut only: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(libc::sched_getcpu() as usize, &mut only);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const only)
+    };
+    assert_eq!(status, 0);
 }
 
 /// Runs every test of this binary except `this` in a process without `membarrier`.

@@ -89,6 +89,9 @@ impl Case {
         // All threads of a process share the numbers. No other test may take or return one meanwhile.
         static ALONE: Mutex<()> = Mutex::new(());
         let _alone = lock(&ALONE);
+        // To wake up a thread of another CPU takes most of the time otherwise.
+        #[cfg(target_os = "linux")]
+        crate::common::linux::stay_on_this_cpu();
         // The first number is this thread's, in every case.
         drop(Pool::with_settings(|| (), MANUAL).get());
 
