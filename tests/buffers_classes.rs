@@ -55,6 +55,7 @@ fn put_rounds_down() {
         (2047, 1024),
         (2048, 2048),
         (2049, 2048),
+        (3072, 2048),
         (4095, 2048),
         (4096, 4096),
         (8191, 4096),
@@ -77,11 +78,11 @@ fn buffers_outside_the_classes_are_not_kept() {
         let buffer = pool.get(wanted);
         assert_eq!((buffer.len(), buffer.capacity()), (0, wanted), "created with exactly this capacity");
     }
-    for capacity in [0, 1, 1023, 8193, 16384, 100_000] {
+    for capacity in [0, 1, 512, 1023, 8193, 16384, 100_000] {
         pool.put(Vec::with_capacity(capacity));
         assert_eq!(idle(&pool), [], "a capacity of {capacity}");
     }
-    assert_eq!((sum(&pool, |stats| stats.created), sum(&pool, |stats| stats.refused)), (3, 3 + 6));
+    assert_eq!((sum(&pool, |stats| stats.created), sum(&pool, |stats| stats.refused)), (3, 3 + 7));
     let (largest, stats) = pool.stats().last().unwrap();
     assert_eq!((largest, stats.created, stats.refused), (8192, 3, 3 + 3), "counted with the largest class");
 }

@@ -24,13 +24,19 @@ pub(super) const fn index(capacity: usize) -> usize {
     (capacity | MIN_SIZE).ilog2() as usize - FIRST as usize
 }
 
+/// The class of this size. What is not the size of a class gives any index.
+#[inline]
+pub(super) const fn index_of(size: usize) -> usize {
+    size.trailing_zeros().wrapping_sub(FIRST) as usize
+}
+
 /// The first class whose size is at least this capacity. One that is too large gives an index past the last.
 #[inline]
 pub(super) const fn index_above(capacity: usize) -> usize {
     (capacity.saturating_sub(1) | (MIN_SIZE - 1)).ilog2() as usize + 1 - FIRST as usize
 }
 
-/// The recycler of one class. It empties its buffers and shrinks them to the size of the class.
+/// The recycler of one class. It shrinks buffers, which are empty, to the size of the class.
 #[derive(Debug)]
 pub(super) struct Class {
     size: u32,
@@ -45,15 +51,15 @@ impl Class {
         Self { size, most: if last { size } else { 2 * size - 1 } }
     }
 
-    /// Shrinks a buffer whose capacity is not the size. Returns whether it belongs here.
-    #[cold]
-    fn fit(&self, buffer: &mut Vec<u8>) -> bool {
-        let (size, most) = (self.size as usize, self.most as usize);
-        let fits = (size..=most).contains(&buffer.capacity());
-        if fits {
-            buffer.shrink_to(size);
-        }
-        fits
+    /// The recycler of a class that is not used. No buffer belongs there.
+    pub(super) const fn unused() -> Self {
+        Self { size: 0, most: 0 }
+    }
+
+    /// Whether a buffer of this capacity belongs here as it is.
+    #[inline]
+    pub(super) fn is_size(&self, capacity: usize) -> bool {
+        capacity == self.size as usize
     }
 }
 
@@ -62,10 +68,13 @@ impl Recycle<Vec<u8>> for Class {
         Vec::with_capacity(self.size as usize)
     }
 
-    #[inline]
     fn recycle(&self, buffer: &mut Vec<u8>) -> bool {
-        buffer.clear();
-        buffer.capacity() == self.size as usize || self.fit(buffer)
+        let (size, most) = (self.size as usize, self.most as usize);
+        let fits = (size..=most).contains(&buffer.capacity());
+        if fits {
+            buffer.shrink_to(size);
+        }
+        fits
     }
 
     #[inline]

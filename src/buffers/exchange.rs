@@ -6,7 +6,7 @@ use super::{BufferPool, class, class::Class};
 use crate::engine::batch::Batch;
 use crate::engine::item::Item;
 use crate::engine::room::{Room, Share};
-use crate::pool::Pool;
+use crate::pool::{Pool, Recycle};
 
 /// How many classes a `get` searches. The buffers of the last one are eight times as large as those of the first. With
 /// more classes, a user of many small buffers might hold large ones instead.
@@ -16,10 +16,13 @@ const NEAR: usize = 4;
 const MOST: usize = 32;
 
 impl BufferPool {
-    /// Finds or creates a buffer for a class of which the thread has none in its private slots.
+    /// Finds or creates a buffer, when the thread has none of the right class in its private slots.
     #[cold]
     #[inline(never)]
-    pub(super) fn find(&self, index: usize) -> Item<Vec<u8>> {
+    pub(super) fn find(&self, min_capacity: usize) -> Item<Vec<u8>> {
+        let Some(index) = self.class_for(min_capacity) else {
+            return self.class(self.largest).make(|| Item::new(Vec::with_capacity(min_capacity)));
+        };
         if let Some(buffer) = self.find_young(index) {
             return buffer;
         }
@@ -41,10 +44,11 @@ impl BufferPool {
         self.class(index).take_or(|| Item::new(Vec::with_capacity(size)))
     }
 
-    /// Finds an idle buffer for a class of which the thread has none in its private slots.
+    /// Finds an idle buffer, when the thread has none of the right class in its private slots.
     #[cold]
     #[inline(never)]
-    pub(super) fn find_idle(&self, index: usize) -> Option<Item<Vec<u8>>> {
+    pub(super) fn find_idle(&self, min_capacity: usize) -> Option<Item<Vec<u8>>> {
+        let index = self.class_for(min_capacity)?;
         self.find_young(index).or_else(|| self.classes[index].take())
     }
 
@@ -55,6 +59,18 @@ impl BufferPool {
 
     fn find_young(&self, index: usize) -> Option<Item<Vec<u8>>> {
         self.classes[index..self.far(index)].iter().find_map(Pool::take_young)
+    }
+
+    /// Returns a buffer whose capacity is not the size of a class.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn give_back_resized(&self, mut buffer: Item<Vec<u8>>) {
+        let class = &self.classes[self.class_of(&buffer)];
+        if class.recycler.recycle(&mut buffer) {
+            class.take_back_recycled(buffer, |buffer| self.give_back_slow(buffer));
+        } else {
+            class.refuse(buffer, None);
+        }
     }
 
     /// Makes a buffer idle for which the private slots of its class have no room.

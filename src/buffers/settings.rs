@@ -227,7 +227,12 @@ impl<E: Copy> Settings<E> {
 
     /// The recycler of one class.
     pub(super) const fn class(&self, index: usize) -> Class {
-        Class::new(index, class::size(index) == self.largest)
+        let size = class::size(index);
+        if size < self.smallest || size > self.largest {
+            Class::unused()
+        } else {
+            Class::new(index, size == self.largest)
+        }
     }
 
     /// The settings of one class, which has as many private slots as `private_bytes` are buffers.
