@@ -100,8 +100,8 @@ use class::Class;
 /// # Costs
 ///
 /// Each class is a [`Pool`] with its own private slots, shards and epochs. A `get` and the guard's drop together take
-/// 1.4 times as long as those of a `Pool`, which take 2 to 3 ns. glibc's allocator takes 18 ns for 4000 bytes (a 2-core
-/// AMD EPYC virtual machine, 2026-11-30).
+/// 1.4 times as long as those of a `Pool`. Those take 2 to 3 ns, and glibc's allocator takes 18 ns for 4000 bytes (a
+/// 2-core AMD EPYC virtual machine, 2026-11-21).
 ///
 /// Rounding up takes up to twice the requested memory. A buffer that grew to between two sizes costs a reallocation
 /// when it returns. A `get` that misses in its class's private slots searches every other class that ever had a buffer.
