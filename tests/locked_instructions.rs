@@ -156,3 +156,52 @@ fn a_bounded_pair_takes_four() {
     let pool = &BoundedPool::<Vec<u8>>::new(4);
     assert_eq!(count(|| drop(pool.get()), |()| drop(pool.get())), 4);
 }
+
+#[cfg(feature = "bounded")]
+mod waits {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use ebbtide::bounded::{Pooled, Settings};
+    use ebbtide::{BoundedPool, DefaultRecycle};
+
+    use crate::count;
+    use crate::stepping::turn;
+
+    fn in_strict_order() -> BoundedPool<Vec<u8>> {
+        BoundedPool::with_settings(DefaultRecycle, Settings::new(1).max_overtakes(0))
+    }
+
+    /// Waits for the item that another holds, until that is returned.
+    fn wait<'pool>(pool: &'pool BoundedPool<Vec<u8>>, other: Pooled<'pool, Vec<u8>>) -> Pooled<'pool, Vec<u8>> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut waiting = pin!(pool.get_async());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        drop(other);
+        let Poll::Ready(Ok(item)) = waiting.poll(&mut context) else { panic!("it was served") };
+        item
+    }
+
+    /// The lock is taken once to wait, once by who returns the item, and once to fetch it.
+    #[test]
+    fn a_wait_of_a_task_takes_six() {
+        let _turn = turn();
+        let pool = &in_strict_order();
+        assert_eq!(count(|| wait(pool, pool.get().expect("it is idle")), |other| wait(pool, other)), 6);
+    }
+
+    /// The lock is taken once to wait, once to see that there is no answer, and once to leave.
+    #[test]
+    fn a_cancelled_wait_takes_six() {
+        let _turn = turn();
+        let pool = &in_strict_order();
+        let cancelled = |other| {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut waiting = pin!(pool.get_async());
+            assert!((0..2).all(|_| waiting.as_mut().poll(&mut context).is_pending()));
+            other
+        };
+        assert_eq!(count(|| wait(pool, pool.get().expect("it is idle")), cancelled), 6);
+    }
+}

@@ -41,6 +41,8 @@ pub(super) struct Places<T> {
     /// How many items got a lifetime.
     mortals: Counter,
     pub(super) counts: Counts,
+    /// Not zero if the item that came back last went to a waiter.
+    dry: Counter,
     /// If the settings ask for it.
     pub(super) tracking: Option<Tracking>,
     /// If the settings ask for it.
@@ -104,6 +106,7 @@ impl<T> Places<T> {
             disposer,
             mortals: Counter::new(),
             counts: Counts::default(),
+            dry: Counter::new(),
             tracking: settings.track_held.map(Tracking::new),
             filler,
             registration: Registration::new(),
@@ -135,6 +138,11 @@ impl<T> Places<T> {
 
     pub(super) fn epoch(&self) -> usize {
         self.lock().epoch
+    }
+
+    /// Whether one who wants an item now will wait, in all likelihood.
+    pub(super) fn is_dry(&self) -> bool {
+        self.dry.get() != 0
     }
 
     /// Takes what is wanted if it is free and nobody waits for the same.
@@ -185,15 +193,14 @@ impl<T> Places<T> {
     pub(super) fn give_back(&self, item: Item<T>) {
         let mut state = self.lock();
         match state.put_one(item) {
-            Ok(None) => {
+            Ok(waker) => {
+                self.dry.set(usize::from(state.idle.is_empty()));
                 drop(state);
+                // Unless a waiter was served, the item is idle.
                 janitor::attend(&self.registration);
-            }
-            Ok(Some(waker)) => {
-                drop(state);
-                // If waiters may be overtaken, the item is idle.
-                janitor::attend(&self.registration);
-                wake_each([waker]).into_iter().for_each(raise);
+                if let Some(waker) = waker {
+                    wake_each([waker]).into_iter().for_each(raise);
+                }
             }
             Err(item) => self.put(state, Lot::one(Some(item))),
         }
@@ -335,8 +342,8 @@ impl<T> Drop for Places<T> {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let idle = state.idle.drain(..).map(|idle| idle.item);
-        let (mut wakers, answers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
-        wakers.extend(state.enders.drain().chain(state.sweepers.drain()).map(|(waker, _)| waker));
+        let (answers, mut wakers): (Vec<_>, Vec<_>) = state.waiters.drain().unzip();
+        wakers.extend(state.enders.drain().chain(state.sweepers.drain()).map(|(_, waker)| waker));
         let served = answers.into_iter().flatten().flatten().flat_map(Lot::into_items);
         let disposed = for_each_caught(idle.chain(served), |item| self.disposer.dispose(item));
         [disposed, drop_each(wakers)].into_iter().flatten().for_each(discard);

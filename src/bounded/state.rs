@@ -227,18 +227,16 @@ impl<T> State<T> {
         self.waiters.fetch(ticket).or_else(|| self.answer_call(ticket, want).map(Ok))
     }
 
-    /// Does the same for a waiter for one place, if it gets an idle item. As one word that is faster to hand over.
-    pub(super) fn answer_with_item(&mut self, ticket: Ticket) -> Option<Item<T>> {
-        self.waiters.fetch_part(ticket, Lot::take_only).or_else(|| {
-            if self.taken >= self.capacity || !self.waiters.is_called(ticket) {
-                return None;
-            }
-            let item = self.pop_idle()?;
-            self.taken += 1;
-            // Nothing of a user's, as below.
-            drop(self.waiters.leave(ticket));
-            Some(item)
-        })
+    /// What a waiter for one place was called for, if nobody was faster. If so, its wait has ended.
+    pub(super) fn answer_call_with_item(&mut self, ticket: Ticket) -> Option<Item<T>> {
+        if self.taken >= self.capacity || !self.waiters.is_called(ticket) {
+            return None;
+        }
+        let item = self.pop_idle()?;
+        self.taken += 1;
+        // Nothing of a user's, as below.
+        drop(self.waiters.leave(ticket));
+        Some(item)
     }
 
     fn answer_call(&mut self, ticket: Ticket, want: Want) -> Option<Lot<T>> {

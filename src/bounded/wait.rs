@@ -162,12 +162,12 @@ impl<T> Places<T> {
     }
 
     fn enter(&self, state: &mut State<T>, want: Want, waker: Waker) -> Ticket {
-        self.counts.waits.add(1);
+        self.counts.waits.bump(1);
         state.waiters.enqueue(want, waker)
     }
 
-    /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, or was answered with an
-    /// item. Otherwise returns `None`.
+    /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, stays one, or gets an item.
+    /// Otherwise returns `None`.
     #[inline]
     fn poll_item(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Option<Poll<Item<T>>> {
         let Some(held) = *ticket else {
@@ -182,8 +182,18 @@ impl<T> Places<T> {
             return Some(Poll::Pending);
         };
         let mut state = self.lock();
-        let item = state.answer_with_item(held)?;
-        self.release(state);
+        let item = match state.waiters.fetch_part(held, Lot::take_only) {
+            Some(item) => {
+                drop(state);
+                item
+            }
+            None if state.waiters.has_waker(held, waker) => return Some(Poll::Pending),
+            None => {
+                let item = state.answer_call_with_item(held)?;
+                self.release(state);
+                item
+            }
+        };
         *ticket = None;
         Some(Poll::Ready(item))
     }

@@ -7,12 +7,21 @@
 //! adding, serving and removing a waiter take constant time. They allocate only if there are more waiters than ever
 //! since the table was last taken.
 
+use std::mem;
+use std::num::NonZero;
 use std::task::Waker;
 
 use super::error::Refused;
 
-/// A waiter's index in the table.
-pub(super) type Ticket = usize;
+/// A waiter's index in the table, plus one, so that an `Option` of it is one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(NonZero<usize>);
+
+impl Ticket {
+    fn at(self) -> usize {
+        self.0.get() - 1
+    }
+}
 
 /// The result of a wait: what the waiter was served, or why not.
 pub(super) type Answer<L> = Result<L, Refused>;
@@ -30,8 +39,10 @@ pub(super) enum Want {
 
 pub(super) struct Waiters<L> {
     table: Vec<Waiter<L>>,
-    /// Unused tickets.
-    free: Vec<Ticket>,
+    /// The first unused ticket. Each is linked to the next.
+    unused: Option<Ticket>,
+    /// How many tickets are used.
+    used: usize,
     first: Option<Ticket>,
     /// The last who wants a turn.
     last_turn: Option<Ticket>,
@@ -43,28 +54,57 @@ pub(super) struct Waiters<L> {
 
 struct Waiter<L> {
     want: Want,
-    /// Whether it is in the queue: until it is answered.
-    waits: bool,
-    /// Set while it is in the queue, except from a call to its next poll.
-    waker: Option<Waker>,
+    stage: Stage<L>,
     /// How many newcomers have overtaken it.
     overtaken: u32,
-    /// Set once it is answered, until that is fetched.
-    answer: Option<Answer<L>>,
     previous: Option<Ticket>,
     next: Option<Ticket>,
 }
 
-impl<L> Waiter<L> {
-    fn unused() -> Self {
-        let want = Want::Places(0);
-        Self { want, waits: false, waker: None, overtaken: 0, answer: None, previous: None, next: None }
+enum Stage<L> {
+    /// In the queue.
+    Waits(Waker),
+    /// In the queue, called, and not polled since.
+    Called,
+    /// Not in the queue. The answer is not fetched.
+    Answered(Answer<L>),
+    /// The ticket is unused.
+    Over,
+}
+
+impl<L> Stage<L> {
+    fn is_queued(&self) -> bool {
+        matches!(self, Self::Waits(_) | Self::Called)
+    }
+
+    fn into_waker(self) -> Option<Waker> {
+        if let Self::Waits(waker) = self { Some(waker) } else { None }
+    }
+
+    fn into_answer(self) -> Option<Answer<L>> {
+        if let Self::Answered(answer) = self { Some(answer) } else { None }
+    }
+
+    fn split(self) -> (Option<Answer<L>>, Option<Waker>) {
+        match self {
+            Self::Waits(waker) => (None, Some(waker)),
+            stage => (stage.into_answer(), None),
+        }
     }
 }
 
 impl<L> Waiters<L> {
     pub(super) fn new() -> Self {
-        Self { table: Vec::new(), free: Vec::new(), first: None, last_turn: None, last_item: None, last: None, len: 0 }
+        Self {
+            table: Vec::new(),
+            unused: None,
+            used: 0,
+            first: None,
+            last_turn: None,
+            last_item: None,
+            last: None,
+            len: 0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,15 +117,15 @@ impl<L> Waiters<L> {
 
     /// What the first waiter wants.
     pub(super) fn first(&self) -> Option<Want> {
-        self.first.map(|ticket| self.table[ticket].want)
+        self.first.map(|ticket| self.table[ticket.at()].want)
     }
 
     /// The first waiter who may be served, and what it wants. If nothing is idle, that is none whose item is being
     /// created.
     pub(super) fn next(&self, nothing_idle: bool) -> Option<(Ticket, Want)> {
-        let first = self.first.filter(|&first| !(nothing_idle && matches!(self.table[first].want, Want::Item(_))));
-        let next = first.or_else(|| self.table[self.last_item?].next)?;
-        Some((next, self.table[next].want))
+        let first = self.first.filter(|&first| !(nothing_idle && matches!(self.table[first.at()].want, Want::Item(_))));
+        let next = first.or_else(|| self.table[self.last_item?.at()].next)?;
+        Some((next, self.table[next.at()].want))
     }
 
     /// Whether one who comes now and wants this is behind a waiter. Those whose items are being created let others begin.
@@ -100,22 +140,19 @@ impl<L> Waiters<L> {
             Want::Item(_) => self.last_item.or(self.last_turn),
             Want::Places(_) => self.last,
         };
-        let next = previous.map_or(self.first, |previous| self.table[previous].next);
-        let ticket = self.free.pop().unwrap_or_else(|| {
-            self.table.push(Waiter::unused());
-            self.table.len() - 1
-        });
+        let next = previous.map_or(self.first, |previous| self.table[previous.at()].next);
+        let ticket = self.ticket();
         // Field by field: a whole waiter would be built elsewhere and copied.
-        let waiter = &mut self.table[ticket];
-        (waiter.want, waiter.waits, waiter.overtaken) = (want, true, 0);
-        (waiter.previous, waiter.next) = (previous, next);
-        waiter.waker = Some(waker);
+        let waiter = &mut self.table[ticket.at()];
+        (waiter.want, waiter.overtaken, waiter.previous, waiter.next) = (want, 0, previous, next);
+        // The old stage has nothing to drop.
+        mem::forget(mem::replace(&mut waiter.stage, Stage::Waits(waker)));
         match previous {
-            Some(previous) => self.table[previous].next = Some(ticket),
+            Some(previous) => self.table[previous.at()].next = Some(ticket),
             None => self.first = Some(ticket),
         }
         match next {
-            Some(next) => self.table[next].previous = Some(ticket),
+            Some(next) => self.table[next.at()].previous = Some(ticket),
             None => self.last = Some(ticket),
         }
         match want {
@@ -127,55 +164,83 @@ impl<L> Waiters<L> {
         ticket
     }
 
+    /// Takes an unused ticket.
+    fn ticket(&mut self) -> Ticket {
+        self.used += 1;
+        let Some(ticket) = self.unused else { return self.new_ticket() };
+        self.unused = self.table[ticket.at()].next;
+        ticket
+    }
+
+    #[cold]
+    fn new_ticket(&mut self) -> Ticket {
+        self.table.push(Waiter { want: Want::Turn, stage: Stage::Over, overtaken: 0, previous: None, next: None });
+        Ticket(NonZero::new(self.table.len()).expect("one was added"))
+    }
+
+    /// Takes a ticket back. Its waiter is not in the queue.
+    fn remove(&mut self, ticket: Ticket) -> Stage<L> {
+        let place = &mut self.table[ticket.at()];
+        place.next = self.unused.replace(ticket);
+        self.used -= 1;
+        mem::replace(&mut place.stage, Stage::Over)
+    }
+
     /// Takes the answer if there is one, which ends the wait.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
-        let answer = self.table[ticket].answer.take()?;
-        self.free.push(ticket);
-        Some(answer)
+        let answered = matches!(self.table[ticket.at()].stage, Stage::Answered(_));
+        if answered { self.remove(ticket).into_answer() } else { None }
     }
 
     /// Takes what matters of the answer if it is there, which ends the wait. The rest is dropped.
     #[inline]
     pub(super) fn fetch_part<O>(&mut self, ticket: Ticket, part: impl FnOnce(&mut L) -> Option<O>) -> Option<O> {
-        let Some(Ok(lot)) = &mut self.table[ticket].answer else { return None };
+        let Stage::Answered(Ok(lot)) = &mut self.table[ticket.at()].stage else { return None };
         let part = part(lot)?;
-        self.table[ticket].answer = None;
-        self.free.push(ticket);
+        self.remove(ticket);
         Some(part)
     }
 
     /// Whether an answer wakes the same task as `waker`.
     pub(super) fn has_waker(&self, ticket: Ticket, waker: &Waker) -> bool {
-        self.table[ticket].waker.as_ref().is_some_and(|current| current.will_wake(waker))
+        matches!(&self.table[ticket.at()].stage, Stage::Waits(current) if current.will_wake(waker))
     }
 
-    /// Sets the waker for the answer, and returns the previous one.
+    /// Sets the waker of one in the queue, and returns the previous one.
     pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
-        self.table[ticket].waker.replace(waker)
+        self.advance(ticket, Stage::Waits(waker))
+    }
+
+    /// Has one in the queue go on to another stage. Returns its waker, if it has one.
+    #[inline(always)]
+    fn advance(&mut self, ticket: Ticket, stage: Stage<L>) -> Option<Waker> {
+        let current = &mut self.table[ticket.at()].stage;
+        debug_assert!(current.is_queued(), "an answer would be lost");
+        mem::replace(current, stage).into_waker()
     }
 
     /// Whether the first waiter wants one place, and fewer than this have overtaken it.
     pub(super) fn may_call_first(&self, most: u32) -> bool {
         self.first.is_some_and(|first| {
-            let Waiter { want, overtaken, .. } = self.table[first];
+            let Waiter { want, overtaken, .. } = self.table[first.at()];
             want == Want::Places(1) && overtaken < most
         })
     }
 
     /// Calls the first waiter, unless that was done already. Returns its waker.
     pub(super) fn call_first(&mut self) -> Option<Waker> {
-        self.table[self.first?].waker.take()
+        self.advance(self.first?, Stage::Called)
     }
 
     /// Whether this waiter is called and has not been polled since.
     pub(super) fn is_called(&self, ticket: Ticket) -> bool {
-        self.table[ticket].waits && self.table[ticket].waker.is_none()
+        matches!(self.table[ticket.at()].stage, Stage::Called)
     }
 
     /// Has a newcomer overtake the first waiter, if that is called and fewer than this have overtaken it.
     pub(super) fn overtake(&mut self, most: u32) -> bool {
         let Some(first) = self.first.filter(|&first| self.is_called(first)) else { return false };
-        let overtaken = &mut self.table[first].overtaken;
+        let overtaken = &mut self.table[first.at()].overtaken;
         let may = *overtaken < most;
         *overtaken += u32::from(may);
         may
@@ -183,9 +248,10 @@ impl<L> Waiters<L> {
 
     /// Removes a waiter. Returns its answer if it was answered, or else its waker, if it was not called.
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
-        let waker = self.unlink(ticket);
-        self.free.push(ticket);
-        (self.table[ticket].answer.take(), waker)
+        if self.table[ticket.at()].stage.is_queued() {
+            self.unlink(ticket);
+        }
+        self.remove(ticket).split()
     }
 
     /// Serves the first waiter. Returns its waker, if it was not called.
@@ -197,13 +263,13 @@ impl<L> Waiters<L> {
     /// Answers this waiter. Returns its waker, if it was not called.
     #[inline(always)]
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<L>) -> Option<Waker> {
-        self.table[ticket].answer = Some(answer);
-        self.unlink(ticket)
+        self.unlink(ticket);
+        self.advance(ticket, Stage::Answered(answer))
     }
 
     /// Whether this waiter is still the one that wants this, and has no answer.
     pub(super) fn waits(&self, ticket: Ticket, want: Want) -> bool {
-        self.table.get(ticket).is_some_and(|waiter| waiter.waits && waiter.want == want)
+        self.table.get(ticket.at()).is_some_and(|waiter| waiter.stage.is_queued() && waiter.want == want)
     }
 
     /// Refuses every waiter for which `refusal` returns an error. Its argument is what the waiter wants. Returns their
@@ -212,11 +278,10 @@ impl<L> Waiters<L> {
         let mut wakers = Vec::new();
         let mut at = self.first;
         while let Some(ticket) = at {
-            let waiter = &mut self.table[ticket];
-            at = waiter.next;
-            if let Some(refused) = refusal(waiter.want) {
-                waiter.answer = Some(Err(refused));
-                wakers.extend(self.unlink(ticket));
+            let Waiter { want, next, .. } = self.table[ticket.at()];
+            at = next;
+            if let Some(refused) = refusal(want) {
+                wakers.extend(self.answer(ticket, Err(refused)));
             }
         }
         wakers
@@ -225,38 +290,34 @@ impl<L> Waiters<L> {
     /// Takes the table if nobody is in it, or has been since the last call. That left it empty.
     pub(super) fn take_unused(&mut self) -> Self {
         if self.table.is_empty() {
-            return std::mem::replace(self, Self::new());
+            return mem::replace(self, Self::new());
         }
         if self.has_unused() {
             self.table.clear();
-            self.free.clear();
+            self.unused = None;
         }
         Self::new()
     }
 
     /// Whether it has memory for a table and nobody is in it.
     pub(super) fn has_unused(&self) -> bool {
-        self.table.capacity() > 0 && self.free.len() == self.table.len()
+        self.table.capacity() > 0 && self.used == 0
     }
 
     /// Removes all waiters when the pool is dropped. These are waits that were forgotten, whether answered or not.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Waker>, Option<Answer<L>>)> {
-        self.table.drain(..).map(|waiter| (waiter.waker, waiter.answer))
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Answer<L>>, Option<Waker>)> {
+        self.table.drain(..).map(|waiter| waiter.stage.split())
     }
 
-    /// Unlinks a waiter from the queue and takes its waker, unless it is unlinked already.
-    fn unlink(&mut self, ticket: Ticket) -> Option<Waker> {
-        let Waiter { ref mut waits, ref mut waker, previous, next, .. } = self.table[ticket];
-        if !std::mem::take(waits) {
-            return None;
-        }
-        let waker = waker.take();
+    /// Takes a waiter out of the queue.
+    fn unlink(&mut self, ticket: Ticket) {
+        let Waiter { previous, next, .. } = self.table[ticket.at()];
         match previous {
-            Some(previous) => self.table[previous].next = next,
+            Some(previous) => self.table[previous.at()].next = next,
             None => self.first = next,
         }
         match next {
-            Some(next) => self.table[next].previous = previous,
+            Some(next) => self.table[next.at()].previous = previous,
             None => self.last = previous,
         }
         if self.last_turn == Some(ticket) {
@@ -264,9 +325,8 @@ impl<L> Waiters<L> {
             self.last_turn = previous;
         }
         if self.last_item == Some(ticket) {
-            self.last_item = previous.filter(|&previous| matches!(self.table[previous].want, Want::Item(_)));
+            self.last_item = previous.filter(|&previous| matches!(self.table[previous.at()].want, Want::Item(_)));
         }
         self.len -= 1;
-        waker
     }
 }

@@ -30,6 +30,17 @@ fn a_waiter_is_overtaken_as_often_as_the_settings_say() {
     }
 }
 
+#[test]
+fn a_task_overtakes_a_waiter_that_sleeps() {
+    let (pool, ledger) = counted(1);
+    let held = pool.get().unwrap();
+    let waiter = Polled::waiting(pool.get_async());
+    drop(held);
+    drop(Polled::new(pool.get_async()).poll().expect("it may overtake").unwrap());
+    drop(waiter.ready().unwrap());
+    assert_eq!((ledger.made(), pool.waiting()), (1, 0));
+}
+
 /// A waiter is woken once for an item. If it was faster, it has the item. If not, it is woken again.
 #[test]
 fn a_waiter_that_came_too_late_is_woken_again() {
