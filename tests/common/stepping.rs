@@ -120,7 +120,8 @@ pub(crate) fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile:
                 NEXT.set(if more > 0 { NEXT.get() + more } else { 0 });
                 HELD.set(0);
             }
-            thread::yield_now();
+            // Leaves the CPU to the stepped thread, which needs it for long.
+            thread::sleep(Duration::from_micros(20));
         }
     });
     assert_eq!(GAVE_UP.get(), 0, "waited for a thread that was stopped after {first} instructions or some more");
