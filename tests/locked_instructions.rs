@@ -170,12 +170,18 @@ mod waits {
     use crate::stepping::turn;
 
     fn in_strict_order() -> BoundedPool<Vec<u8>> {
-        BoundedPool::with_settings(DefaultRecycle, Settings::new(1).max_overtakes(0))
+        BoundedPool::with_settings(DefaultRecycle, Settings::new(1).manual().max_overtakes(0))
+    }
+
+    /// A clone, because only clones are sure to have the same table of functions.
+    fn noop() -> Waker {
+        Waker::noop().clone()
     }
 
     /// Waits for the item that another holds, until that is returned.
     fn wait<'pool>(pool: &'pool BoundedPool<Vec<u8>>, other: Pooled<'pool, Vec<u8>>) -> Pooled<'pool, Vec<u8>> {
-        let mut context = Context::from_waker(Waker::noop());
+        let waker = noop();
+        let mut context = Context::from_waker(&waker);
         let mut waiting = pin!(pool.get_async());
         assert!(waiting.as_mut().poll(&mut context).is_pending());
         drop(other);
@@ -197,7 +203,8 @@ mod waits {
         let _turn = turn();
         let pool = &in_strict_order();
         let cancelled = |other| {
-            let mut context = Context::from_waker(Waker::noop());
+            let waker = noop();
+            let mut context = Context::from_waker(&waker);
             let mut waiting = pin!(pool.get_async());
             assert!((0..2).all(|_| waiting.as_mut().poll(&mut context).is_pending()));
             other

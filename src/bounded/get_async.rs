@@ -151,9 +151,9 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
 
     /// Gets one item.
     async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
-        // One who will wait takes the lock once less.
-        let waits = self.hands_out_at_once() && self.places().is_dry();
-        let place = match if waits { Err(None) } else { self.take_one() } {
+        // One who will wait takes the lock once less. If it need not wait after all, that shows in the first poll.
+        let taken = if self.places().is_dry() { Err(None) } else { self.take_one() };
+        let place = match taken {
             Ok(item) => return Ok(item),
             // The item goes from hand to hand as one word.
             Err(None) if self.hands_out_at_once() => match self.places().wait_for_one().await? {

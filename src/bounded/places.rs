@@ -141,6 +141,7 @@ impl<T> Places<T> {
     }
 
     /// Whether one who wants an item now will wait, in all likelihood.
+    #[inline]
     pub(super) fn is_dry(&self) -> bool {
         self.dry.get() != 0
     }
@@ -193,14 +194,17 @@ impl<T> Places<T> {
     pub(super) fn give_back(&self, item: Item<T>) {
         let mut state = self.lock();
         match state.put_one(item) {
-            Ok(waker) => {
+            Ok(None) => {
+                self.dry.set(0);
+                drop(state);
+                janitor::attend(&self.registration);
+            }
+            Ok(Some(waker)) => {
                 self.dry.set(usize::from(state.idle.is_empty()));
                 drop(state);
-                // Unless a waiter was served, the item is idle.
+                // If waiters may be overtaken, the item is idle.
                 janitor::attend(&self.registration);
-                if let Some(waker) = waker {
-                    wake_each([waker]).into_iter().for_each(raise);
-                }
+                wake_each([waker]).into_iter().for_each(raise);
             }
             Err(item) => self.put(state, Lot::one(Some(item))),
         }

@@ -61,11 +61,17 @@ struct Waiter<L> {
     next: Option<Ticket>,
 }
 
+impl<L> Waiter<L> {
+    /// Begins another stage. The one before must have nothing to drop, so that the compiler need not look.
+    #[inline(always)]
+    fn set_stage(&mut self, stage: Stage<L>) {
+        mem::forget(mem::replace(&mut self.stage, stage));
+    }
+}
+
 enum Stage<L> {
-    /// In the queue.
-    Waits(Waker),
-    /// In the queue, called, and not polled since.
-    Called,
+    /// In the queue. It has a waker, except from a call to its next poll.
+    Waits(Option<Waker>),
     /// Not in the queue. The answer is not fetched.
     Answered(Answer<L>),
     /// The ticket is unused.
@@ -73,22 +79,15 @@ enum Stage<L> {
 }
 
 impl<L> Stage<L> {
-    fn is_queued(&self) -> bool {
-        matches!(self, Self::Waits(_) | Self::Called)
-    }
-
-    fn into_waker(self) -> Option<Waker> {
+    fn waker(&mut self) -> Option<&mut Option<Waker>> {
         if let Self::Waits(waker) = self { Some(waker) } else { None }
-    }
-
-    fn into_answer(self) -> Option<Answer<L>> {
-        if let Self::Answered(answer) = self { Some(answer) } else { None }
     }
 
     fn split(self) -> (Option<Answer<L>>, Option<Waker>) {
         match self {
-            Self::Waits(waker) => (None, Some(waker)),
-            stage => (stage.into_answer(), None),
+            Self::Waits(waker) => (None, waker),
+            Self::Answered(answer) => (Some(answer), None),
+            Self::Over => (None, None),
         }
     }
 }
@@ -145,8 +144,7 @@ impl<L> Waiters<L> {
         // Field by field: a whole waiter would be built elsewhere and copied.
         let waiter = &mut self.table[ticket.at()];
         (waiter.want, waiter.overtaken, waiter.previous, waiter.next) = (want, 0, previous, next);
-        // The old stage has nothing to drop.
-        mem::forget(mem::replace(&mut waiter.stage, Stage::Waits(waker)));
+        waiter.set_stage(Stage::Waits(Some(waker)));
         match previous {
             Some(previous) => self.table[previous.at()].next = Some(ticket),
             None => self.first = Some(ticket),
@@ -189,7 +187,7 @@ impl<L> Waiters<L> {
     /// Takes the answer if there is one, which ends the wait.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
         let answered = matches!(self.table[ticket.at()].stage, Stage::Answered(_));
-        if answered { self.remove(ticket).into_answer() } else { None }
+        if answered { self.remove(ticket).split().0 } else { None }
     }
 
     /// Takes what matters of the answer if it is there, which ends the wait. The rest is dropped.
@@ -203,20 +201,15 @@ impl<L> Waiters<L> {
 
     /// Whether an answer wakes the same task as `waker`.
     pub(super) fn has_waker(&self, ticket: Ticket, waker: &Waker) -> bool {
-        matches!(&self.table[ticket.at()].stage, Stage::Waits(current) if current.will_wake(waker))
+        matches!(&self.table[ticket.at()].stage, Stage::Waits(Some(current)) if current.will_wake(waker))
     }
 
     /// Sets the waker of one in the queue, and returns the previous one.
     pub(super) fn replace_waker(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
-        self.advance(ticket, Stage::Waits(waker))
-    }
-
-    /// Has one in the queue go on to another stage. Returns its waker, if it has one.
-    #[inline(always)]
-    fn advance(&mut self, ticket: Ticket, stage: Stage<L>) -> Option<Waker> {
-        let current = &mut self.table[ticket.at()].stage;
-        debug_assert!(current.is_queued(), "an answer would be lost");
-        mem::replace(current, stage).into_waker()
+        match self.table[ticket.at()].stage.waker() {
+            Some(current) => current.replace(waker),
+            None => Some(waker),
+        }
     }
 
     /// Whether the first waiter wants one place, and fewer than this have overtaken it.
@@ -229,12 +222,12 @@ impl<L> Waiters<L> {
 
     /// Calls the first waiter, unless that was done already. Returns its waker.
     pub(super) fn call_first(&mut self) -> Option<Waker> {
-        self.advance(self.first?, Stage::Called)
+        self.table[self.first?.at()].stage.waker()?.take()
     }
 
     /// Whether this waiter is called and has not been polled since.
     pub(super) fn is_called(&self, ticket: Ticket) -> bool {
-        matches!(self.table[ticket.at()].stage, Stage::Called)
+        matches!(self.table[ticket.at()].stage, Stage::Waits(None))
     }
 
     /// Has a newcomer overtake the first waiter, if that is called and fewer than this have overtaken it.
@@ -248,7 +241,7 @@ impl<L> Waiters<L> {
 
     /// Removes a waiter. Returns its answer if it was answered, or else its waker, if it was not called.
     pub(super) fn leave(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
-        if self.table[ticket.at()].stage.is_queued() {
+        if matches!(self.table[ticket.at()].stage, Stage::Waits(_)) {
             self.unlink(ticket);
         }
         self.remove(ticket).split()
@@ -264,12 +257,15 @@ impl<L> Waiters<L> {
     #[inline(always)]
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<L>) -> Option<Waker> {
         self.unlink(ticket);
-        self.advance(ticket, Stage::Answered(answer))
+        let waiter = &mut self.table[ticket.at()];
+        let waker = waiter.stage.waker()?.take();
+        waiter.set_stage(Stage::Answered(answer));
+        waker
     }
 
     /// Whether this waiter is still the one that wants this, and has no answer.
     pub(super) fn waits(&self, ticket: Ticket, want: Want) -> bool {
-        self.table.get(ticket.at()).is_some_and(|waiter| waiter.stage.is_queued() && waiter.want == want)
+        self.table.get(ticket.at()).is_some_and(|waiter| matches!(waiter.stage, Stage::Waits(_)) && waiter.want == want)
     }
 
     /// Refuses every waiter for which `refusal` returns an error. Its argument is what the waiter wants. Returns their

@@ -215,7 +215,9 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
     let package = if test.package == "ebbtide" { "ebbtide".to_owned() } else { format!("ebbtide-{}", test.package) };
     command.args(["test", "-q", "-p", &package, "--test", &test.file]);
     match test.file.as_str() {
-        "janitor_threads" | "large" | "limits" | "promise_6_heap" => command.args(["--features", "bounded"]),
+        "janitor_threads" | "large" | "limits" | "locked_instructions" | "promise_6_heap" => {
+            command.args(["--features", "bounded"])
+        }
         "compile_fail" => command.args(["--features", "bounded,derive"]),
         "clear_crates" | "observing" | "observing_bounded" | "pressure" | "shrinking" | "zeroize" => {
             command.arg("--all-features")
