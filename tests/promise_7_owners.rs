@@ -41,6 +41,22 @@ fn dropping_a_timed_pool_drops_all_idle_items() {
     ledger.assert_all_dropped_once();
 }
 
+/// A thread uses pools in turn, and new ones where others were dropped. Each pool returns only its own items.
+#[test]
+fn pools_used_in_turn_keep_their_items_apart() {
+    let (one, other) = (counted(Settings::new()).0, counted(Settings::new()).0);
+    drop((one.get(), other.get()));
+    for _ in 0..100 {
+        let (new, ledger) = counted(Settings::new());
+        assert!(new.try_get().is_none());
+        drop((one.get(), other.get(), new.get()));
+        drop((new.get(), one.get(), other.get()));
+        assert_eq!([one.stats(), other.stats(), new.stats()].map(|stats| (stats.created, stats.idle)), [(1, 1); 3]);
+        drop(new);
+        ledger.assert_all_dropped_once();
+    }
+}
+
 /// An owned guard can be the last holder of its pool. Its item returns, and both are dropped.
 #[test]
 fn an_owned_guard_can_be_the_last_holder() {

@@ -45,8 +45,6 @@ pub(crate) struct Store<T> {
     pub(crate) registration: Registration,
     /// The shard for the next batch that belongs to no thread.
     pub(super) next_shard: Counter,
-    /// How often `chaos` was asked.
-    draws: Counter,
     /// The last epoch in which an item was set aside.
     set_aside: AtomicUsize,
     pub(crate) fetch: Fetch,
@@ -78,7 +76,6 @@ impl<T> Store<T> {
             lobby: Lobby::new(),
             registration: Registration::new(),
             next_shard: Counter::new(),
-            draws: Counter::new(),
             set_aside: AtomicUsize::new(FIRST_EPOCH.wrapping_sub(1)),
             fetch,
             fetch_token: AtomicBool::new(false),
@@ -92,7 +89,7 @@ impl<T> Store<T> {
     #[inline(always)]
     pub(crate) fn get(&self, slow: impl FnOnce(&Self) -> Option<Item<T>>) -> Option<Item<T>> {
         // The same as `pop`, but calling that here leaves an instruction more in callers.
-        match self.sets.get().and_then(|set| set.pop()) {
+        match self.sets.recent().and_then(|set| set.pop()) {
             Some(item) => Some(item),
             None => slow(self),
         }
@@ -101,7 +98,7 @@ impl<T> Store<T> {
     /// Pops an item from the calling thread's loaded array.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Item<T>> {
-        self.sets.get().and_then(|set| set.pop())
+        self.sets.recent().and_then(|set| set.pop())
     }
 
     /// Looks for an item beyond the loaded array. With `young_only` it does not look among the victims.
@@ -188,7 +185,7 @@ impl<T> Store<T> {
     /// `put_slow`. Otherwise returns whether the caller must look if the pool is unattended.
     #[inline(always)]
     pub(crate) fn put(&self, item: Item<T>) -> Result<bool, Item<T>> {
-        match self.sets.get() {
+        match self.sets.recent() {
             Some(set) => set.push(item),
             None => Err(item),
         }
@@ -246,7 +243,7 @@ impl<T> Store<T> {
         let Some(seed) = self.limits.chaos else { return false };
         // The output function of splitmix64 over a count. It is even and cheap, and the same for the same seed and
         // order.
-        let mut bits = (u64::from(seed) << 32 ^ self.draws.add(1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut bits = (u64::from(seed) << 32 ^ self.events.draws.add(1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         bits >> 62 == 0

@@ -43,6 +43,8 @@ pub(crate) struct Events {
     pub(crate) failed_barriers: Counter,
     pub(crate) fetches: Counter,
     pub(crate) panics: Counter,
+    /// How often `chaos` was asked.
+    pub(crate) draws: Counter,
 }
 
 /// What a sweep did. [`Pool::advance`](crate::Pool::advance) and [`Pool::clear`](crate::Pool::clear) return it.

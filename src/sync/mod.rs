@@ -19,6 +19,7 @@ pub(crate) mod heap;
 mod once;
 mod per_thread;
 mod queue;
+mod recent;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 pub(crate) mod signals;
 pub(crate) mod thread;

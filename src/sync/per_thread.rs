@@ -14,10 +14,16 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use super::atomic::{AtomicPtr, Ordering};
+use super::recent::{new_number, recall, remember};
 use super::thread_id::{BUCKETS, Slot, current, enroll, while_unused};
 
 /// A table of `T`s with an entry for every thread that asked for one.
+///
+/// The order of the fields is fixed, so that the number shares a cache line with the first buckets.
+#[repr(C)]
 pub(crate) struct PerThread<T> {
+    /// From [`new_number`].
+    number: usize,
     /// Null, or bucket `b` as a `Box<[T]>` of `2^b` entries.
     buckets: [AtomicPtr<T>; BUCKETS],
     _owns: PhantomData<T>,
@@ -29,7 +35,23 @@ unsafe impl<T: Send + Sync> Sync for PerThread<T> {}
 
 impl<T> PerThread<T> {
     pub(crate) fn new() -> Self {
-        Self { buckets: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), _owns: PhantomData }
+        let buckets = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
+        Self { number: new_number(), buckets, _owns: PhantomData }
+    }
+
+    /// Returns the calling thread's entry, if its bucket exists. The entry that the thread found last is found sooner.
+    #[inline(always)]
+    pub(crate) fn recent(&self) -> Option<&T> {
+        // SAFETY: the number is this table's, and the entry is borrowed for no longer than the table.
+        match unsafe { recall(self.number) } {
+            Some(entry) => Some(entry),
+            None => {
+                let entry = self.get()?;
+                // SAFETY: the entry is in this table, whose number this is.
+                unsafe { remember(self.number, entry) };
+                Some(entry)
+            }
+        }
     }
 
     /// Returns the calling thread's entry, if its bucket exists.

@@ -127,6 +127,7 @@ mod real {
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::{Ids, Number, Slot};
+    use crate::sync::recent::forget;
     use crate::sync::users::Users;
 
     /// Held for a few instructions, when a thread first uses a pool and when it ends.
@@ -150,9 +151,9 @@ mod real {
 
     impl Drop for Lease {
         fn drop(&mut self) {
-            // The slot comes first. From here on the thread finds nothing, so the next one to get the number has it
-            // alone.
+            // These come first. From here on the thread finds nothing, so the next one to get the number has it alone.
             _ = SLOT.try_with(|slot| slot.set(Slot::GONE));
+            forget();
             // What is held is lost.
             if let (Some(number), 0) = (self.number.take(), self.held.get()) {
                 USERS.leave(Slot::of(number.id).bucket());
