@@ -1,9 +1,9 @@
 //! The entry that a thread found last, and the number of the table where it was.
 //!
 //! To look an entry up takes two loads after that of the table's address, each at an address that the one before
-//! returned. Until then, a CPU does not know where a get and a put store, and may hold back the loads that follow. Short
-//! bursts took twice as long. From here, the entry's address is one load away. The table's number is only compared, and
-//! the CPU goes on meanwhile.
+//! returned. Until they are done, a CPU does not know where a get and a put store, and may hold back the loads that
+//! follow. Short bursts took twice as long. From here, the entry's address is one load away. The table's number is only
+//! compared, and the CPU goes on meanwhile.
 
 #[cfg(not(all(loom, feature = "loom")))]
 pub(super) use imp::forget;
