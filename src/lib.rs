@@ -72,6 +72,8 @@
 //! # Limits
 //!
 //! - Pools must not be used in signal handlers.
+//! - A coroutine with a stack of its own must not move to another thread within a function that uses a pool or a guard.
+//!   Compilers may look thread-locals up once in a function. Futures may move.
 //! - After `fork`, the child has no janitor. Whatever other threads of the parent, the janitor included, held at that
 //!   moment stays held. That may be a lock, or the sweep of a pool: its `advance` then does nothing. If only the
 //!   forking thread used pools, the child may continue to use them. It then sweeps timed pools by [`Pool::advance`].

@@ -19,7 +19,7 @@ use super::thread_id::{BUCKETS, Slot, current, enroll, while_unused};
 
 /// A table of `T`s with an entry for every thread that asked for one.
 ///
-/// The order of the fields is fixed, so that the number shares a cache line with the first buckets.
+/// The order of the fields is fixed, so that the number mostly shares a cache line with the first buckets.
 #[repr(C)]
 pub(crate) struct PerThread<T> {
     /// From [`new_number`].
@@ -42,12 +42,12 @@ impl<T> PerThread<T> {
     /// Returns the calling thread's entry, if its bucket exists. The entry that the thread found last is found sooner.
     #[inline(always)]
     pub(crate) fn recent(&self) -> Option<&T> {
-        // SAFETY: the number is this table's, and the entry is borrowed for no longer than the table.
+        // SAFETY: the number is this table's. The entry is borrowed for no longer than the table, as in `get`.
         match unsafe { recall(self.number) } {
             Some(entry) => Some(entry),
             None => {
                 let entry = self.get()?;
-                // SAFETY: the entry is in this table, whose number this is.
+                // SAFETY: `get` has just found it here, for this thread.
                 unsafe { remember(self.number, entry) };
                 Some(entry)
             }

@@ -15,7 +15,7 @@ mod imp {
     use std::ptr::NonNull;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// The number of no table.
+    /// No table has this number. It stands for nothing remembered.
     const NONE: usize = usize::MAX;
 
     struct Recent {
@@ -25,8 +25,9 @@ mod imp {
 
     thread_local! {
         /// Needs no drop, so it can be read for as long as the thread lives. Where it is made of a key, it cannot be
-        /// read in its destructor. After that, nothing is remembered.
-        static RECENT: Recent = const { Recent { table: Cell::new(NONE), entry: Cell::new(NonNull::dangling()) } };
+        /// read in its destructor. After that it is new.
+        static RECENT: Recent =
+            const { Recent { table: Cell::new(NONE), entry: Cell::new(NonNull::dangling()) } };
     }
 
     /// Returns a number that no other table has or had, so that nobody recalls the entry of a dropped one. Returns 0 if
@@ -42,12 +43,14 @@ mod imp {
     ///
     /// # Safety
     ///
-    /// `table` is 0, or the number of a `PerThread<T>` that outlives `'table`.
+    /// `table` is 0, or the number of a `PerThread<T>` that outlives `'table`. The thread does not use the entry after it
+    /// has returned its number.
     #[inline(always)]
     pub(in crate::sync) unsafe fn recall<'table, T>(table: usize) -> Option<&'table T> {
         let entry = |recent: &Recent| (recent.table.get() == table).then(|| recent.entry.get());
         // SAFETY: nothing is remembered for 0, and no two tables have the same number. So the entry is a `T` in that
-        // table. The thread has its number still, so no sweep has taken the entry out.
+        // table, which this thread has acquired. The thread has its number still, as `forget` comes before it is
+        // returned. So the entry is no other thread's, and no sweep has taken it out.
         RECENT.try_with(entry).ok()?.map(|entry| unsafe { entry.cast().as_ref() })
     }
 
@@ -55,7 +58,7 @@ mod imp {
     ///
     /// # Safety
     ///
-    /// `table` is 0, or the number of the `PerThread<T>` that returned the entry.
+    /// `table` is 0, or the number of the `PerThread<T>` in which the calling thread has just found its own entry.
     #[inline(always)]
     pub(in crate::sync) unsafe fn remember<T>(table: usize, entry: &T) {
         if table != 0 {
@@ -66,7 +69,7 @@ mod imp {
         }
     }
 
-    /// Forgets the entry, which is about to be another thread's.
+    /// Forgets the entry, which may become another thread's or be freed.
     pub(in crate::sync) fn forget() {
         _ = RECENT.try_with(|recent| recent.table.set(NONE));
     }

@@ -1,8 +1,8 @@
 //! A small number for every running thread, used again when the thread is gone.
 //!
 //! A thread gets its number on its first call of [`enroll`], and gives it back in a thread-local destructor. The next
-//! thread to get it inherits what is kept under it, unless a sweep has taken that away (see `users`). In later destructors, the first thread has no number and gets no
-//! new one.
+//! thread to get it inherits what is kept under it, unless a sweep has taken that away (see `users`). In later
+//! destructors, the first thread has no number and gets no new one.
 //!
 //! That holds where std has the system's thread-locals. Elsewhere (Android, OpenBSD, illumos, Windows with the gnu
 //! toolchain and others) std makes each of a key with a destructor. Such a thread-local is new again when it is used
