@@ -122,6 +122,18 @@ fn each_thread_allocates_its_slot_set_and_arrays() {
     assert_eq!(put(&Worker::new()), (0, 0), "an heir");
 }
 
+/// All arrays have the same size, even one for the part of a batch that a full pool rejects. Otherwise an owner that
+/// answers a sweep might find no room for its items in one that it reuses.
+#[test]
+fn all_arrays_have_the_same_size() {
+    take_number();
+    let pool = Pool::with_settings((|| ()) as fn(), MANUAL.max_idle(24));
+    let mut held = Vec::with_capacity(64);
+    let mut bursts = || heap(|| burst(&pool, &mut held, 64));
+    bursts();
+    assert_eq!(bursts(), (ARRAY, ARRAY), "of the last 16 items, 8 are rejected");
+}
+
 /// The next burst reuses the arrays that a burst empties: 128 with the thread, and 128 at its shard. A sweep frees
 /// them, and one of the two arrays of the private slots.
 #[test]

@@ -45,12 +45,14 @@ impl<T> Batch<T> {
     }
 
     /// Splits off all but `keep` items. Returns `None` if there are no more than that.
+    ///
+    /// The other array is as large as this one. So all arrays of a pool are, and each has room for what another holds.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         let rest = self.len().checked_sub(keep).filter(|rest| *rest > 0)?;
         let items = match &mut self.items {
             Items::One(item) => Items::One(item.take()),
             Items::Many(items) => {
-                let mut split = Array::new(rest);
+                let mut split = Array::new(items.capacity());
                 for item in items.take(rest) {
                     let pushed = split.push(item);
                     debug_assert!(pushed.is_ok(), "there is room for the rest");
