@@ -6,16 +6,18 @@ mod common;
 #[path = "common/stepping.rs"]
 mod stepping;
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use common::{Count, MANUAL};
 use ebbtide::{Fetch, Pool, Pooled};
-use stepping::{STRIDE, start, step, turn};
+use stepping::{at_each_stop, start, step, turn};
 
 /// Wherever a fetch is stopped, the owner proceeds. Each takes an item, or the owner comes first, or the fetch does.
 #[test]
 fn an_owner_never_waits_for_a_stopped_fetch() {
     let _turn = turn();
     let (mut owner_first, mut fetch_first) = (0, 0);
-    for first in (1..).step_by(STRIDE) {
+    at_each_stop(|first| {
         let made = Count::new();
         let pool = Pool::with_settings(|| made.bump(), MANUAL.fetch(Fetch::Always));
         drop((pool.get(), pool.get()));
@@ -30,7 +32,7 @@ fn an_owner_never_waits_for_a_stopped_fetch() {
             0
         });
         if !stopped {
-            break;
+            return Break(owner_first > 0 && fetch_first > 0);
         }
         match (&mine, &theirs) {
             (Some(_), None) => owner_first += 1,
@@ -41,7 +43,8 @@ fn an_owner_never_waits_for_a_stopped_fetch() {
         let mut found: Vec<_> = [mine, theirs].into_iter().flatten().chain(rest).map(Pooled::detach).collect();
         found.sort_unstable();
         assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
-    }
+        Continue(())
+    });
     println!("the owner came first {owner_first} times, the fetch {fetch_first} times");
     assert!(owner_first > 0 && fetch_first > 0, "nothing was tested");
 }

@@ -3,6 +3,7 @@
 //! With the trap flag set, the processor traps after every instruction of a thread. A claim lasts a few nanoseconds. So
 //! the test stops at each of its steps for certain, and not by luck.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,9 +22,9 @@ static GAVE_UP: Count = Count::new();
 /// Instructions that were full barriers.
 pub(crate) static BARRIERS: Count = Count::new();
 
-/// How many instructions lie between two stops. Unoptimized code takes thousands of instructions, and a claim hundreds.
-#[allow(dead_code, reason = "locked instructions are counted, without stops")]
-pub(crate) const STRIDE: usize = if cfg!(debug_assertions) { 211 } else { 1 };
+/// How many instructions lie between two stops, in one round after another. Unoptimized code takes thousands of
+/// instructions, and a claim hundreds.
+const STRIDES: &[usize] = if cfg!(debug_assertions) { &[211, 53, 13] } else { &[1] };
 
 /// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
@@ -125,4 +126,15 @@ pub(crate) fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile:
         }
     });
     assert_eq!(GAVE_UP.get(), 0, "waited for a thread that was stopped after {first} instructions or some more");
+}
+
+/// Calls `stop` with the instruction after which to stop, further and further into the operation, until it breaks at
+/// the end. If it breaks with `false`, as it has not yet seen all that can happen, another round stops more often.
+#[allow(dead_code, reason = "locked instructions are counted, without stops")]
+pub(crate) fn at_each_stop(mut stop: impl FnMut(usize) -> ControlFlow<bool>) {
+    for &stride in STRIDES {
+        if (1..).step_by(stride).try_for_each(&mut stop) == ControlFlow::Break(true) {
+            break;
+        }
+    }
 }
