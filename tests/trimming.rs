@@ -113,7 +113,7 @@ fn memory_of_few_items_of_unknown_weight_goes_back() {
     until("a quarter of it is left at most", || resident() < start + rise / 4);
 }
 
-/// It comes in the pause after the first trim.
+/// It comes right after the first trim.
 #[test]
 fn memory_goes_back_after_a_second_burst() {
     if alone("memory_goes_back_after_a_second_burst") {

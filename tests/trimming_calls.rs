@@ -13,12 +13,12 @@ use timed::{Opens, SHORT, slow, timed};
 
 static CALLS: Count = Count::new();
 
-/// Takes so long that the pause after it, 100 times as long, outlasts the rest of the test.
+/// Takes longer than trims may without a pause. The pause outlasts the rest of the test.
 // SAFETY: the program itself never calls the function of this name that it replaces, and the signature is the same.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_trim(_: usize) -> libc::c_int {
     CALLS.bump();
-    thread::sleep(Duration::from_millis(20));
+    thread::sleep(Duration::from_millis(510));
     1
 }
 

@@ -114,9 +114,11 @@ pub fn stop_janitor() {
 ///
 /// Only glibc needs that: it keeps most of what was freed. After the janitor has dropped items of all pools that together
 /// [weighed](crate::Recycle::weight) 16 MiB, it calls `malloc_trim(0)`. An item of unknown weight counts as 1 MiB: one
-/// of a `BoundedPool`, or one with a `Drop` that weighs only its own size. That looks at all free memory of the process, and holds the lock of one heap after the other.
-/// Threads that allocate from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. A trim is
-/// followed by a pause of 100 times its own duration.
+/// of a `BoundedPool`, or one with a `Drop` that weighs only its own size.
+///
+/// That looks at all free memory of the process, and holds the lock of one heap after the other. Threads that allocate
+/// from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. Trims take up to half a second, and
+/// then 1 % of the time.
 ///
 /// Turn it off if no thread may wait so long, or if the program trims by itself. It has no effect on other allocators.
 /// [`Pool::advance`](crate::Pool::advance), [`Pool::clear`](crate::Pool::clear) and [`advance_all`] never trim.

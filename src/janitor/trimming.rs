@@ -13,20 +13,25 @@ const BYTES: usize = 16 << 20;
 /// What an item counts as whose weight is unknown, such as one of a closure that owns memory.
 const UNKNOWN: usize = 1 << 20;
 
-/// How long the next trim waits after one, in multiples of the time that this one took.
+/// How long trims pause for the time that they took, as a multiple of it.
 const PAUSE: u64 = 100;
+
+/// How long trims may take before the first pause, in nanoseconds: the drops that follow a burst can take several sweeps.
+const ALLOWANCE: u64 = 500_000_000;
 
 pub(super) struct Trimming {
     pub(super) on: bool,
     /// What was dropped since the last trim began.
     bytes: usize,
-    /// The earliest time of the next trim, in nanoseconds. [`u64::MAX`] during one.
-    not_before: u64,
+    /// Whether a thread trims.
+    begun: bool,
+    /// When the time that trims took has been paused for, in nanoseconds. They go on [`ALLOWANCE`] before that.
+    paid: u64,
 }
 
 impl Trimming {
     pub(super) const fn new() -> Self {
-        Self { on: heap::KEEPS, bytes: 0, not_before: 0 }
+        Self { on: heap::KEEPS, bytes: 0, begun: false, paid: 0 }
     }
 
     /// Notes that items were dropped. Each had this weight, or an unknown one if this is 0.
@@ -37,21 +42,22 @@ impl Trimming {
 
     /// Returns how long it is until the next trim, or `None` if there is nothing to trim, or somebody does it.
     pub(super) fn due_in(&self, now: u64) -> Option<Duration> {
-        let waits = self.on && self.bytes >= BYTES && self.not_before < u64::MAX;
-        waits.then(|| Duration::from_nanos(self.not_before.saturating_sub(now)))
+        let waits = self.on && self.bytes >= BYTES && !self.begun;
+        waits.then(|| Duration::from_nanos(self.paid.saturating_sub(now + PAUSE * ALLOWANCE)))
     }
 
     /// Returns whether the caller is to trim, and then to call `end`.
     pub(super) fn begin(&mut self, now: u64) -> bool {
         let due = self.due_in(now) == Some(Duration::ZERO);
         if due {
-            (self.bytes, self.not_before) = (0, u64::MAX);
+            (self.bytes, self.begun) = (0, true);
         }
         due
     }
 
     pub(super) fn end(&mut self, began: u64, now: u64) {
-        self.not_before = now + PAUSE * (now - began);
+        self.begun = false;
+        self.paid = self.paid.max(now) + PAUSE * (now - began);
     }
 }
 
@@ -94,14 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_trim_delays_the_next_one() {
+    fn trims_pause_when_they_took_long() {
+        const THIRD: u64 = ALLOWANCE / 3;
         let mut trimming = on();
+        for end in (1..=4).map(|trims| trims * THIRD) {
+            trimming.count(1, BYTES);
+            assert!(trimming.begin(end - THIRD), "a trim that ends at {end}");
+            trimming.end(end - THIRD, end);
+            assert_eq!(trimming.due_in(end), None);
+        }
         trimming.count(1, BYTES);
-        assert!(trimming.begin(100));
-        trimming.end(100, 110);
-        assert_eq!(trimming.due_in(110), None);
-        trimming.count(1, BYTES);
-        assert_eq!(trimming.due_in(110), Some(Duration::from_nanos(10 * PAUSE)));
-        assert_eq!(trimming.due_in(110 + 10 * PAUSE), DUE);
+        let pause = PAUSE * (4 * THIRD - ALLOWANCE) - 3 * THIRD;
+        assert_eq!(trimming.due_in(4 * THIRD), Some(Duration::from_nanos(pause)));
+        assert_eq!(trimming.due_in(4 * THIRD + pause), DUE);
     }
 }
