@@ -59,8 +59,8 @@ func handOff(size int, p plan, newChannel func() channel) sample {
 	return s
 }
 
-// One goroutine fills messages, and the other empties them and sends them back. Items that are not pooled stay in the
-// message, which shows the cost of the messages themselves.
+// One goroutine fills messages, and the other empties them and sends them back. Items that are not pooled travel back
+// with the message, which shows the cost of the messages themselves.
 func carry(size int, pooled bool, p plan, full, vacant channel) work {
 	pool := newPool()
 	count := p.chunks(size)
@@ -84,17 +84,21 @@ func carry(size int, pooled bool, p plan, full, vacant channel) work {
 	go func() {
 		defer done.Done()
 		var sum int
+		kept := make([]*item, size)
 		for carrier := full.receive(); carrier != nil; carrier = full.receive() {
 			if pooled {
-				for _, b := range carrier {
+				for i, b := range carrier {
 					sum += int(b.bytes[0])
 					put(pool, b)
+					carrier[i] = nil
 				}
 			} else {
-				for _, b := range carrier {
+				for i, b := range carrier {
 					sum += int(b.bytes[0])
 					empty(b)
+					kept[i], carrier[i] = b, nil
 				}
+				copy(carrier, kept)
 			}
 			vacant.send(carrier)
 		}
@@ -103,6 +107,7 @@ func carry(size int, pooled bool, p plan, full, vacant channel) work {
 		}
 	}()
 	w := sideBySide(1, p, func() func() int {
+		kept := make([]*item, size)
 		return func() int {
 			for range count {
 				carrier := vacant.receive()
@@ -111,8 +116,10 @@ func carry(size int, pooled bool, p plan, full, vacant channel) work {
 						carrier[i] = getWritten(pool)
 					}
 				} else {
-					for _, b := range carrier {
+					copy(kept, carrier)
+					for i, b := range kept {
 						write(b)
+						carrier[i] = b
 					}
 				}
 				full.send(carrier)

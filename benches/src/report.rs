@@ -88,6 +88,7 @@ fn targets(results: &Results) -> Option<String> {
                     let least = fair.filter_map(|row| row.median(at, key)).min_by(f64::total_cmp);
                     ("× the fastest that is fair".into(), least)
                 }
+                Against::Peer(name) => (format!("× {name}"), results.row(name).and_then(|row| row.median(at, key))),
                 Against::R2d2 => ("× r2d2".into(), results.row("r2d2").and_then(|row| row.median(at, key))),
                 Against::Nothing => (String::new(), Some(1.0)),
             };
@@ -267,12 +268,12 @@ mod tests {
 
     #[test]
     fn the_tables_hold_medians_ratios_and_the_verdict() {
-        let page = markdown(&results(&[(OURS, &[3.0, 3.0]), ("opool", &[100.0, 2.0]), (go::NAME, &[12.0, 6.0])]), &[]);
-        assert!(page.contains("\n| ebbtide | 3.0 (0.25) | 3.0 (0.50) | – |\n"), "{page}");
-        assert!(page.contains("\n| opool | 100 (8.33) | 2.0 (0.33) | – |\n"), "{page}");
-        assert!(page.contains("\n| go | 12.0 | 6.0 | – |\n"), "{page}");
-        assert!(page.contains("\n| pair, a pair | 0.25 | 0.30 | 0.20 | × Go | bar |\n"), "{page}");
-        assert!(page.contains("\n| pair-2t, a pair | 0.50 | 0.30 | 0.20 | × Go | misses |\n"), "{page}");
+        let page = markdown(&results(&[(OURS, &[3.0, 3.0]), ("opool", &[100.0, 2.0]), (go::NAME, &[15.0, 6.0])]), &[]);
+        assert!(page.contains("\n| ebbtide | 3.0 (0.20) | 3.0 (0.50) | – |\n"), "{page}");
+        assert!(page.contains("\n| opool | 100 (6.67) | 2.0 (0.33) | – |\n"), "{page}");
+        assert!(page.contains("\n| go | 15.0 | 6.0 | – |\n"), "{page}");
+        assert!(page.contains("\n| pair, a pair | 0.20 | 0.24 | 0.18 | × Go | bar |\n"), "{page}");
+        assert!(page.contains("\n| pair-2t, a pair | 0.50 | 0.24 | 0.18 | × Go | misses |\n"), "{page}");
         assert!(page.contains("\n| pair-2t, a pair | 1.00 | 1.05 | 1.00 | × pair | goal |\n"), "{page}");
         assert!(page.contains("\n- pair: "), "{page}");
     }

@@ -60,6 +60,15 @@ pub(super) const fn times_go(bar: f64, goal: f64) -> Target {
     Target { key: NS.key, against: Against::Go, bar, goal }
 }
 
+/// A thread-local `Vec` shares nothing.
+pub(super) const fn times_local(bar: f64, goal: f64) -> Target {
+    times("thread-local-vec", bar, goal)
+}
+
+pub(super) const fn times(peer: &'static str, bar: f64, goal: f64) -> Target {
+    Target { key: NS.key, against: Against::Peer(peer), bar, goal }
+}
+
 pub(super) const fn plain(key: &'static str, bar: f64, goal: f64) -> Target {
     Target { key, against: Against::Nothing, bar, goal }
 }

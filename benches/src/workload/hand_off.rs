@@ -63,8 +63,9 @@ fn less_the_messages(run: impl Fn(Message) -> Work) -> Sample {
 
 /// One thread fills messages. The other empties them and sends them back.
 ///
-/// Both kinds of message travel in the same way in the same vectors, and both threads touch each item in the same way:
-/// the first writes to it, and the second reads and clears it. So they differ only by the pool's work.
+/// Both kinds of message travel in the same way in the same vectors, which both threads empty and fill. Both threads
+/// touch each item in the same way: the first writes to it, and the second reads and clears it. So they differ only by
+/// the pool's work.
 ///
 /// `empty` and `full` are the two channels, each as a sending and a receiving end.
 ///
@@ -88,12 +89,19 @@ fn hand_off<'p, C: Contender>(
     }
     thread::scope(|scope| {
         let filler = scope.spawn(move || {
+            let mut kept = Vec::with_capacity(size);
             let tally = clock.run(|| {
                 for _ in 0..messages {
                     let mut carrier = receive_empty();
                     match message {
                         Message::Pooled => carrier.extend((0..size).map(|_| get(pool))),
-                        Message::Kept => carrier.iter_mut().for_each(|item| item.write()),
+                        Message::Kept => {
+                            kept.append(&mut carrier);
+                            carrier.extend(kept.drain(..).map(|mut item| {
+                                item.write();
+                                item
+                            }));
+                        }
                     }
                     send_full(Some(carrier));
                 }
@@ -102,16 +110,21 @@ fn hand_off<'p, C: Contender>(
             send_full(None);
             tally
         });
+        let mut kept = Vec::with_capacity(size);
         while let Some(mut carrier) = receive_full() {
             match message {
                 Message::Pooled => carrier.drain(..).for_each(|item| {
                     item.read();
                     pool.put(item);
                 }),
-                Message::Kept => carrier.iter_mut().for_each(|item| {
-                    item.read();
-                    item.clear();
-                }),
+                Message::Kept => {
+                    kept.extend(carrier.drain(..).map(|mut item| {
+                        item.read();
+                        item.clear();
+                        item
+                    }));
+                    carrier.append(&mut kept);
+                }
             }
             send_empty(carrier);
         }

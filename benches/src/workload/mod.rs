@@ -122,6 +122,8 @@ pub(crate) enum Against {
     Own(&'static str),
     /// The least of the others in which nobody overtakes.
     Fair,
+    /// The same number of the contender with that name.
+    Peer(&'static str),
     /// The same number of r2d2, in which newcomers overtake. They do in our pool by default, which is the one compared.
     R2d2,
     /// Nothing: the number itself.
