@@ -53,6 +53,7 @@ func (t *times) show(s sample) {
 	s["p50_ns"] = t.quantile(0.5)
 	s["p99_ns"] = t.quantile(0.99)
 	s["p999_ns"] = t.quantile(0.999)
+	s["p9999_ns"] = t.quantile(0.9999)
 	s["max_ns"] = float64(t.max)
 	s["clock_ns"] = ofNothing()
 }

@@ -55,6 +55,7 @@ impl Times {
             .with("p50_ns", self.quantile(0.5))
             .with("p99_ns", self.quantile(0.99))
             .with("p999_ns", self.quantile(0.999))
+            .with("p9999_ns", self.quantile(0.9999))
             .with("max_ns", self.0.max() as f64)
             .with("clock_ns", Self::of_nothing())
     }
