@@ -151,15 +151,8 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
 
     /// Gets one item.
     async fn one_async(&self, caller: &'static Location<'static>) -> Result<Item<T>, GetError<R::Error>> {
-        // One who will wait takes the lock once less. If it need not wait after all, that shows in the first poll.
-        let taken = if self.places().is_dry() { Err(None) } else { self.take_one() };
-        let place = match taken {
+        let place = match self.take_or_wait().await? {
             Ok(item) => return Ok(item),
-            // The item goes from hand to hand as one word.
-            Err(None) if self.hands_out_at_once() => match self.places().wait_for_one().await? {
-                Ok(item) => return Ok(item),
-                Err(held) => Some(held),
-            },
             Err(place) => place,
         };
         match &self.background {
@@ -301,11 +294,6 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
             }
             Err(error) => Err(fail(held, error)),
         }
-    }
-
-    /// Whether an idle item needs no look, and a wait for one has no limit.
-    fn hands_out_at_once(&self) -> bool {
-        !R::CHECKED && !self.watched && self.background.is_none() && self.settings.timeouts.wait.is_none()
     }
 
     /// Does what `Held::next` does, for a task. If the future is dropped meanwhile, the place stays in `held`. An item

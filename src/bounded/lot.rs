@@ -1,6 +1,7 @@
 //! What passes from hand to hand: places, with the items on them.
 
 use super::info::Item;
+use super::waiters::Portion;
 
 /// Places that were taken together, with their idle items. A place without an item has room for a new one.
 pub(super) struct Lot<T> {
@@ -37,13 +38,24 @@ impl<T> Lot<T> {
         Self { places: 0, next: None, others: Vec::new(), creates: false, is_new: false, left: 0 }
     }
 
-    /// Takes the item, if it is one place with an item and no more.
-    pub(super) fn take_only(&mut self) -> Option<Item<T>> {
-        if self.places == 1 && !self.creates { self.next.take() } else { None }
-    }
-
     /// The items, the one that comes next at the end.
     pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item<T>> {
         self.others.into_iter().chain(self.next)
+    }
+}
+
+/// The usual one is a place and its item, and nothing else.
+impl<T> Portion for Lot<T> {
+    type One = Item<T>;
+
+    fn of(item: Item<T>) -> Self {
+        Self::one(Some(item))
+    }
+
+    fn into_one(self) -> Result<Item<T>, Self> {
+        match self {
+            Self { places: 1, next: Some(item), creates: false, is_new: false, left: 0, .. } => Ok(item),
+            lot => Err(lot),
+        }
     }
 }

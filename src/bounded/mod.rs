@@ -21,6 +21,7 @@ mod info;
 mod lot;
 mod maintenance;
 mod manage;
+mod one;
 mod order;
 mod phases;
 mod places;
@@ -30,6 +31,7 @@ mod room;
 mod settings;
 mod state;
 mod status;
+mod sweep;
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 mod sweepable;
 mod timeout;

@@ -5,6 +5,7 @@ use std::any::type_name;
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Deref;
+use std::panic::{self, AssertUnwindSafe};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -204,7 +205,7 @@ impl<T> Places<T> {
                 drop(state);
                 // If waiters may be overtaken, the item is idle.
                 janitor::attend(&self.registration);
-                wake_each([waker]).into_iter().for_each(raise);
+                wake(waker);
             }
             Err(item) => self.put(state, Lot::one(Some(item))),
         }
@@ -332,6 +333,14 @@ impl<T> Places<T> {
         let wakers = state.serve();
         self.release(state);
         wake_each(wakers)
+    }
+}
+
+/// Wakes one.
+#[inline]
+fn wake(waker: Waker) {
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        raise(panic);
     }
 }
 

@@ -23,9 +23,6 @@ use super::order::Order;
 use super::settings::Settings;
 use super::waiters::{Answer, Ticket, Waiters, Want};
 use crate::engine::batch::FIRST_EPOCH;
-use crate::engine::tally::Swept;
-use crate::engine::top::Purpose;
-use crate::sync::clock;
 
 pub(super) struct State<T> {
     pub(super) capacity: usize,
@@ -163,9 +160,9 @@ impl<T> State<T> {
         let mut keep = |item| {
             if self.may_keep() {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
-            } else if self.waiters.first() == Some(Want::Turn) {
+            } else if let Some((turn, Want::Turn)) = self.waiters.next(true) {
                 // Who waits for a turn has a place for it.
-                wakers.extend(self.waiters.serve_first(Lot { next: Some(item), ..Lot::nothing() }));
+                wakers.extend(self.waiters.answer(turn, Ok(Lot { next: Some(item), ..Lot::nothing() })));
             } else {
                 self.rejected += 1;
                 doomed.push(item);
@@ -309,7 +306,13 @@ impl<T> State<T> {
                 self.idle.push_back(Idle { item, stamp: self.epoch });
                 Ok(None)
             }
-            Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => Ok(self.call_or_serve(item)),
+            Some(Want::Places(1)) if self.may_keep() && self.taken < self.capacity => {
+                if self.settings.max_overtakes > 0 {
+                    return Ok(self.call_or_serve(item));
+                }
+                self.taken += 1;
+                Ok(self.waiters.serve_first(item))
+            }
             _ => {
                 self.taken += 1;
                 Err(item)
@@ -328,7 +331,7 @@ impl<T> State<T> {
             return self.waiters.call_first();
         }
         self.taken += 1;
-        let served = self.waiters.serve_first(Lot::one(Some(item)));
+        let served = self.waiters.serve_first(item);
         if served.is_none() && !self.idle.is_empty() && self.waiters.may_call_first(most) {
             return self.waiters.call_first();
         }
@@ -351,7 +354,7 @@ impl<T> State<T> {
     /// their wakers.
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some((ticket, want)) = self.waiters.next(self.idle.is_empty()) {
+        while let Some((ticket, want)) = self.next() {
             let Some(lot) = self.hand_out(want) else { break };
             wakers.extend(self.waiters.answer(ticket, Ok(lot)));
         }
@@ -359,6 +362,11 @@ impl<T> State<T> {
             wakers.extend(self.enders.refuse(|_| Some(Refused::Closed)));
         }
         wakers
+    }
+
+    /// The waiter who is served next.
+    pub(super) fn next(&self) -> Option<(Ticket, Want)> {
+        self.waiters.next(self.idle.is_empty())
     }
 
     /// Takes the `n` items that have been idle longest.
@@ -387,30 +395,5 @@ impl<T> State<T> {
         let epoch = self.epoch;
         self.idle.make_contiguous().sort_by_key(|idle| Reverse(epoch.wrapping_sub(idle.stamp)));
         self.doom(doomed)
-    }
-
-    pub(super) fn sweep(&mut self, purpose: Purpose) -> (Swept, After<T>) {
-        let n = match purpose {
-            Purpose::Clear => self.idle.len(),
-            Purpose::Advance => {
-                // Sorted by stamp, since items become idle at the back.
-                let old = self.idle.partition_point(|idle| idle.stamp != self.epoch);
-                self.epoch = self.epoch.wrapping_add(1);
-                old.min(self.idle.len().saturating_sub(self.settings.min_idle))
-            }
-        };
-        let mut doomed = self.oldest(n);
-        let now = self.settings.max_lifetime.and_then(|_| clock());
-        if self.idle.iter().any(|idle| idle.item.notes().expires_by(now)) {
-            let (expired, kept): (VecDeque<_>, _) =
-                self.idle.drain(..).partition(|idle| idle.item.notes().expires_by(now));
-            self.idle = kept;
-            self.expired += expired.len();
-            doomed.extend(expired.into_iter().map(|idle| idle.item));
-        }
-        let n = doomed.len();
-        self.sweeps += 1;
-        self.dropped += n;
-        (Swept { dropped: n, kept: self.idle.len(), left_busy: 0 }, self.doom(doomed))
     }
 }

@@ -10,10 +10,8 @@ use super::error::Refused;
 use super::events::{self, Event};
 use super::held::Held;
 use super::in_time::Wait;
-use super::info::Item;
 use super::lot::Lot;
 use super::places::{Places, wake_each};
-use super::state::State;
 use super::waiters::{Answer, Ticket, Want};
 use crate::engine::item::{drop_each, keep_first, raise};
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,19 +20,15 @@ use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 /// what it got.
 #[must_use]
 pub(super) struct Waiting<'a, T> {
-    places: &'a Places<T>,
+    pub(super) places: &'a Places<T>,
     want: Want,
-    ticket: Option<Ticket>,
+    /// If it is in the queue.
+    pub(super) ticket: Option<Ticket>,
 }
 
 impl<T> Places<T> {
     pub(super) fn wait(&self, want: Want) -> Waiting<'_, T> {
         Waiting { places: self, want, ticket: None }
-    }
-
-    /// The wait for one place whose item needs no look.
-    pub(super) fn wait_for_one(&self) -> WaitingForOne<'_, T> {
-        WaitingForOne(self.wait(Want::Places(1)))
     }
 
     /// The wait of one who is in the queue.
@@ -96,24 +90,8 @@ impl<'a, T> Future for Waiting<'a, T> {
     }
 }
 
-/// Waits for one place like [`Waiting`]. Is ready with its idle item, or with the place if that has none.
-#[must_use]
-pub(super) struct WaitingForOne<'a, T>(Waiting<'a, T>);
-
-impl<'a, T> Future for WaitingForOne<'a, T> {
-    type Output = Result<Result<Item<T>, Held<'a, T>>, Refused>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Waiting { places, ref mut ticket, .. } = self.0;
-        match places.poll_item(ticket, context.waker()) {
-            Some(item) => item.map(|item| Ok(Ok(item))),
-            None => Pin::new(&mut self.0).poll(context).map_ok(Err),
-        }
-    }
-}
-
 impl<T> Drop for Waiting<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             drop(self.places.leave(ticket));
@@ -145,7 +123,8 @@ impl<T> Places<T> {
         let (answer, unused) = match *ticket {
             None => match state.take(want) {
                 Err(Refused::Busy) => {
-                    *ticket = Some(self.enter(&mut state, want, waker));
+                    self.counts.waits.bump(1);
+                    *ticket = Some(state.waiters.enqueue(want, waker));
                     (None, None)
                 }
                 answer => (Some(answer), Some(waker)),
@@ -161,43 +140,6 @@ impl<T> Places<T> {
         outcome
     }
 
-    fn enter(&self, state: &mut State<T>, want: Want, waker: Waker) -> Ticket {
-        self.counts.waits.bump(1);
-        state.waiters.enqueue(want, waker)
-    }
-
-    /// Does for one who wants one place what `poll` does in the usual cases: becomes a waiter, stays one, or gets an item.
-    /// Otherwise returns `None`.
-    #[inline]
-    fn poll_item(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Option<Poll<Item<T>>> {
-        let Some(held) = *ticket else {
-            let waker = waker.clone();
-            let mut state = self.lock();
-            if !state.is_busy() {
-                drop(state);
-                drop(waker);
-                return None;
-            }
-            *ticket = Some(self.enter(&mut state, Want::Places(1), waker));
-            return Some(Poll::Pending);
-        };
-        let mut state = self.lock();
-        let item = match state.waiters.fetch_part(held, Lot::take_only) {
-            Some(item) => {
-                drop(state);
-                item
-            }
-            None if state.waiters.has_waker(held, waker) => return Some(Poll::Pending),
-            None => {
-                let item = state.answer_call_with_item(held)?;
-                self.release(state);
-                item
-            }
-        };
-        *ticket = None;
-        Some(Poll::Ready(item))
-    }
-
     /// Ends the wait if there is an answer.
     fn end(&self, ticket: &mut Option<Ticket>, answer: Option<Answer<Lot<T>>>) -> Poll<Result<Held<'_, T>, Refused>> {
         let Some(answer) = answer else { return Poll::Pending };
@@ -208,9 +150,11 @@ impl<T> Places<T> {
     /// Leaves the queue. Returns what the waiter was already served.
     pub(super) fn leave(&self, ticket: Ticket) -> Option<Held<'_, T>> {
         let mut state = self.lock();
+        let was_next = state.next().is_some_and(|(next, _)| next == ticket);
         let (served, waker) = state.waiters.leave(ticket);
         let served = served.and_then(Result::ok);
-        let wakers = if served.is_none() { state.serve() } else { Vec::new() };
+        // Otherwise nobody waited for this one.
+        let wakers = if was_next { state.serve() } else { Vec::new() };
         self.release(state);
         let served = served.map(|lot| Held::new(self, lot));
         let mut first = wake_each(wakers);

@@ -37,7 +37,28 @@ pub(super) enum Want {
     Item(usize),
 }
 
-pub(super) struct Waiters<L> {
+/// What waiters are served.
+pub(super) trait Portion: Sized {
+    /// The usual one. It is kept apart because it is smaller.
+    type One;
+
+    fn of(one: Self::One) -> Self;
+
+    fn into_one(self) -> Result<Self::One, Self>;
+}
+
+/// Nothing.
+impl Portion for () {
+    type One = ();
+
+    fn of((): ()) {}
+
+    fn into_one(self) -> Result<(), ()> {
+        Ok(())
+    }
+}
+
+pub(super) struct Waiters<L: Portion> {
     table: Vec<Waiter<L>>,
     /// The first unused ticket. Each is linked to the next.
     unused: Option<Ticket>,
@@ -52,7 +73,7 @@ pub(super) struct Waiters<L> {
     len: usize,
 }
 
-struct Waiter<L> {
+struct Waiter<L: Portion> {
     want: Want,
     stage: Stage<L>,
     /// How many newcomers have overtaken it.
@@ -61,7 +82,7 @@ struct Waiter<L> {
     next: Option<Ticket>,
 }
 
-impl<L> Waiter<L> {
+impl<L: Portion> Waiter<L> {
     /// Begins another stage. The one before must have nothing to drop, so that the compiler need not look.
     #[inline(always)]
     fn set_stage(&mut self, stage: Stage<L>) {
@@ -69,16 +90,18 @@ impl<L> Waiter<L> {
     }
 }
 
-enum Stage<L> {
+enum Stage<L: Portion> {
     /// In the queue. It has a waker, except from a call to its next poll.
     Waits(Option<Waker>),
+    /// Like the next, with the usual answer.
+    Served(L::One),
     /// Not in the queue. The answer is not fetched.
     Answered(Answer<L>),
     /// The ticket is unused.
     Over,
 }
 
-impl<L> Stage<L> {
+impl<L: Portion> Stage<L> {
     fn waker(&mut self) -> Option<&mut Option<Waker>> {
         if let Self::Waits(waker) = self { Some(waker) } else { None }
     }
@@ -86,13 +109,14 @@ impl<L> Stage<L> {
     fn split(self) -> (Option<Answer<L>>, Option<Waker>) {
         match self {
             Self::Waits(waker) => (None, waker),
+            Self::Served(one) => (Some(Ok(L::of(one))), None),
             Self::Answered(answer) => (Some(answer), None),
             Self::Over => (None, None),
         }
     }
 }
 
-impl<L> Waiters<L> {
+impl<L: Portion> Waiters<L> {
     pub(super) fn new() -> Self {
         Self {
             table: Vec::new(),
@@ -137,18 +161,10 @@ impl<L> Waiters<L> {
         let previous = match want {
             Want::Turn => self.last_turn,
             Want::Item(_) => self.last_item.or(self.last_turn),
-            Want::Places(_) => self.last,
+            Want::Places(n) => return self.enqueue_last(n, waker),
         };
         let next = previous.map_or(self.first, |previous| self.table[previous.at()].next);
-        let ticket = self.ticket();
-        // Field by field: a whole waiter would be built elsewhere and copied.
-        let waiter = &mut self.table[ticket.at()];
-        (waiter.want, waiter.overtaken, waiter.previous, waiter.next) = (want, 0, previous, next);
-        waiter.set_stage(Stage::Waits(Some(waker)));
-        match previous {
-            Some(previous) => self.table[previous.at()].next = Some(ticket),
-            None => self.first = Some(ticket),
-        }
+        let ticket = self.add(want, waker, previous, next);
         match next {
             Some(next) => self.table[next.at()].previous = Some(ticket),
             None => self.last = Some(ticket),
@@ -157,6 +173,29 @@ impl<L> Waiters<L> {
             Want::Turn => self.last_turn = Some(ticket),
             Want::Item(_) => self.last_item = Some(ticket),
             Want::Places(_) => {}
+        }
+        ticket
+    }
+
+    /// Adds a waiter for places.
+    #[inline]
+    pub(super) fn enqueue_last(&mut self, places: usize, waker: Waker) -> Ticket {
+        let ticket = self.add(Want::Places(places), waker, self.last, None);
+        self.last = Some(ticket);
+        ticket
+    }
+
+    /// Adds a waiter between these two, except to what is behind it.
+    #[inline(always)]
+    fn add(&mut self, want: Want, waker: Waker, previous: Option<Ticket>, next: Option<Ticket>) -> Ticket {
+        let ticket = self.ticket();
+        // Field by field: a whole waiter would be built elsewhere and copied.
+        let waiter = &mut self.table[ticket.at()];
+        (waiter.want, waiter.overtaken, waiter.previous, waiter.next) = (want, 0, previous, next);
+        waiter.set_stage(Stage::Waits(Some(waker)));
+        match previous {
+            Some(previous) => self.table[previous.at()].next = Some(ticket),
+            None => self.first = Some(ticket),
         }
         self.len += 1;
         ticket
@@ -177,6 +216,7 @@ impl<L> Waiters<L> {
     }
 
     /// Takes a ticket back. Its waiter is not in the queue.
+    #[inline(always)]
     fn remove(&mut self, ticket: Ticket) -> Stage<L> {
         let place = &mut self.table[ticket.at()];
         place.next = self.unused.replace(ticket);
@@ -186,17 +226,16 @@ impl<L> Waiters<L> {
 
     /// Takes the answer if there is one, which ends the wait.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
-        let answered = matches!(self.table[ticket.at()].stage, Stage::Answered(_));
-        if answered { self.remove(ticket).split().0 } else { None }
+        if matches!(self.table[ticket.at()].stage, Stage::Waits(_)) { None } else { self.remove(ticket).split().0 }
     }
 
-    /// Takes what matters of the answer if it is there, which ends the wait. The rest is dropped.
-    #[inline]
-    pub(super) fn fetch_part<O>(&mut self, ticket: Ticket, part: impl FnOnce(&mut L) -> Option<O>) -> Option<O> {
-        let Stage::Answered(Ok(lot)) = &mut self.table[ticket.at()].stage else { return None };
-        let part = part(lot)?;
-        self.remove(ticket);
-        Some(part)
+    /// Takes the usual answer if it is there, which ends the wait.
+    #[inline(always)]
+    pub(super) fn fetch_one(&mut self, ticket: Ticket) -> Option<L::One> {
+        if !matches!(self.table[ticket.at()].stage, Stage::Served(_)) {
+            return None;
+        }
+        if let Stage::Served(one) = self.remove(ticket) { Some(one) } else { None }
     }
 
     /// Whether an answer wakes the same task as `waker`.
@@ -247,19 +286,31 @@ impl<L> Waiters<L> {
         self.remove(ticket).split()
     }
 
-    /// Serves the first waiter. Returns its waker, if it was not called.
+    /// Serves the first waiter, who must want places. Returns its waker, if it was not called.
     #[inline(always)]
-    pub(super) fn serve_first(&mut self, lot: L) -> Option<Waker> {
-        self.answer(self.first?, Ok(lot))
+    pub(super) fn serve_first(&mut self, one: L::One) -> Option<Waker> {
+        let waiter = &mut self.table[self.first?.at()];
+        let waker = waiter.stage.waker()?.take();
+        waiter.set_stage(Stage::Served(one));
+        self.first = waiter.next;
+        match self.first {
+            Some(first) => self.table[first.at()].previous = None,
+            None => self.last = None,
+        }
+        self.len -= 1;
+        waker
     }
 
     /// Answers this waiter. Returns its waker, if it was not called.
-    #[inline(always)]
     pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<L>) -> Option<Waker> {
         self.unlink(ticket);
         let waiter = &mut self.table[ticket.at()];
         let waker = waiter.stage.waker()?.take();
-        waiter.set_stage(Stage::Answered(answer));
+        waiter.set_stage(match answer.map(L::into_one) {
+            Ok(Ok(one)) => Stage::Served(one),
+            Ok(Err(lot)) => Stage::Answered(Ok(lot)),
+            Err(refused) => Stage::Answered(Err(refused)),
+        });
         waker
     }
 
