@@ -5,7 +5,6 @@ use std::any::type_name;
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Deref;
-use std::panic::{self, AssertUnwindSafe};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use super::settings::Settings;
 use super::state::{After, State};
 use super::tracking::{Holder, Tracking};
 use super::waiters::Want;
-use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise};
+use crate::engine::item::{Payload, discard, drop_each, for_each_caught, keep_first, raise, run};
 use crate::engine::registration::Registration;
 use crate::engine::tally::Swept;
 use crate::engine::top::Purpose;
@@ -205,7 +204,7 @@ impl<T> Places<T> {
                 drop(state);
                 // If waiters may be overtaken, the item is idle.
                 janitor::attend(&self.registration);
-                wake(waker);
+                run(|| waker.wake());
             }
             Err(item) => self.put(state, Lot::one(Some(item))),
         }
@@ -333,14 +332,6 @@ impl<T> Places<T> {
         let wakers = state.serve();
         self.release(state);
         wake_each(wakers)
-    }
-}
-
-/// Wakes one.
-#[inline]
-fn wake(waker: Waker) {
-    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        raise(panic);
     }
 }
 

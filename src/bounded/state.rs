@@ -354,7 +354,7 @@ impl<T> State<T> {
     /// their wakers.
     pub(super) fn serve(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some((ticket, want)) = self.next() {
+        while let Some((ticket, want)) = self.waiters.next(self.idle.is_empty()) {
             let Some(lot) = self.hand_out(want) else { break };
             wakers.extend(self.waiters.answer(ticket, Ok(lot)));
         }
@@ -362,11 +362,6 @@ impl<T> State<T> {
             wakers.extend(self.enders.refuse(|_| Some(Refused::Closed)));
         }
         wakers
-    }
-
-    /// The waiter who is served next.
-    pub(super) fn next(&self) -> Option<(Ticket, Want)> {
-        self.waiters.next(self.idle.is_empty())
     }
 
     /// Takes the `n` items that have been idle longest.

@@ -13,7 +13,7 @@ use super::in_time::Wait;
 use super::lot::Lot;
 use super::places::{Places, wake_each};
 use super::waiters::{Answer, Ticket, Want};
-use crate::engine::item::{drop_each, keep_first, raise};
+use crate::engine::item::{drop_each, keep_first, raise, run};
 use crate::sync::thread::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Waits for what it wants, from its first poll on. Dropping it leaves the queue. If it was already served, it returns
@@ -150,11 +150,14 @@ impl<T> Places<T> {
     /// Leaves the queue. Returns what the waiter was already served.
     pub(super) fn leave(&self, ticket: Ticket) -> Option<Held<'_, T>> {
         let mut state = self.lock();
-        let was_next = state.next().is_some_and(|(next, _)| next == ticket);
+        if let Some(waker) = state.waiters.leave_line(ticket) {
+            drop(state);
+            run(|| drop(waker));
+            return None;
+        }
         let (served, waker) = state.waiters.leave(ticket);
         let served = served.and_then(Result::ok);
-        // Otherwise nobody waited for this one.
-        let wakers = if was_next { state.serve() } else { Vec::new() };
+        let wakers = if served.is_none() { state.serve() } else { Vec::new() };
         self.release(state);
         let served = served.map(|lot| Held::new(self, lot));
         let mut first = wake_each(wakers);

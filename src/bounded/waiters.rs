@@ -202,6 +202,7 @@ impl<L: Portion> Waiters<L> {
     }
 
     /// Takes an unused ticket.
+    #[inline(always)]
     fn ticket(&mut self) -> Ticket {
         self.used += 1;
         let Some(ticket) = self.unused else { return self.new_ticket() };
@@ -284,6 +285,19 @@ impl<L: Portion> Waiters<L> {
             self.unlink(ticket);
         }
         self.remove(ticket).split()
+    }
+
+    /// Removes a waiter behind another that comes first whatever is idle: then nobody waits for this one. Returns its waker.
+    #[inline]
+    pub(super) fn leave_line(&mut self, ticket: Ticket) -> Option<Waker> {
+        let Waiter { stage: Stage::Waits(Some(_)), previous: Some(previous), .. } = self.table[ticket.at()] else {
+            return None;
+        };
+        if matches!(self.table[previous.at()].want, Want::Item(_)) {
+            return None;
+        }
+        self.unlink(ticket);
+        self.remove(ticket).split().1
     }
 
     /// Serves the first waiter, who must want places. Returns its waker, if it was not called.

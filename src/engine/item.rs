@@ -283,6 +283,15 @@ pub(crate) fn for_each_caught<V>(values: impl IntoIterator<Item = V>, mut act: i
     first
 }
 
+/// Does one thing that runs user code. If it panics, raises that.
+#[cfg(feature = "bounded")]
+#[inline]
+pub(crate) fn run(act: impl FnOnce()) {
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(act)) {
+        raise(panic);
+    }
+}
+
 /// Drops each value. Returns the first panic.
 pub(crate) fn drop_each<V>(values: impl IntoIterator<Item = V>) -> Option<Payload> {
     for_each_caught(values, drop)

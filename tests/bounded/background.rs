@@ -261,6 +261,24 @@ fn who_finds_room_need_not_wait_for_others() {
     assert_eq!((pool.idle(), server.begun()), (4, 4));
 }
 
+/// One that waits behind a creation for more places than are free keeps others from the rest, until it gives up.
+#[test]
+fn who_gives_up_behind_a_creation_lets_others_pass() {
+    let (pool, server) = served(manual(2), 0);
+    let first = Polled::waiting(pool.get_async());
+    server.wait_for(1);
+    let both = Polled::waiting(pool.get_many_async(2));
+    let mut last = Polled::waiting(pool.get_async());
+    drop(both);
+    assert_eq!(last.wakes(), 1);
+    assert!(last.poll().is_none());
+    server.wait_for(2);
+    server.reply_to_all(Some(Reply::Item));
+    until("both are created", || first.wakes() > 0 && last.wakes() > 1);
+    drop((first.ready().unwrap(), last.ready().unwrap()));
+    at_rest(&pool, &server);
+}
+
 /// An error and a panic go to the call that began the creation, and free its place.
 #[test]
 fn a_failure_goes_to_who_began() {
