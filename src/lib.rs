@@ -62,7 +62,7 @@
 //!   at that queue may wait until it runs again.
 //! - **First use.** A thread takes a number on its first use of any pool, and returns it when it ends. Both hold a lock
 //!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
-//!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to test
+//!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to ask for
 //!   `membarrier`.
 //! - **First use after a rest.** The janitor leaves a timed pool alone when nothing else was idle in it for some epochs.
 //!   The next call that misses, or leaves an item idle, holds the janitor's lock, as at first use.
@@ -92,10 +92,10 @@
 //! # In a sandbox
 //!
 //! On Linux and Android, a sweep uses the system call `membarrier` to reach the private slots of other threads. The
-//! first use of any [`Pool`] or [`BufferPool`] tests whether the call works. A `BoundedPool` never needs it. The result
-//! depends on how the system call filter answers:
+//! first use of any [`Pool`] or [`BufferPool`] asks whether the system has the call. A `BoundedPool` never needs it. The
+//! result depends on how the system call filter answers:
 //!
-//! | the filter's answer | at the first use | at a later sweep or `clear` that finds items in private slots, or nothing idle |
+//! | the filter's answer | at the first use | later: when the janitor starts, and at a sweep or `clear` that finds items in private slots, or nothing idle |
 //! | --- | --- | --- |
 //! | an error | each `get` costs an atomic read-modify-write | private slots are left alone, and the janitor goes on sweeping, which [`Stats::failed_barriers`] counts |
 //! | SIGSYS | the same | the process ends, unless the program has a handler |

@@ -10,11 +10,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use std::{fs, ptr, thread};
 
-use common::linux::{filter, filter_membarrier, forbid_membarrier, install, trap_membarrier};
-use common::{Count, MANUAL, Worker, alone, burst, child, counted, finish, is_child, on_thread, take_all};
-use ebbtide::{Pool, Settings};
+use common::linux::{filter, filter_membarrier, filter_registering, forbid_membarrier, install, trap_membarrier};
+use common::{Count, MANUAL, Worker, alone, burst, child, counted, finish, is_child, on_thread, take_all, until};
+use ebbtide::{DefaultRecycle, Pool, Settings};
 
 /// If the system refuses the barrier from the start, both sides use fences. No barrier fails, and private slots are
 /// swept as usual.
@@ -34,6 +35,37 @@ fn first_use_survives_a_sandbox_that_traps_membarrier() {
         private_slots_are_swept();
         assert_eq!(on_sigsys().sa_sigaction, libc::SIG_DFL);
     }
+}
+
+/// The first use does not register for the barrier, as that takes milliseconds in a process with threads. A sweep does,
+/// and counts if it is refused.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing registers")]
+fn a_sweep_registers_and_not_the_first_use() {
+    if !alone("a_sweep_registers_and_not_the_first_use") {
+        return;
+    }
+    filter_registering(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
+    let (pool, _) = counted(Settings::new().private_slots(4));
+    burst(&pool, 4);
+    pool.advance();
+    assert_eq!((pool.idle(), pool.stats().failed_barriers), (4, 1));
+}
+
+/// The janitor does as soon as it starts, so that no `get` that fetches has to.
+#[test]
+#[cfg_attr(ebbtide_no_membarrier, ignore = "nothing registers")]
+fn the_janitor_registers_before_its_first_sweep() {
+    if !alone("the_janitor_registers_before_its_first_sweep") {
+        return;
+    }
+    install(libc::SIGSYS, called_with_more);
+    filter_registering(libc::SECCOMP_RET_TRAP);
+    let hour = Duration::from_secs(3600);
+    let pool: Pool<Vec<u8>> = Pool::with_settings(DefaultRecycle, Settings::new().every(hour));
+    drop(pool.get());
+    until("the janitor has tried to", || CALLED.get() == 1);
+    assert_eq!(pool.stats().sweeps, 0);
 }
 
 /// The same where the system ends the process. No program can prevent that, so a build can leave the call out.

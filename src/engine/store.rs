@@ -64,8 +64,7 @@ struct BySweeps<T> {
 
 impl<T> Store<T> {
     pub(crate) fn new(limits: Limits, room: Option<Share>, fetch: Fetch) -> Self {
-        // The first pool chooses before it starts the janitor. Registering for the system call takes the kernel a
-        // microsecond while the process has one thread, and milliseconds from the second on.
+        // Slots and shards look up what was chosen.
         fence::pair();
         Self {
             sets: PerThread::new(),

@@ -13,7 +13,7 @@ use super::round::{Job, round};
 use crate::engine::item::discard;
 use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, JoinHandle, PoisonError, is_quiet, spawn_quiet};
-use crate::sync::{Arc, heap, static_per_execution};
+use crate::sync::{Arc, fence, heap, static_per_execution};
 
 static_per_execution! {
     /// Signalled when a pool is due before the janitor would wake.
@@ -136,6 +136,8 @@ pub(super) fn stop() {
 /// The janitor's body. `starters` is the signal mask of the thread that used a pool first. User code runs with it.
 fn run(starters: Mask) {
     Mask::quiet().set();
+    // Here rather than in the `get` that fetches first.
+    fence::prepare();
     while !registry().stopping {
         // Jobs catch the panics of user code, and nothing else runs any. If this panics all the same, the janitor goes
         // on.

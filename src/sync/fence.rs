@@ -74,13 +74,24 @@ pub(crate) fn heavy() -> bool {
     }
 }
 
+/// Makes the first sweep's or fetch's [`heavy`] quick, if a pair was chosen: registers for the system call, if that is
+/// needed. This takes effect for the whole process before it returns.
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+pub(crate) fn prepare() {
+    // ORDERING: Relaxed, no partner; as in `pair`.
+    if CHOSEN.load(Ordering::Relaxed) == Pair::Asymmetric as u8 {
+        // If it is refused, so will be the sweeps', which count that.
+        let _ = system::heavy();
+    }
+}
+
 /// Returns the pair in use. The first call chooses it.
 pub(crate) fn pair() -> Pair {
-    // ORDERING: Relaxed, no partner; the value is all there is. Registering for the system call concerns only this
-    // thread and the kernel. It takes effect for the whole process before that call returns.
+    // ORDERING: Relaxed, no partner; the value is all there is. Asking for the system call concerns only this thread and
+    // the kernel.
     let mut chosen = CHOSEN.load(Ordering::Relaxed);
     if chosen == 0 {
-        let mine = if system::register() { Pair::Asymmetric } else { Pair::Symmetric };
+        let mine = if system::is_offered() { Pair::Asymmetric } else { Pair::Symmetric };
         // Two threads may get here at once and differ. All then use what the first one stored.
         // ORDERING: Relaxed, no partner; as above.
         chosen = match CHOSEN.compare_exchange(0, mine as u8, Ordering::Relaxed, Ordering::Relaxed) {
@@ -104,7 +115,7 @@ mod system {
     use windows_sys::Win32::System::Threading::FlushProcessWriteBuffers;
 
     /// Returns whether this is Windows itself. Under Wine the call may do nothing, and nothing tells.
-    pub(super) fn register() -> bool {
+    pub(super) fn is_offered() -> bool {
         // SAFETY: both names end with a zero, and every process has this library for as long as it lives.
         unsafe {
             let ntdll = GetModuleHandleA(c"ntdll.dll".as_ptr().cast());
@@ -125,7 +136,7 @@ mod system {
     any(miri, ebbtide_no_membarrier, not(any(target_os = "linux", target_os = "android", windows)))
 ))]
 mod system {
-    pub(super) fn register() -> bool {
+    pub(super) fn is_offered() -> bool {
         false
     }
 
@@ -137,7 +148,7 @@ mod system {
 /// Under loom `light` is a full fence, and so is this. So loom explores the owner's fast path as it is.
 #[cfg(all(loom, feature = "loom"))]
 mod system {
-    pub(super) fn register() -> bool {
+    pub(super) fn is_offered() -> bool {
         true
     }
 

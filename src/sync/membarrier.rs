@@ -14,27 +14,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use libc::{c_int, c_void, sigaction, siginfo_t};
 
-/// Tells the kernel that this process will use the barrier. Returns `false` where the kernel does not have it (before
-/// Linux 4.14), or where a sandbox forbids it by an error or by SIGSYS.
-pub(super) fn register() -> bool {
+/// Asks the kernel whether it offers the barrier. Returns `false` where it does not have it (before Linux 4.14), or where
+/// a sandbox forbids it by an error or by SIGSYS.
+pub(super) fn is_offered() -> bool {
     // One thread at a time, because the handler of a signal is the whole process's. The others wait for some system
     // calls. The thread that makes them calls nothing that could come back here: no allocator, and no handler of an
     // asynchronous signal.
-    static USABLE: OnceLock<bool> = OnceLock::new();
-    *USABLE.get_or_init(|| has_the_call() && untrapped(probe))
+    static OFFERED: OnceLock<bool> = OnceLock::new();
+    *OFFERED.get_or_init(|| has_the_call() && untrapped(probe))
 }
 
 pub(super) fn heavy() -> bool {
+    barrier() || is_unregistered() && membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 && barrier()
+}
+
+fn barrier() -> bool {
     membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0
 }
 
-/// Returns whether the barrier is offered, can be registered for, and works.
+/// Returns whether the process has yet to register for the barrier, which was refused just now. If the process has
+/// several threads, the kernel takes milliseconds for that. So the first use of a pool does not do it.
+fn is_unregistered() -> bool {
+    std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
 fn probe() -> bool {
     let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
-    commands > 0
-        && commands & libc::c_long::from(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0
-        && membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0
-        && heavy()
+    commands > 0 && commands & libc::c_long::from(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0
 }
 
 fn membarrier(command: c_int) -> libc::c_long {

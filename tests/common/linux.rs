@@ -35,12 +35,29 @@ pub(crate) fn filter_membarrier(verdict: u32) {
     assert_eq!(filter(libc::SYS_membarrier, verdict, libc::SECCOMP_FILTER_FLAG_TSYNC), 0);
 }
 
+/// The same for what registers for the barrier.
+pub(crate) fn filter_registering(verdict: u32) {
+    // An argument's low half is first on little-endian systems.
+    let argument = 16 + 4 * u32::from(cfg!(target_endian = "big"));
+    let register = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED as u32;
+    let mut program = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, [0, 3]),
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, argument, [0, 0]),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, register, [0, 1]),
+        statement(libc::BPF_RET | libc::BPF_K, verdict, [0, 0]),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
+    ];
+    assert_eq!(set_filter(&mut program, libc::SECCOMP_FILTER_FLAG_TSYNC), 0);
+}
+
+const fn statement(code: u32, k: u32, jump: [u8; 2]) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: jump[0], jf: jump[1], k }
+}
+
 /// From now on the system answers this call with `verdict`. This affects the calling thread, unless `flags` say
 /// more. Returns what `seccomp` returns: -1 on failure.
 pub(crate) fn filter(call: libc::c_long, verdict: u32, flags: libc::c_ulong) -> libc::c_long {
-    const fn statement(code: u32, k: u32, jump: [u8; 2]) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt: jump[0], jf: jump[1], k }
-    }
     let mut program = [
         // The system call's number is the first field of the filter's input.
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, [0, 0]),
@@ -48,6 +65,10 @@ pub(crate) fn filter(call: libc::c_long, verdict: u32, flags: libc::c_ulong) -> 
         statement(libc::BPF_RET | libc::BPF_K, verdict, [0, 0]),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, [0, 0]),
     ];
+    set_filter(&mut program, flags)
+}
+
+fn set_filter(program: &mut [libc::sock_filter], flags: libc::c_ulong) -> libc::c_long {
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: sets a flag of this process. The further arguments must be 0.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
