@@ -33,6 +33,7 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`advance`](Self::advance).
+    #[doc(alias("shutdown"))]
     pub fn close(&self) {
         self.places().close();
     }

@@ -44,6 +44,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     ///
     /// Panics if [`try_create`](TryRecycle::try_create), the check, or the `Drop` of an item that did not pass it panics.
     /// The item's place is then free again.
+    #[doc(alias("acquire", "borrow", "checkout", "pop", "pull", "take"))]
     #[inline]
     #[track_caller]
     pub fn get(&self) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
@@ -74,6 +75,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[doc(alias("acquire_timeout", "try_get_for"))]
     #[track_caller]
     pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));

@@ -42,6 +42,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[doc(alias("acquire_async"))]
     #[track_caller]
     pub fn get_async(&self) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<R::Error>>> {
         let caller = Location::caller();
@@ -72,6 +73,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[doc(alias("acquire_owned"))]
     #[track_caller]
     pub fn get_owned_async(
         self: &Arc<Self>,

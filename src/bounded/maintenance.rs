@@ -142,6 +142,7 @@ impl<T, R> BoundedPool<T, R> {
     /// # Panics
     ///
     /// If `keep` panics, the item is dropped, and `keep` still gets the others. Otherwise as [`advance`](Self::advance).
+    #[doc(alias("reap"))]
     pub fn retain(&self, keep: impl FnMut(&mut T, &Info) -> bool) -> Swept {
         let mut keep = Contained::new(keep);
         let Some(places) = self.places.get() else { return Swept::default() };
@@ -185,6 +186,7 @@ impl<T, R> BoundedPool<T, R> {
     /// let pool: BoundedPool<Vec<u8>> = BoundedPool::new(4);
     /// assert_eq!(pool.capacity(), 4);
     /// ```
+    #[doc(alias("max_size"))]
     pub fn capacity(&self) -> usize {
         self.status().capacity
     }
@@ -244,6 +246,7 @@ impl<T, R> BoundedPool<T, R> {
     /// # drop(item);
     /// # Ok::<(), GetError>(())
     /// ```
+    #[doc(alias("size", "state"))]
     pub fn status(&self) -> Status {
         self.snapshot().0
     }

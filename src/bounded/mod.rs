@@ -279,6 +279,7 @@ impl<T: Send, R: Manage<T>> BoundedPool<T, R> {
         ///
         /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
         /// run time, use [`try_with_settings`](Self::try_with_settings).
+        #[doc(alias("builder", "config"))]
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {

@@ -33,6 +33,7 @@ impl<T: Send, R: TryRecycle<T, Error = Infallible>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[doc(alias("try_acquire"))]
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {

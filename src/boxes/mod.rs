@@ -174,6 +174,7 @@ impl<T> BoxPool<T> {
     /// name.push('!');
     /// assert_eq!(*name, "Ada!");
     /// ```
+    #[doc(alias("alloc", "boxed", "get"))]
     #[inline]
     pub fn insert(&self, value: T) -> PooledBox<T, &Self> {
         UninitBox::write(self.insert_uninit(), value)

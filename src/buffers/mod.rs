@@ -159,6 +159,7 @@ impl BufferPool {
         ///
         /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
         /// run time, use [`try_with_settings`](Self::try_with_settings).
+        #[doc(alias("builder", "config"))]
         #[must_use]
         pub const fn with_settings<E: Epochs<Vec<u8>>>(settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
@@ -213,6 +214,7 @@ impl BufferPool {
     /// # Panics
     ///
     /// Panics if `min_capacity` exceeds `isize::MAX`, as [`Vec::with_capacity`] does.
+    #[doc(alias("acquire", "alloc", "pull", "take", "with_capacity"))]
     #[inline]
     pub fn get(&self, min_capacity: usize) -> PooledBuffer<&Self> {
         PooledBuffer::new(self.take(min_capacity), self)
@@ -278,6 +280,7 @@ impl BufferPool {
     /// pool.put(Vec::with_capacity(5000));
     /// assert_eq!(pool.idle_bytes(), 4096);
     /// ```
+    #[doc(alias("attach", "release"))]
     pub fn put(&self, buffer: Vec<u8>) {
         self.give_back(Item::new(buffer));
     }

@@ -174,6 +174,7 @@ impl<T, P: Deref<Target: Home<T>>> Guard<T, P> {
     /// # Panics
     ///
     /// Panics if the waker of a task that waits for the place panics.
+    #[doc(alias("into_inner", "leak", "take"))]
     #[must_use]
     pub fn detach(guard: Self) -> T {
         Self::part(guard).into_inner()

@@ -29,6 +29,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// # Panics
     ///
     /// Panics if [`Recycle::create`] panics. The pool keeps the items created before.
+    #[doc(alias("reserve", "warm_up"))]
     pub fn prefill(&self, n: usize) -> usize {
         let store = self.store();
         let size = store.limits.array.max(1).into();
@@ -87,6 +88,7 @@ impl<T, R> Pool<T, R> {
     ///
     /// If the `Drop` of an item panics, the other items are still dropped. Then the first such panic continues here,
     /// unless the thread is already unwinding.
+    #[doc(alias("gc", "purge", "sweep", "trim"))]
     pub fn advance(&self) -> Option<Swept> {
         self.sweep_or_raise(Purpose::Advance, drop)
     }
@@ -141,6 +143,7 @@ impl<T, R> Pool<T, R> {
     /// # Panics
     ///
     /// As [`advance`](Self::advance).
+    #[doc(alias("drain", "flush", "shrink_to_fit"))]
     pub fn clear(&self) -> Option<Swept> {
         self.sweep_or_raise(Purpose::Clear, drop)
     }
@@ -156,6 +159,7 @@ impl<T, R> Pool<T, R> {
     /// drop((pool.get(), pool.get()));
     /// assert_eq!(pool.idle(), 2);
     /// ```
+    #[doc(alias("available", "len", "size"))]
     pub fn idle(&self) -> usize {
         self.store.get().map_or(0, |store| store.idle(&store.visit()))
     }

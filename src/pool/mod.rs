@@ -162,6 +162,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         /// PARSERS.get().stack.push(7);
         /// assert_eq!(PARSERS.get().stack, [7]);
         /// ```
+        #[doc(alias("from_fn", "with_fn"))]
         #[must_use]
         pub const fn with(create: R) -> Self
         where
@@ -209,6 +210,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         ///
         /// Panics if a setting is out of its limits. In a `static`, that is a compile error. For values known only at
         /// run time, use [`try_with_settings`](Self::try_with_settings).
+        #[doc(alias("builder", "config", "with_capacity"))]
         #[must_use]
         pub const fn with_settings<E: Epochs<T>>(recycler: R, settings: Settings<E>) -> Self {
             if let Err(error) = settings.check() {
@@ -255,6 +257,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// # Panics
     ///
     /// Panics if [`Recycle::create`] panics. The pool is then unchanged.
+    #[doc(alias("acquire", "borrow", "checkout", "pop", "pull", "take"))]
     #[inline]
     pub fn get(&self) -> Pooled<'_, T, R> {
         Pooled::new(self.take_or(|| self.new_item()), self)
@@ -296,6 +299,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// drop(pool.get());
     /// assert!(pool.try_get().is_some());
     /// ```
+    #[doc(alias("try_acquire", "try_pull"))]
     #[inline]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
         self.take().map(|item| Pooled::new(item, self))
@@ -316,6 +320,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
+    #[doc(alias("acquire_owned", "pull_owned"))]
     #[inline]
     pub fn get_owned(self: &Arc<Self>) -> OwnedPooled<T, R> {
         OwnedPooled::new(self.take_or(|| self.new_item()), Arc::clone(self))
@@ -332,6 +337,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// drop(pool.get());
     /// assert!(pool.try_get_owned().is_some());
     /// ```
+    #[doc(alias("try_pull_owned"))]
     #[inline]
     pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedPooled<T, R>> {
         self.take().map(|item| OwnedPooled::new(item, Arc::clone(self)))
@@ -352,6 +358,7 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// # Panics
     ///
     /// Panics if [`Recycle::recycle`] panics, or the `Drop` of an item that is not kept. At most that item is lost.
+    #[doc(alias("add", "attach", "give_back", "insert", "push", "release"))]
     pub fn put(&self, item: T) {
         self.give_back(Item::new(item));
     }
