@@ -87,7 +87,9 @@
 //!   gnu toolchain. Destructors there run in a few rounds. The slot set that a destructor of the last round uses is not
 //!   reused.
 //! - If the janitor's threads cannot be started, pools work, but only [`Pool::advance`] and [`advance_all`] sweep them.
-//!   This is always so on `wasm32-unknown-unknown`, which also has no clock for the feature `tracing`.
+//!   The first use of another pool tries again. So does, at most once in a second, what starts the threads again after
+//!   [`stop_janitor`]; until then it holds the janitor's lock each time. On `wasm32-unknown-unknown` no thread can be
+//!   started, and there is no clock for the feature `tracing`.
 //!
 //! # In a sandbox
 //!

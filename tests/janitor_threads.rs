@@ -10,7 +10,8 @@ mod timed;
 
 use std::fs;
 
-use common::{MANUAL, alone, burst, until};
+use common::linux::filter;
+use common::{MANUAL, alone, burst, on_thread, until};
 use ebbtide::{Pool, advance_all};
 use janitors::janitors;
 use timed::{Opens, SHORT, slow, timed};
@@ -47,6 +48,28 @@ fn the_only_janitor_thread_blocks_signals() {
     }
     // A new thread sets its own name, so the name may take a moment.
     until("there is one, and it is quiet", || matches!(&janitors()[..], [one] if is_quiet(one)));
+}
+
+/// If the system has no thread at the first use of the only pool, a later use tries again.
+#[test]
+fn a_later_use_starts_the_janitor_that_could_not_start() {
+    if !alone("a_later_use_starts_the_janitor_that_could_not_start") {
+        return;
+    }
+    let (pool, ledger) = timed(SHORT);
+    on_thread(|| {
+        for call in [libc::SYS_clone, libc::SYS_clone3] {
+            // For this thread alone.
+            assert_eq!(filter(call, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32, 0), 0);
+        }
+        drop(burst(&pool, 2));
+    });
+    assert!(janitors().is_empty());
+    until("there is a janitor", || {
+        pool.prefill(1);
+        !janitors().is_empty()
+    });
+    until("all is swept", || ledger.live() == 0);
 }
 
 type Tell = std::sync::mpsc::Sender<u64>;

@@ -44,7 +44,7 @@ impl Registration {
     const ATTENDED: usize = 0;
     /// The janitor parks the pool, or is about to look whether it can.
     const LEFT: usize = 1;
-    /// The janitor was stopped.
+    /// The janitor was stopped, or could not be started.
     const STOPPED: usize = 2;
 
     pub(crate) fn new() -> Self {
@@ -71,7 +71,7 @@ impl Registration {
         self.state.load(Ordering::Relaxed) == Self::LEFT
     }
 
-    /// The janitor was stopped, so no sweep will come.
+    /// There is no janitor, so no sweep will come.
     pub(crate) fn stop(&self) {
         // ORDERING: Relaxed; partner: the load in `is_unattended`, some time later.
         self.state.store(Self::STOPPED, Ordering::Relaxed);

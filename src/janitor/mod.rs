@@ -20,10 +20,10 @@ use crate::engine::item::Payload;
 use crate::engine::item::{discard, keep_first, raise};
 use crate::engine::registration::{Registration, Rest};
 use crate::engine::tally::Swept;
-use crate::sync::Arc;
 #[cfg(feature = "bounded")]
 use crate::sync::thread::Weak;
-use registry::collect;
+use crate::sync::{Arc, clock};
+use registry::{Call, collect};
 use round::round;
 pub(crate) use round::{Job, Pass, PoolHeap, Sweepable};
 
@@ -44,7 +44,15 @@ impl<T> Registrar<T> {
 
 /// Adds a pool, and starts the threads if they do not run.
 fn add(pool: &Arc<dyn Sweepable>, every: u64) {
-    threads::call(registry::add(pool, every));
+    call(pool.registration(), registry::add(pool, every));
+}
+
+/// Calls the janitor for a pool. If there is none, the pool stays unattended, so that a later use tries to start it. Without
+/// a clock there never is one.
+fn call(registration: &Registration, call: Call) {
+    if !threads::call(call) && clock().is_some() {
+        registration.stop();
+    }
 }
 
 /// Runs work for a pool on a thread of its own at once, or if there is none to be had, on this one. A panic that it
@@ -75,7 +83,7 @@ pub(crate) fn park(registration: &Registration, look: impl FnOnce() -> Option<Re
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {
-        threads::call(registry::unpark(registration));
+        call(registration, registry::unpark(registration));
     }
 }
 

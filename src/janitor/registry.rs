@@ -21,6 +21,8 @@ pub(super) struct Registry {
     pub(super) entries: Entries,
     /// Whether there is a janitor, or one is being started.
     pub(super) running: bool,
+    /// When pools in use may try again to start one, after the system had no thread for it. A new pool always tries.
+    pub(super) retry: u64,
     /// When the janitor wakes by itself. 0 while it is awake, because it looks at the due times before it sleeps.
     pub(super) sleeps_until: u64,
     /// Those of `run_soon` first, then the oldest. Moving one in or out allocates and frees nothing.
@@ -102,6 +104,7 @@ static_per_execution! {
     static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
         entries: Entries::new(),
         running: false,
+        retry: 0,
         sleeps_until: 0,
         tasks: LinkedList::new(),
         begun: 0,
@@ -125,6 +128,8 @@ pub(super) fn registry() -> MutexGuard<'static, Registry> {
 pub(super) struct Call {
     pub(super) start: bool,
     pub(super) wake: bool,
+    /// There is none, and it is too early to try again.
+    pub(super) early: bool,
 }
 
 /// Adds a pool that is swept every `every` nanoseconds.
@@ -144,7 +149,7 @@ pub(super) fn add(pool: &Arc<dyn Sweepable>, every: u64) -> Call {
     }
     let place = registry.entries.add(weak, every, due);
     pool.registration().set_place(Some(place));
-    Call { wake: registry.oversleeps(due), start: registry.claim() }
+    Call { wake: registry.oversleeps(due), start: registry.claim(), early: false }
 }
 
 /// Removes a pool, if it is registered. Returns the job that a round left for it, if nobody has begun it.
@@ -176,7 +181,8 @@ pub(super) fn unpark(registration: &Registration) -> Call {
     let mut registry = registry();
     registration.attend();
     let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
-    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: registry.claim() }
+    let early = !registry.running && now() < registry.retry;
+    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: !early && registry.claim(), early }
 }
 
 /// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next.

@@ -33,18 +33,24 @@ static_per_execution! {
 /// How long tasks wait for a dropper that is inside another one, before a further dropper starts.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Wakes the janitor, or starts it with a dropper. If it cannot be started, the next pool tries again. Until then only
-/// `advance` and `advance_all` sweep.
-pub(super) fn call(Call { start, wake }: Call) {
+/// How long after a janitor could not be started the pools in use do not try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Wakes the janitor, or starts it with a dropper. Returns `false` if there is none. Then only `advance` and
+/// `advance_all` sweep.
+pub(super) fn call(Call { start, wake, early }: Call) -> bool {
     if wake {
         SOONER.notify_one();
     }
+    let mut runs = !early;
     if start {
-        if spawn("ebbtide-janitor", run) {
+        runs = spawn("ebbtide-janitor", run);
+        if runs {
             start_dropper();
         } else {
             let mut registry = registry();
             registry.running = false;
+            registry.retry = now().saturating_add(RETRY.as_nanos() as u64);
             registry.alive -= 1;
             registry.waiting -= 1;
             drop(registry);
@@ -53,6 +59,7 @@ pub(super) fn call(Call { start, wake }: Call) {
             do_next_task();
         }
     }
+    runs
 }
 
 /// Starts a dropper that was claimed. Returns `false` if the system has no thread for it.
