@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(path, Path::new("tests/bounded/main.rs"));
         assert!(text.contains("mod order;\n") && text.contains("mod common;\n") && !text.contains("mod api;\n"));
         assert_eq!(program("ebbtide model::get"), None);
-        assert_eq!(program("ebbtide limits::bounded::get"), None);
+        assert_eq!(program("ebbtide locked_instructions::waits::get"), None);
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn cargo_test(mut command: Command, test: &Test) -> Command {
         }
         "derive" => command.args(["--features", "derive"]),
         file if test.package == "ebbtide" && file.starts_with("bounded") => command.args(["--features", "bounded"]),
-        file if file.starts_with("buffers_") => command.args(["--features", "bytes,tokio"]),
+        file if file.starts_with("buffers") => command.args(["--features", "bytes,tokio"]),
         _ => &mut command,
     };
     command
@@ -307,7 +307,7 @@ mod tests {
             let command = cargo_test(Command::new("cargo"), &Test::try_from(test.to_owned()).expect("a test"));
             command.get_args().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(arguments("loom-tests bounded::get"), "test -q -p ebbtide-loom-tests --test bounded");
+        assert_eq!(arguments("loom-tests models::get"), "test -q -p ebbtide-loom-tests --test models");
         assert_eq!(arguments("ebbtide api::get"), "test -q -p ebbtide --test api");
         assert_eq!(arguments("ebbtide bounded::api::get"), "test -q -p ebbtide --test bounded --features bounded");
     }

@@ -1,8 +1,6 @@
 //! Threads fetch from each other's private slots, while their owners and sweeps go on.
 
-mod common;
-
-use common::{Watched, explore, join};
+use crate::common::{Watched, explore, join};
 use ebbtide::{Fetch, Manual, Settings};
 
 fn settings() -> Settings<Manual> {

@@ -1,14 +1,10 @@
 //! `buffers::copy` against `std::io::copy`, on difficult readers and writers, and what happens to its buffer.
 
-mod common;
-#[path = "common/counting.rs"]
-mod counting;
-
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 
-use common::{numbered, panic_of};
-use counting::allocations;
+use crate::common::{numbered, panic_of};
+use crate::counting::allocations;
 use ebbtide::buffers;
 use proptest::prelude::*;
 

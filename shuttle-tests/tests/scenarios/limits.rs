@@ -1,8 +1,6 @@
 //! `max_idle`, `min_idle`, `chaos` and `clear` under concurrent use.
 
-mod common;
-
-use common::{Watched, explore, join};
+use crate::common::{Watched, explore, join};
 use ebbtide::Settings;
 
 /// Puts, spills, refills, sweeps and `clear` take room under `max_idle` and give it back. In the end there is as much

@@ -1,8 +1,6 @@
 //! The bounded pool: five threads get, wait, drop waits and change the capacity at random. The queue and the sleeping
 //! threads are real. A lost wake-up is a deadlock, which shuttle reports.
 
-mod common;
-
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use common::{explore, join};
+use crate::common::{explore, join};
 use ebbtide::bounded::{GetError, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle};
 use shuttle::rand::{Rng, thread_rng};

@@ -2,10 +2,6 @@
 //! when a future is dropped. Most futures are polled by hand, so no result depends on timing.
 #![cfg(feature = "tokio")]
 
-mod common;
-#[path = "common/counting.rs"]
-mod counting;
-
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -13,8 +9,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use common::{Count, Dice, alone, numbered};
-use counting::allocations;
+use crate::common::{Count, Dice, alone, numbered};
+use crate::counting::allocations;
 use ebbtide::buffers;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf, duplex};
@@ -296,7 +292,7 @@ fn a_pending_read_holds_no_buffer() {
 #[test]
 fn a_dropped_future_loses_no_buffer() {
     // In one process with other tests, their threads may fetch the buffers.
-    if !alone("a_dropped_future_loses_no_buffer") {
+    if !alone("tokio::a_dropped_future_loses_no_buffer") {
         return;
     }
     let once = || {

@@ -1,8 +1,6 @@
 //! Many threads use one pool while others sweep it.
 
-mod common;
-
-use common::{Watched, explore, join};
+use crate::common::{Watched, explore, join};
 use ebbtide::{Pooled, Settings};
 
 /// Users spill and refill while two threads sweep. One sweep runs at a time, and no item is lost between them.

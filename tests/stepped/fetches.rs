@@ -1,16 +1,10 @@
 //! A fetch, stopped after each of its instructions in turn while the owner of the slots proceeds.
 
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-
-mod common;
-#[path = "common/stepping.rs"]
-mod stepping;
-
 use std::ops::ControlFlow::{Break, Continue};
 
-use common::{Count, MANUAL};
+use crate::common::{Count, MANUAL};
+use crate::stepping::{at_each_stop, start, step, turn};
 use ebbtide::{Fetch, Pool, Pooled};
-use stepping::{at_each_stop, start, step, turn};
 
 /// Wherever a fetch is stopped, the owner proceeds. Each takes an item, or the owner comes first, or the fetch does.
 #[test]

@@ -1,8 +1,6 @@
 //! The bounded pool: items that fail to be created, checked or recycled, while only one is created at a time, waits are
 //! dropped, and the pool changes or is closed. Without panics, since shuttle runs all threads on one.
 
-mod common;
-
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::{explore, join};
+use crate::common::{explore, join};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Info, Pooled, Settings, TryRecycle};
 use shuttle::rand::{Rng, thread_rng};

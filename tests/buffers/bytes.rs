@@ -1,18 +1,14 @@
 //! The feature `bytes`: buffers become `Bytes`, and return from wherever those are dropped.
 #![cfg(feature = "bytes")]
 
-mod common;
-#[path = "common/counting.rs"]
-mod counting;
-
 use std::sync::Arc;
 use std::thread;
 
-use bytes::{Buf, BufMut, Bytes};
-use common::Worker;
+use crate::common::Worker;
 #[cfg(feature = "bounded")]
-use common::polled::Polled;
-use counting::allocations;
+use crate::common::polled::Polled;
+use crate::counting::allocations;
+use bytes::{Buf, BufMut, Bytes};
 #[cfg(feature = "bounded")]
 use ebbtide::BoundedPool;
 use ebbtide::buffers::Settings;

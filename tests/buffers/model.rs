@@ -1,12 +1,9 @@
 //! `BufferPool`: any sequence of calls, against a model of the classes and against the bound on idle buffers.
 
-#[path = "common/buffers.rs"]
-mod buffers;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
-use buffers::sum;
+use crate::buffers::sum;
 use ebbtide::BufferPool;
 use ebbtide::buffers::{PooledBuffer, Settings};
 use proptest::prelude::*;

@@ -1,8 +1,6 @@
 //! Random programs: threads that call a pool's operations at random.
 
-mod common;
-
-use common::{Watched, explore, join};
+use crate::common::{Watched, explore, join};
 use ebbtide::{Pooled, Settings};
 use shuttle::rand::{Rng, thread_rng};
 

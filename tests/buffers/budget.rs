@@ -1,14 +1,10 @@
 //! `BufferPool`: the bounds in bytes, on the shared queues of all classes together and on each thread.
 
-#[path = "common/buffers.rs"]
-mod buffers;
-mod common;
-
 use std::sync::Arc;
 use std::thread;
 
-use buffers::sum;
-use common::{Dice, Worker, on_thread};
+use crate::buffers::sum;
+use crate::common::{Dice, Worker, on_thread};
 use ebbtide::BufferPool;
 use ebbtide::buffers::Settings;
 

@@ -1,14 +1,10 @@
 //! `BufferPool`: the class in which a `get` looks, where a buffer goes when it returns, and how long it stays.
 
-#[path = "common/buffers.rs"]
-mod buffers;
-mod common;
-
 use std::mem;
 use std::sync::Arc;
 
-use buffers::sum;
-use common::{Worker, on_thread};
+use crate::buffers::sum;
+use crate::common::{Worker, on_thread};
 use ebbtide::BufferPool;
 use ebbtide::buffers::{PooledBuffer, Settings};
 

@@ -1,21 +1,15 @@
 //! Gets, puts and sweeps, stopped after each of their instructions in turn while another thread proceeds.
 
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-
-mod common;
-#[path = "common/stepping.rs"]
-mod stepping;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow::{Break, Continue};
 use std::thread;
 use std::time::Duration;
 
-use common::linux::{forbid_membarrier, trap_membarrier};
-use common::{Count, MANUAL, alone, burst, counted, until};
+use crate::common::linux::{forbid_membarrier, trap_membarrier};
+use crate::common::{Count, MANUAL, alone, burst, counted, until};
+use crate::stepping::{BARRIERS, STEPS, at_each_stop, start, step, turn};
 use ebbtide::{Pool, Pooled, Settings, advance_all};
-use stepping::{BARRIERS, STEPS, at_each_stop, start, step, turn};
 
 thread_local! {
     /// Called wherever this thread allocates or frees, except inside the hook itself.
@@ -149,7 +143,7 @@ fn an_owner_never_waits_for_a_stopped_sweep_with_a_barrier() {
 /// Without a barrier, so that both sides use fences.
 #[test]
 fn an_owner_never_waits_for_a_stopped_sweep_with_fences() {
-    if !alone("an_owner_never_waits_for_a_stopped_sweep_with_fences") {
+    if !alone("sweeps::an_owner_never_waits_for_a_stopped_sweep_with_fences") {
         return;
     }
     forbid_membarrier();
@@ -171,7 +165,7 @@ extern "C" fn hold_and_fail(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut lib
 /// them.
 #[test]
 fn a_refill_can_find_the_slots_full_again() {
-    if !alone("a_refill_can_find_the_slots_full_again") {
+    if !alone("sweeps::a_refill_can_find_the_slots_full_again") {
         return;
     }
     let _turn = turn();
@@ -280,7 +274,7 @@ static PREFILLED: Count = Count::new();
 /// out. Then it changes nothing: no item is dropped, and no idle item is without room.
 #[test]
 fn an_owner_whose_room_is_gone_keeps_its_items() {
-    if !alone("an_owner_whose_room_is_gone_keeps_its_items") {
+    if !alone("sweeps::an_owner_whose_room_is_gone_keeps_its_items") {
         return;
     }
     // Makes the shards, and leaves no array there for the owner.
@@ -334,7 +328,7 @@ fn a_private_hit_has_no_full_barrier() {
 /// Without that barrier the get is a claim. Its compare-exchange is one full barrier.
 #[test]
 fn a_private_hit_has_a_fence_where_it_needs_one() {
-    if !alone("a_private_hit_has_a_fence_where_it_needs_one") {
+    if !alone("sweeps::a_private_hit_has_a_fence_where_it_needs_one") {
         return;
     }
     forbid_membarrier();

@@ -1,10 +1,8 @@
 //! Threads that end during sweeps, threads that inherit their slot sets, and items that change threads.
 
-mod common;
-
 use std::cell::RefCell;
 
-use common::{Ledger, Tracked, Watched, explore, join};
+use crate::common::{Ledger, Tracked, Watched, explore, join};
 use ebbtide::{OwnedPooled, Settings};
 use shuttle::sync::mpsc;
 

@@ -1,13 +1,11 @@
 //! `BufferPool`: users that ask for less or more than they write. Idle bytes are at most twice what was in use at once,
 //! and what threads keep for themselves.
 
-mod common;
-
 use std::iter;
 use std::sync::Barrier;
 use std::thread;
 
-use common::{Count, Dice};
+use crate::common::{Count, Dice};
 use ebbtide::BufferPool;
 use ebbtide::buffers::Settings;
 

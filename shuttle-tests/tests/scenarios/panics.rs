@@ -1,10 +1,8 @@
 //! Items whose user code panics while other threads use the pool.
 
-mod common;
-
 use std::panic::resume_unwind;
 
-use common::{Fault, Watched, caught, explore, join};
+use crate::common::{Fault, Watched, caught, explore, join};
 use ebbtide::Settings;
 
 /// Items panic in their `Drop`, several in one sweep. The sweep goes on and raises one of the panics. Every other item

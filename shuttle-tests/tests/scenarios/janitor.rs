@@ -1,9 +1,7 @@
 //! The janitor's rounds over several pools. Shuttle has no janitor, so a thread of the scenario does its work with
 //! `advance_all`.
 
-mod common;
-
-use common::{Watched, explore, janitor, join};
+use crate::common::{Watched, explore, janitor, join};
 use ebbtide::Settings;
 
 /// Rounds sweep three pools, all at once. Meanwhile threads use the pools in turn, end, and leave their slot sets in
