@@ -81,7 +81,7 @@ fn run() -> Result<(), Failure> {
     println!("a line: {:?}", *LINES.get());
 
     println!("a reply: {:?}", reply(b"200 OK"));
-    println!("a context: {} bytes", smol::block_on(task(b"GET /"))?);
+    println!("a context: {} bytes", futures_lite::future::block_on(task(b"GET /"))?);
     println!("a message: {}", message("hello"));
     Ok(())
 }

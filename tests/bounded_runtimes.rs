@@ -4,6 +4,8 @@
 #[path = "common/bounded.rs"]
 mod bounded;
 mod common;
+#[path = "common/executor.rs"]
+mod executor;
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,6 +16,8 @@ use std::time::Duration;
 use bounded::{CountedPool, counted};
 use common::{Count, Counted, Dice, Ledger, Maker};
 use ebbtide::bounded::{GetError, Pooled};
+use executor::spawn;
+use futures_lite::future::{self, block_on};
 
 /// Nothing is in use, nobody waits, every place is free, and every item was dropped once.
 #[track_caller]
@@ -47,7 +51,7 @@ fn threads_and_two_runtimes_on_one_pool() {
                 } else {
                     let item = pool.get_owned_async().await.unwrap();
                     item.own();
-                    smol::future::yield_now().await;
+                    future::yield_now().await;
                     item.disown();
                 }
                 served.bump();
@@ -56,7 +60,7 @@ fn threads_and_two_runtimes_on_one_pool() {
     };
     let tokio = tokio_runtime();
     let tokio_tasks: Vec<_> = (0..6).map(|n| tokio.spawn(task(n))).collect();
-    let smol_tasks: Vec<_> = (0..6).map(|n| smol::spawn(task(n))).collect();
+    let smol_tasks: Vec<_> = (0..6).map(|n| spawn(task(n))).collect();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -72,7 +76,7 @@ fn threads_and_two_runtimes_on_one_pool() {
     for task in tokio_tasks {
         tokio.block_on(task).unwrap();
     }
-    smol_tasks.into_iter().for_each(smol::block_on);
+    smol_tasks.into_iter().for_each(block_on);
     assert_eq!(served.get(), 16 * ROUNDS);
     drop(tokio);
     nothing_is_lost(pool, &ledger, CAPACITY);
@@ -98,10 +102,10 @@ impl Drop for Used<'_> {
 async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
-        if let Some(output) = smol::future::poll_once(future.as_mut()).await {
+        if let Some(output) = future::poll_once(future.as_mut()).await {
             return Some(output);
         }
-        smol::future::yield_now().await;
+        future::yield_now().await;
     }
     None
 }
@@ -134,7 +138,7 @@ fn waits_dropped_at_random_lose_nothing() {
                         assert_eq!(items.len(), n);
                         let used = Used::new(&items);
                         if dice.below(2) == 0 {
-                            smol::future::yield_now().await;
+                            future::yield_now().await;
                         }
                         drop(used);
                         served.bump();
@@ -174,7 +178,7 @@ fn waits_dropped_at_random_lose_nothing() {
     for seed in 0..8 {
         tasks.push(tokio.spawn(task(seed)));
         tasks.push(tokio.spawn(timed(100 + seed)));
-        smol_tasks.push(smol::spawn(task(200 + seed)));
+        smol_tasks.push(spawn(task(200 + seed)));
         aborted.push(tokio.spawn(task(300 + seed)));
     }
     thread::scope(|scope| {
@@ -210,7 +214,7 @@ fn waits_dropped_at_random_lose_nothing() {
         // Some had ended before.
         drop(tokio.block_on(task));
     }
-    smol_tasks.into_iter().for_each(smol::block_on);
+    smol_tasks.into_iter().for_each(block_on);
     assert!(served.get() > 0 && given_up.get() > 0);
     drop(tokio);
     nothing_is_lost(pool, &ledger, CAPACITY);
@@ -236,10 +240,10 @@ fn a_storm_of_dropped_waits_loses_nothing() {
         for _ in 0..STORMS {
             scope.spawn(|| {
                 for _ in 0..2000 {
-                    smol::block_on(async {
+                    block_on(async {
                         let mut waits: Vec<_> = (0..50).map(|_| Box::pin(pool.get_async())).collect();
                         for wait in &mut waits {
-                            drop(smol::future::poll_once(wait).await);
+                            drop(future::poll_once(wait).await);
                         }
                         thread::yield_now();
                     });

@@ -182,6 +182,7 @@ mod bounded {
 
     use ebbtide::BoundedPool;
     use ebbtide::bounded::{Pooled, Settings};
+    use futures_lite::future::{self, block_on};
 
     use super::common::until;
     use super::*;
@@ -211,17 +212,17 @@ mod bounded {
         pool.advance();
         assert_eq!(pool.advance().unwrap().dropped, 2);
 
-        drop(smol::block_on(pool.get_async()).unwrap());
+        drop(block_on(pool.get_async()).unwrap());
         pool.clear();
-        drop(smol::block_on(pool.get_many_async(2)).unwrap());
-        assert_eq!((smol::block_on(pool.prefill_async(1)), pool.idle()), (Ok(1), 3));
+        drop(block_on(pool.get_many_async(2)).unwrap());
+        assert_eq!((block_on(pool.prefill_async(1)), pool.idle()), (Ok(1), 3));
 
         // From hand to hand.
         let mut items = pool.get_many(3).unwrap();
         let mut waiting = pin!(pool.get_many_owned_async(2));
-        assert!(smol::block_on(smol::future::poll_once(waiting.as_mut())).is_none());
+        assert!(block_on(future::poll_once(waiting.as_mut())).is_none());
         items.truncate(1);
-        drop(smol::block_on(waiting).unwrap());
+        drop(block_on(waiting).unwrap());
         pool.resize(1).unwrap();
         pool.close();
         drop(items);
@@ -239,7 +240,7 @@ mod bounded {
     fn large_items_of_other_threads_need_no_stack() {
         let settings = Settings::new(2).min_idle(1).max_lifetime(Duration::from_secs(3600)).manual();
         let pool = BoundedPool::<Bytes, _>::with_settings(Large, settings).create_in_background();
-        let mut items = [pool.get().unwrap(), smol::block_on(pool.get_async()).unwrap()];
+        let mut items = [pool.get().unwrap(), block_on(pool.get_async()).unwrap()];
         items.iter_mut().for_each(|item| item[SIZE - 1] = 1);
         drop(items);
         pool.clear();

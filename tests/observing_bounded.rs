@@ -18,6 +18,7 @@ use bounded::counted_with;
 use common::{Counted, panic_of};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoundedPool, DefaultRecycle};
+use futures_lite::future::block_on;
 use judge::{judged, judged_async_with};
 use scribe::{events, texts};
 use tracing::Level;
@@ -43,9 +44,9 @@ fn creations_emit_events() {
     emits(&["created"], || assert_eq!(pool.prefill(2).unwrap(), 1));
 
     let (pool, _) = judged_async_with(Settings::new(1).manual(), 0);
-    emits(&["created"], || drop(smol::block_on(pool.get_async()).unwrap()));
+    emits(&["created"], || drop(block_on(pool.get_async()).unwrap()));
     pool.clear();
-    emits(&["created"], || assert_eq!(smol::block_on(pool.prefill_async(1)).unwrap(), 1));
+    emits(&["created"], || assert_eq!(block_on(pool.prefill_async(1)).unwrap(), 1));
 }
 
 #[test]
@@ -58,9 +59,9 @@ fn failed_creations_emit_events() {
 
     let (pool, judge) = judged_async_with(Settings::new(1).manual().create_timeout(SHORT), 0);
     judge.fails.set(1);
-    emits(&["create failed"], || assert!(smol::block_on(pool.get_async()).is_err()));
+    emits(&["create failed"], || assert!(block_on(pool.get_async()).is_err()));
     judge.creates_slowly.set(1);
-    emits(&["create timed out"], || assert!(smol::block_on(pool.get_async()).is_err()));
+    emits(&["create timed out"], || assert!(block_on(pool.get_async()).is_err()));
 }
 
 #[test]
@@ -71,9 +72,9 @@ fn failed_checks_emit_events() {
 
     let (pool, judge) = judged_async_with(Settings::new(1).manual().check_timeout(SHORT), 1);
     judge.condemn(0);
-    emits(&["check failed", "created"], || drop(smol::block_on(pool.get_async()).unwrap()));
+    emits(&["check failed", "created"], || drop(block_on(pool.get_async()).unwrap()));
     judge.checks_slowly.set(1);
-    emits(&["check timed out", "created"], || drop(smol::block_on(pool.get_async()).unwrap()));
+    emits(&["check timed out", "created"], || drop(block_on(pool.get_async()).unwrap()));
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn waits_that_time_out_emit_events() {
     emits(&[], || assert!(pool.try_get().is_none() && pool.get_timeout(Duration::ZERO).is_err()));
     emits(&["wait timed out"], || assert!(pool.get().is_err()));
     emits(&["wait timed out"], || assert!(pool.get_timeout(SHORT).is_err()));
-    emits(&["wait timed out"], || assert!(smol::block_on(pool.get_async()).is_err()));
+    emits(&["wait timed out"], || assert!(block_on(pool.get_async()).is_err()));
     drop(only);
 }
 

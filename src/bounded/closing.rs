@@ -109,14 +109,14 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
     /// static CONNECTIONS: BoundedPool<Vec<u8>> = BoundedPool::new(4);
     ///
     /// let connection = CONNECTIONS.get_async().await?;
-    /// let user = smol::spawn(async move { drop(connection) });
+    /// let user = tokio::spawn(async move { drop(connection) });
     /// CONNECTIONS.close();
     /// CONNECTIONS.closed_async().await;
     /// assert_eq!(CONNECTIONS.in_use(), 0);
-    /// # user.await;
+    /// # user.await.unwrap();
     /// # Ok(())
     /// # }
-    /// # smol::block_on(example())?;
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example())?;
     /// # Ok::<(), GetError>(())
     /// ```
     pub async fn closed_async(&self) {

@@ -58,7 +58,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// assert_eq!(pool.prefill_async(2).await?, 2);
     /// # Ok(())
     /// # }
-    /// # smol::block_on(example())?;
+    /// # futures_lite::future::block_on(example())?;
     /// # Ok::<(), GetError>(())
     /// ```
     ///

@@ -32,7 +32,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///     page.extend_from_slice(request);
     ///     Ok(page.len())
     /// }
-    /// # assert_eq!(smol::block_on(handle(b"hello")), Ok(5));
+    /// # assert_eq!(futures_lite::future::block_on(handle(b"hello")), Ok(5));
     /// ```
     ///
     /// # Errors
@@ -57,12 +57,12 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///
     /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(2));
     /// let getting = pool.get_owned_async();
-    /// # let task = smol::spawn(async move {
+    /// # let task = std::thread::spawn(|| futures_lite::future::block_on(async move {
     /// let buffer = getting.await?;
     /// # drop(buffer);
     /// # Ok::<(), GetError>(())
-    /// # });
-    /// # smol::block_on(task)?;
+    /// # }));
+    /// # task.join().unwrap()?;
     /// # Ok::<(), GetError>(())
     /// ```
     ///
@@ -95,7 +95,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// assert_eq!(pool.get_many_async(4).await?.len(), 4);
     /// # Ok(())
     /// # }
-    /// # smol::block_on(example())?;
+    /// # futures_lite::future::block_on(example())?;
     /// # Ok::<(), GetError>(())
     /// ```
     ///
@@ -124,11 +124,11 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     ///
     /// let pool: Arc<BoundedPool<Vec<u8>>> = Arc::new(BoundedPool::new(4));
     /// let getting = pool.get_many_owned_async(4);
-    /// # let task = smol::spawn(async move {
+    /// # let task = std::thread::spawn(|| futures_lite::future::block_on(async move {
     /// assert_eq!(getting.await?.len(), 4);
     /// # Ok::<(), GetError>(())
-    /// # });
-    /// # smol::block_on(task)?;
+    /// # }));
+    /// # task.join().unwrap()?;
     /// # Ok::<(), GetError>(())
     /// ```
     ///

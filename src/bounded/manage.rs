@@ -75,7 +75,7 @@ pub trait Manage<T> {
     /// ```
     /// use ebbtide::{DefaultRecycle, bounded::Manage};
     ///
-    /// let text: Result<String, _> = smol::block_on(Manage::create(&DefaultRecycle));
+    /// let text: Result<String, _> = futures_lite::future::block_on(Manage::create(&DefaultRecycle));
     /// assert_eq!(text, Ok(String::new()));
     /// ```
     ///

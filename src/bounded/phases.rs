@@ -18,7 +18,7 @@ impl<E: Copy> Settings<E> {
     /// let pool: BoundedPool<Vec<u8>> = BoundedPool::with_settings(DefaultRecycle, settings);
     /// let only = pool.get()?;
     /// assert!(matches!(pool.get(), Err(GetError::TimedOut { .. })));
-    /// assert!(matches!(smol::block_on(pool.get_async()), Err(GetError::TimedOut { .. })));
+    /// assert!(matches!(futures_lite::future::block_on(pool.get_async()), Err(GetError::TimedOut { .. })));
     /// # drop(only);
     /// # Ok::<(), GetError>(())
     /// ```
@@ -52,7 +52,7 @@ impl<E: Copy> Settings<E> {
     /// }
     ///
     /// let pool = BoundedPool::with_settings(Unreachable, Settings::new(1).create_timeout(Duration::from_millis(5)));
-    /// let error = smol::block_on(pool.get_async()).unwrap_err();
+    /// let error = futures_lite::future::block_on(pool.get_async()).unwrap_err();
     /// assert_eq!(error.to_string(), "no item was created within 5ms");
     /// ```
     #[must_use]

@@ -125,8 +125,8 @@
 //!     .create_timeout(Duration::from_secs(1))
 //!     .check_timeout(Duration::from_millis(100));
 //! let pool = BoundedPool::with_settings(Connections { host: "db.internal".to_owned() }, settings);
-//! # assert_eq!(smol::block_on(users(&pool)).unwrap(), 3);
-//! # assert_eq!(smol::block_on(users(&pool)).unwrap(), 3);
+//! # assert_eq!(futures_lite::future::block_on(users(&pool)).unwrap(), 3);
+//! # assert_eq!(futures_lite::future::block_on(users(&pool)).unwrap(), 3);
 //! # assert_eq!(pool.stats().created, 1);
 //! ```
 //!
@@ -209,7 +209,7 @@
 //! # assert_eq!((users, pool.idle(), pool.status().in_use), (3, 1, 0));
 //! # Ok(())
 //! # }
-//! # smol::block_on(example()).unwrap();
+//! # futures_lite::future::block_on(example()).unwrap();
 //! ```
 //!
 //! **What is different:** nothing creates connections in the background, unless a task runs

@@ -10,6 +10,7 @@ use crate::common::{Counted, lock, panic_of, until};
 use crate::server::{Client, Reply, Served, Server, served};
 use ebbtide::bounded::{GetError, Info, OwnedPooled, Phase, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
+use futures_lite::future::block_on;
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -52,7 +53,7 @@ fn the_total_is_bounded() {
     let status = pool.status();
     assert_eq!((status.in_use, status.creating, status.idle, status.waiting), (1, 1, 0, 0));
     assert!(late(pool.get_owned().map(drop)));
-    assert!(late(smol::block_on(pool.get_async()).map(drop)));
+    assert!(late(block_on(pool.get_async()).map(drop)));
     assert!(matches!(pool.get_timeout(SHORT).map(drop), Err(GetError::Timeout)));
     assert!(matches!(pool.get_owned_timeout(SHORT).map(drop), Err(GetError::Timeout)));
     assert_eq!(server.begun(), 1);
@@ -71,8 +72,8 @@ fn every_get_of_one_item_leaves_the_creation_to_others() {
         |pool| pool.get_owned().is_err(),
         |pool| pool.get_owned_timeout(SHORT).is_err(),
         |pool| pool.get_owned_deadline(std::time::Instant::now() + SHORT).is_err(),
-        |pool| smol::block_on(pool.get_async()).is_err(),
-        |pool| smol::block_on(pool.get_owned_async()).is_err(),
+        |pool| block_on(pool.get_async()).is_err(),
+        |pool| block_on(pool.get_owned_async()).is_err(),
     ];
     for get in gets {
         let (pool, server) = served(manual(1).wait_timeout(SHORT), 0);
@@ -94,7 +95,7 @@ fn a_creation_has_a_time_of_its_own() {
     server.reply(0, Reply::Item);
     at_rest(&pool, &server);
     pool.clear();
-    assert!(late(smol::block_on(pool.get_async()).map(drop)));
+    assert!(late(block_on(pool.get_async()).map(drop)));
     server.reply(1, Reply::Item);
     at_rest(&pool, &server);
     pool.clear();
@@ -190,7 +191,7 @@ fn a_failed_check_replaces_one_item() {
     (0..9).for_each(|n| server.reply(n, Reply::Item));
     assert_eq!(pool.prefill(4).unwrap(), 4);
     for (created, left) in [(5, 3), (6, 2)] {
-        let item = if left == 3 { pool.get() } else { smol::block_on(pool.get_async()) }.unwrap();
+        let item = if left == 3 { pool.get() } else { block_on(pool.get_async()) }.unwrap();
         assert_eq!((server.ledger.made(), pool.idle(), pool.status().creating), (created, left, 0));
         drop(Pooled::detach(item));
     }
@@ -206,7 +207,7 @@ fn a_task_with_a_timeout_of_zero_never_queues_for_a_turn() {
     assert_eq!(pool.prefill(2).unwrap(), 2);
     // The first has the turn.
     for _ in 0..2 {
-        let outcome = smol::block_on(pool.get_async());
+        let outcome = block_on(pool.get_async());
         assert!(matches!(outcome.map(drop), Err(GetError::TimedOut { phase: Phase::Wait, .. })));
     }
     assert_eq!((pool.status().creating, pool.stats().waits), (1, 0));

@@ -9,6 +9,7 @@ use crate::common::{Bomb, Count, Counted, lock, panic_of, until};
 use crate::judge::{Blocking, judged};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Info, OwnedPooled, Pooled, Settings, TryRecycle};
+use futures_lite::future::block_on;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -23,8 +24,8 @@ fn ways() -> [Way; 8] {
         |pool| pool.get_owned().unwrap().id,
         |pool| pool.get_many(1).unwrap()[0].id,
         |pool| pool.get_many_owned(1).unwrap()[0].id,
-        |pool| smol::block_on(pool.get_async()).unwrap().id,
-        |pool| smol::block_on(pool.get_many_async(1)).unwrap()[0].id,
+        |pool| block_on(pool.get_async()).unwrap().id,
+        |pool| block_on(pool.get_many_async(1)).unwrap()[0].id,
     ]
 }
 
@@ -50,7 +51,7 @@ fn get_with_replaces_an_unfit_item() {
     assert_eq!(pool.get_with(|| judge.ledger.item()).unwrap().id, 1);
     judge.condemn(1);
     let made = async { Ok::<_, Infallible>(judge.ledger.item()) };
-    assert_eq!(smol::block_on(pool.get_async_with(|| made)).unwrap().id, 2);
+    assert_eq!(block_on(pool.get_async_with(|| made)).unwrap().id, 2);
     assert_eq!((pool.in_use(), pool.idle()), (0, 1));
 }
 

@@ -9,6 +9,7 @@ use crate::common::{Count, Dice, Ledger, lock, until};
 use crate::pools::{counted, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Pooled, Settings};
+use futures_lite::future::block_on;
 
 /// `close` wakes all waiters with an error, and later calls get one too.
 #[test]
@@ -98,7 +99,7 @@ fn get_many_creates_no_more_after_close() {
         0
     }
     assert_eq!(THREADS.get_many(3).unwrap_err(), GetError::Closed);
-    assert_eq!(smol::block_on(TASKS.get_many_async(3)).unwrap_err(), GetError::Closed);
+    assert_eq!(block_on(TASKS.get_many_async(3)).unwrap_err(), GetError::Closed);
     assert_eq!((CREATED.get(), THREADS.in_use(), TASKS.in_use()), (2, 0, 0));
 }
 

@@ -10,6 +10,7 @@ use crate::judge::{judged, judged_async_with};
 use crate::pools::{counted, counted_with};
 use ebbtide::bounded::Settings;
 use ebbtide::{BoxPool, BufferPool, Pool};
+use futures_lite::future::block_on;
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -46,7 +47,7 @@ fn waits_and_those_that_time_out_are_counted() {
 fn items_of_prefill_do_not_count_as_created() {
     let (bounded, _) = counted(3);
     let (pool, boxes, buffers) = (Pool::<String>::new(), BoxPool::<u8>::new(), BufferPool::new());
-    assert_eq!((bounded.prefill(2), smol::block_on(bounded.prefill_async(1))), (Ok(2), Ok(1)));
+    assert_eq!((bounded.prefill(2), block_on(bounded.prefill_async(1))), (Ok(2), Ok(1)));
     assert_eq!((pool.prefill(2), boxes.prefill(2), buffers.prefill(2, 100)), (2, 2, 2));
     let of_buffers = buffers.stats().map(|(_, stats)| stats.created).sum();
     assert_eq!([bounded.stats().created, pool.stats().created, boxes.stats().created, of_buffers], [0; 4]);

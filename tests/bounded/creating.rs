@@ -12,6 +12,7 @@ use crate::common::{Count, Counted, Dice, Ledger, lock, panic_of};
 use crate::judge::{Judge, Tasks, judged_async_with};
 use ebbtide::bounded::{GetError, Info, Phase, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
+use futures_lite::future::block_on;
 
 const SHORT: Duration = Duration::from_millis(1);
 
@@ -66,7 +67,7 @@ fn no_more_are_created_at_once_than_allowed() {
                         2 => Vec::from_iter(pool.get_timeout(Duration::from_micros(10))),
                         3 => pool.get_many_timeout(2, Duration::from_micros(10)).unwrap_or_default(),
                         4 => Vec::from_iter(Polled::new(pool.get_async()).poll().map(Result::unwrap)),
-                        5 => smol::block_on(pool.get_many_async(2)).unwrap(),
+                        5 => block_on(pool.get_many_async(2)).unwrap(),
                         _ => vec![pool.get().unwrap()],
                     };
                     thread::yield_now();
@@ -95,7 +96,7 @@ fn no_more_are_created_at_once_than_allowed() {
 #[test]
 fn a_returning_item_serves_who_may_not_create() {
     let (pool, judge) = busy(3, 1);
-    let item = smol::block_on(pool.get_async()).unwrap();
+    let item = block_on(pool.get_async()).unwrap();
     let mut creating = Polled::waiting(pool.get_async());
     let waiting = Polled::waiting(pool.get_async());
     let status = pool.status();
@@ -150,7 +151,7 @@ fn turns_go_round_in_order() {
 fn a_failed_check_waits_in_front() {
     let (pool, judge) = judged_async_with(one_at_a_time(4), 3);
     [0, 1].iter().for_each(|&id| judge.condemn(id));
-    let item = smol::block_on(pool.get_async()).unwrap();
+    let item = block_on(pool.get_async()).unwrap();
     assert_eq!(item.id, 2);
     judge.creates_slowly.set(1);
     judge.checks_slowly.set(1);
@@ -179,7 +180,7 @@ fn after_a_failed_check_another_idle_item_will_do() {
     judge.creates_slowly.set(1);
     let creating = Polled::waiting(pool.get_async());
     assert_eq!((pool.status().creating, pool.idle()), (1, 2));
-    assert_eq!(smol::block_on(pool.get_async()).unwrap().id, 0);
+    assert_eq!(block_on(pool.get_async()).unwrap().id, 0);
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (1, 1, 1));
     drop(creating);
 }
@@ -197,7 +198,7 @@ fn several_items_take_one_turn() {
     judge.creates_slowly.set(0);
     assert_eq!(both.poll().expect("they are created").unwrap().len(), 2);
     // One that could not get all of what it wants otherwise takes the items that come back.
-    let items = smol::block_on(pool.get_many_async(4)).unwrap();
+    let items = block_on(pool.get_many_async(4)).unwrap();
     assert_eq!(items.len(), 4);
 }
 
@@ -221,7 +222,7 @@ fn a_smaller_capacity_stops_no_turn() {
 #[test]
 fn after_a_smaller_capacity_an_item_serves_who_has_a_place() {
     let (pool, judge) = judged_async_with(one_at_a_time(3), 3);
-    let fit = smol::block_on(pool.get_async()).unwrap();
+    let fit = block_on(pool.get_async()).unwrap();
     [0, 1].iter().for_each(|&id| judge.condemn(id));
     judge.creates_slowly.set(1);
     let creating = Polled::waiting(pool.get_async());
@@ -241,7 +242,7 @@ fn waits_for_a_turn_end() {
     judge.creates_slowly.set(1);
     judge.condemn(0);
     let mut creating = Polled::waiting(pool.get_async());
-    let late = smol::block_on(pool.get_async()).map(drop);
+    let late = block_on(pool.get_async()).map(drop);
     assert!(matches!(late, Err(GetError::TimedOut { phase: Phase::Wait, .. })));
     let mut waiting = Polled::waiting(pool.get_async());
     pool.close();
@@ -339,8 +340,8 @@ fn none_at_once_is_no_limit() {
 #[test]
 fn a_cancelled_turn_keeps_what_it_was_served() {
     let (pool, judge) = judged_async_with(one_at_a_time(3), 2);
-    let fit = smol::block_on(pool.get_async()).unwrap();
-    let unfit = smol::block_on(pool.get_async()).unwrap();
+    let fit = block_on(pool.get_async()).unwrap();
+    let unfit = block_on(pool.get_async()).unwrap();
     judge.condemn(unfit.id);
     judge.creates_slowly.set(1);
     let mut first = Polled::waiting(pool.get_async());

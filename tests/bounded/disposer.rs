@@ -9,6 +9,7 @@ use crate::common::{Bomb, Count, Counted, Ledger, lock, panic_of, until};
 use crate::timed::{Gate, Opens};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Disposer, Info, Pooled, Settings, TryRecycle};
+use futures_lite::future::block_on;
 
 /// What the makers and the disposers of a test share.
 #[derive(Default)]
@@ -114,7 +115,7 @@ fn items_that_fail_their_checks_are_disposed_of() {
         |pool| drop(pool.get()),
         |pool| drop(pool.get_owned()),
         |pool| drop(pool.get_many(1)),
-        |pool| drop(smol::block_on(pool.get_async())),
+        |pool| drop(block_on(pool.get_async())),
     ];
     for way in ways {
         disposes(|pool, shared| {

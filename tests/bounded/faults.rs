@@ -11,9 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{Dice, until};
+use crate::executor::spawn;
 use crate::faulty::{Fault, Faulty, Hanging, Item, World, caught, explode};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Manage, Order, Pooled, Settings, TryRecycle};
+use futures_lite::future::{self, block_on};
 
 const CAPACITY: usize = 4;
 const ROUNDS: usize = 100;
@@ -143,7 +145,7 @@ where
         let (items, closed) = is_closed(outcome);
         if let Some(items) = items {
             let used = Used::new(&items);
-            smol::future::yield_now().await;
+            future::yield_now().await;
             drop(used);
             end(items, &world, &mut dice);
         }
@@ -212,9 +214,9 @@ where
         }));
     }
     threads.push(thread::spawn(move || {
-        let tasks = [30, 31].map(|seed| smol::spawn(task(seed)));
-        smol::block_on(task(32));
-        tasks.into_iter().for_each(smol::block_on);
+        let tasks = [30, 31].map(|seed| spawn(task(seed)));
+        block_on(task(32));
+        tasks.into_iter().for_each(block_on);
     }));
     threads
 }
@@ -237,7 +239,7 @@ fn nothing_is_lost<R: Manage<Item, Error = io::Error>>(pool: Arc<BoundedPool<Ite
         pool.resize(CAPACITY).expect("it was the capacity before");
         until("every place is free", || {
             // An item that grew too old may explode here.
-            let all = caught(|| smol::block_on(pool.get_many_async(CAPACITY)).map(|items| items.len()));
+            let all = caught(|| block_on(pool.get_many_async(CAPACITY)).map(|items| items.len()));
             matches!(all, Some(Ok(CAPACITY)))
         });
     }
@@ -310,7 +312,7 @@ fn faults_do_not_delay_the_end() {
                     assert_eq!(world.pooled.get(), 0);
                 }
                 _ => {
-                    smol::block_on(pool.closed_async());
+                    block_on(pool.closed_async());
                     assert_eq!(world.pooled.get(), 0);
                 }
             }));

@@ -10,6 +10,7 @@ use crate::common::{Bomb, Ledger, Maker, panic_of, until};
 use crate::pools::{CountedPool, counted, counted_with};
 use ebbtide::bounded::{Pooled, Settings};
 use ebbtide::{BoundedPool, Manual};
+use futures_lite::future::block_on;
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -54,16 +55,16 @@ fn threads_are_known_by_the_line_of_their_get() {
 fn tasks_are_known_by_the_line_that_returned_their_future() {
     let (pool, ledger) = counted_with(TRACKED);
     let connect = || async { Ok::<_, Infallible>(ledger.item()) };
-    known(&pool, line!(), smol::block_on(pool.get_async()));
-    known(&pool, line!(), smol::block_on(pool.get_async()));
-    known(&pool, line!(), smol::block_on(pool.get_async_with(connect)));
-    known(&pool, line!(), smol::block_on(pool.get_owned_async()));
-    known(&pool, line!(), smol::block_on(pool.get_owned_async_with(connect)));
-    known(&pool, line!(), smol::block_on(pool.get_many_async(1)));
-    known(&pool, line!(), smol::block_on(pool.get_many_owned_async(1)));
+    known(&pool, line!(), block_on(pool.get_async()));
+    known(&pool, line!(), block_on(pool.get_async()));
+    known(&pool, line!(), block_on(pool.get_async_with(connect)));
+    known(&pool, line!(), block_on(pool.get_owned_async()));
+    known(&pool, line!(), block_on(pool.get_owned_async_with(connect)));
+    known(&pool, line!(), block_on(pool.get_many_async(1)));
+    known(&pool, line!(), block_on(pool.get_many_owned_async(1)));
     let (line, getting) = (line!(), pool.get_async());
     assert_eq!(lines(&pool), []);
-    known(&pool, line, smol::block_on(getting));
+    known(&pool, line, block_on(getting));
 }
 
 #[test]

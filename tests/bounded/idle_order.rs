@@ -9,6 +9,7 @@ use crate::common::{Counted, Dice, Maker};
 use crate::pools::{CountedPool, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Order, OwnedPooled, Pooled, Settings};
+use futures_lite::future::block_on;
 
 const ORDERS: [Order; 2] = [Order::Lifo, Order::Fifo];
 
@@ -20,8 +21,8 @@ fn every_way_to_get_follows_the_order() {
         |pool| pool.try_get().unwrap().id,
         |pool| pool.get_owned().unwrap().id,
         |pool| pool.get_many(1).unwrap()[0].id,
-        |pool| smol::block_on(pool.get_async()).unwrap().id,
-        |pool| smol::block_on(pool.get_many_async(1)).unwrap()[0].id,
+        |pool| block_on(pool.get_async()).unwrap().id,
+        |pool| block_on(pool.get_many_async(1)).unwrap()[0].id,
     ];
     for order in ORDERS {
         let (pool, _ledger) = counted_with(Settings::new(3).manual().order(order));

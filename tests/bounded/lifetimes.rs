@@ -10,6 +10,7 @@ use crate::common::{Count, panic_of};
 use crate::pools::{counted, counted_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{Pooled, Settings};
+use futures_lite::future::block_on;
 
 /// Items live for at least 9/10 of it.
 const SHORT: Duration = Duration::from_millis(5);
@@ -26,7 +27,7 @@ fn a_get_replaces_an_expired_item() {
             0 => pool.get().unwrap().id,
             1 => pool.try_get().unwrap().id,
             2 => pool.get_many(1).unwrap()[0].id,
-            _ => smol::block_on(pool.get_async()).unwrap().id,
+            _ => block_on(pool.get_async()).unwrap().id,
         };
         assert_eq!((id, ledger.peak()), (1, 1));
     }

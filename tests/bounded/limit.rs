@@ -10,6 +10,7 @@ use crate::common::{Count, Counted, Dice, Ledger, lock, until};
 use crate::pools::counted;
 use ebbtide::bounded::{GetError, OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
+use futures_lite::future::block_on;
 
 /// Threads get and put in every way, while items age out and are cleared, refused and prefilled. There are never more
 /// items than the capacity, and no item has two owners.
@@ -217,10 +218,10 @@ fn get_async_with_runs_its_future_only_if_needed() {
     let item = whole.poll().unwrap().unwrap();
     drop(item);
     assert_eq!((started.get(), pool.idle(), pool.stats().created), (3, 1, 1));
-    let reused = smol::block_on(pool.get_async_with(connect(true))).unwrap();
+    let reused = block_on(pool.get_async_with(connect(true))).unwrap();
     assert_eq!((started.get(), reused.id), (3, 0));
     drop(reused);
-    let owned = smol::block_on(pool.get_owned_async_with(connect(true))).unwrap();
+    let owned = block_on(pool.get_owned_async_with(connect(true))).unwrap();
     assert_eq!((started.get(), owned.id), (3, 0));
 }
 

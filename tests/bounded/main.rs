@@ -29,6 +29,8 @@ mod waker_panics;
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/executor.rs"]
+mod executor;
 #[path = "../common/faults.rs"]
 mod faulty;
 #[cfg(target_os = "linux")]

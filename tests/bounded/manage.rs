@@ -10,6 +10,7 @@ use crate::common::{Counted, panic_of};
 use crate::judge::{judged, judged_async, judged_async_with};
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Manage, Settings};
+use futures_lite::future::block_on;
 
 /// A check that is dropped midway loses its item, which may be in the midst of something. Its place goes to the next
 /// waiter.
@@ -45,7 +46,7 @@ fn a_dropped_replacement_frees_the_place() {
 #[test]
 fn a_failed_check_keeps_the_turn() {
     let (pool, judge) = judged_async(1);
-    let item = smol::block_on(pool.get_async()).unwrap();
+    let item = block_on(pool.get_async()).unwrap();
     let mut first = Polled::waiting(pool.get_async());
     let mut second = Polled::waiting(pool.get_async());
     judge.condemn(0);
@@ -79,20 +80,20 @@ fn a_dropped_check_of_several_returns_the_others() {
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 1, 1));
     judge.checks_slowly.set(0);
     judge.creates_slowly.set(0);
-    assert_eq!(smol::block_on(pool.get_many_async(3)).unwrap().len(), 3);
+    assert_eq!(block_on(pool.get_many_async(3)).unwrap().len(), 3);
 }
 
 /// A future that was served and is dropped before it looks leaves the item as it is: idle, and not yet checked.
 #[test]
 fn an_item_that_was_only_served_is_checked_later() {
     let (pool, judge) = judged_async(1);
-    let item = smol::block_on(pool.get_async()).unwrap();
+    let item = block_on(pool.get_async()).unwrap();
     let waiting = Polled::waiting(pool.get_async());
     judge.condemn(0);
     drop(item);
     drop(waiting);
     assert_eq!((pool.idle(), judge.ledger.live()), (1, 1));
-    assert_eq!(smol::block_on(pool.get_async()).unwrap().id, 1);
+    assert_eq!(block_on(pool.get_async()).unwrap().id, 1);
 }
 
 /// A panic in check, or in the `Drop` of an unfit item, frees the place.
@@ -100,13 +101,13 @@ fn an_item_that_was_only_served_is_checked_later() {
 fn panics_free_the_place() {
     let (pool, judge) = judged_async(1);
     judge.trips.set(1);
-    assert!(panic_of(|| smol::block_on(pool.get_async()).map(drop)).contains("tripped"));
+    assert!(panic_of(|| block_on(pool.get_async()).map(drop)).contains("tripped"));
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
     judge.trips.set(0);
     judge.arms.set(1);
-    drop(smol::block_on(pool.get_async()).unwrap());
+    drop(block_on(pool.get_async()).unwrap());
     judge.condemn(1);
-    assert_eq!(panic_of(|| smol::block_on(pool.get_async()).map(drop)), "bomb 1");
+    assert_eq!(panic_of(|| block_on(pool.get_async()).map(drop)), "bomb 1");
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
 }
 
@@ -116,7 +117,7 @@ fn a_panic_while_a_check_is_dropped_frees_the_place() {
     let (pool, judge) = judged_async(1);
     judge.arms.set(1);
     pool.clear();
-    drop(smol::block_on(pool.get_async()).unwrap());
+    drop(block_on(pool.get_async()).unwrap());
     judge.checks_slowly.set(1);
     let checking = Polled::waiting(pool.get_async());
     assert_eq!(panic_of(|| drop(checking)), "bomb 1");
@@ -147,9 +148,9 @@ fn panics_of_a_future_are_one() {
     let (pool, judge) = judged_async(1);
     pool.clear();
     let create = |made: Option<Result<Counted, ()>>| pool.get_async_with(|| Explosive(made));
-    assert_eq!(panic_of(|| smol::block_on(create(None)).map(drop)), "polled");
+    assert_eq!(panic_of(|| block_on(create(None)).map(drop)), "polled");
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
-    assert_eq!(panic_of(|| smol::block_on(create(Some(Ok(judge.ledger.bomb())))).map(drop)), "dropped");
+    assert_eq!(panic_of(|| block_on(create(Some(Ok(judge.ledger.bomb())))).map(drop)), "dropped");
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
 }
 
@@ -158,11 +159,11 @@ fn panics_of_a_future_are_one() {
 #[test]
 fn tasks_prefill() {
     let (pool, judge) = judged_async_with(Settings::new(3).manual(), 0);
-    assert!(matches!(smol::block_on(pool.prefill_async(2)), Ok(2)));
+    assert!(matches!(block_on(pool.prefill_async(2)), Ok(2)));
     assert_eq!((pool.idle(), pool.in_use()), (2, 0));
     judge.creates_slowly.set(1);
     let mut prefilling = Polled::waiting(pool.prefill_async(2));
-    let items = smol::block_on(pool.get_many_async(2)).unwrap();
+    let items = block_on(pool.get_many_async(2)).unwrap();
     let waiting = Polled::waiting(pool.get_async());
     judge.creates_slowly.set(0);
     assert!(matches!(prefilling.poll(), Some(Ok(1))));
@@ -170,7 +171,7 @@ fn tasks_prefill() {
     drop(items);
     judge.fails.set(1);
     pool.clear();
-    assert!(matches!(smol::block_on(pool.prefill_async(1)), Err(GetError::Create(_))));
+    assert!(matches!(block_on(pool.prefill_async(1)), Err(GetError::Create(_))));
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.made()), (0, 0, 3));
 }
 
@@ -178,11 +179,11 @@ fn tasks_prefill() {
 #[test]
 fn a_dropped_prefill_frees_its_place() {
     let (pool, judge) = judged_async_with(Settings::new(2).manual().max_creating(1), 0);
-    assert!(matches!(smol::block_on(pool.prefill_async(1)), Ok(1)));
+    assert!(matches!(block_on(pool.prefill_async(1)), Ok(1)));
     judge.creates_slowly.set(1);
     let prefilling = Polled::waiting(pool.prefill_async(1));
     assert_eq!((pool.idle(), pool.in_use(), pool.status().creating), (1, 1, 1));
-    assert!(matches!(smol::block_on(pool.prefill_async(1)), Ok(0)));
+    assert!(matches!(block_on(pool.prefill_async(1)), Ok(0)));
     drop(prefilling);
     assert_eq!((pool.idle(), pool.in_use(), pool.status().creating), (1, 0, 0));
 }
@@ -193,8 +194,8 @@ fn an_error_frees_the_place() {
     let (pool, judge) = judged_async(1);
     judge.condemn(0);
     judge.fails.set(1);
-    assert!(matches!(smol::block_on(pool.get_async()), Err(GetError::Create(_))));
-    assert!(matches!(smol::block_on(pool.get_many_async(1)), Err(GetError::Create(_))));
+    assert!(matches!(block_on(pool.get_async()), Err(GetError::Create(_))));
+    assert!(matches!(block_on(pool.get_many_async(1)), Err(GetError::Create(_))));
     assert_eq!((pool.in_use(), pool.idle(), judge.ledger.live()), (0, 0, 0));
 }
 
@@ -206,9 +207,9 @@ fn every_recycler_is_a_manager() {
     }
     fn first<R: Manage<Counted, Error: Send> + Sync + Send>(pool: &Arc<BoundedPool<Counted, R>>) -> usize {
         let one = send(pool.get_async());
-        let id = smol::block_on(one).ok().unwrap().id;
+        let id = block_on(one).ok().unwrap().id;
         let many = send(pool.get_many_owned_async(1));
-        assert_eq!(smol::block_on(many).ok().unwrap().len(), 1);
+        assert_eq!(block_on(many).ok().unwrap().len(), 1);
         id
     }
     assert_eq!(first(&judged(1).0), 0);

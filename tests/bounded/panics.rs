@@ -8,6 +8,7 @@ use crate::common::polled::Polled;
 use crate::common::{Bomb, Count, Counted, Ledger, alone, panic_of, until};
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings};
 use ebbtide::{BoundedPool, Recycle, advance_all};
+use futures_lite::future::block_on;
 
 /// Creates items, and panics on demand: in the create call with this number, or in every recycle.
 struct Clumsy {
@@ -68,9 +69,9 @@ fn a_panic_in_create_frees_the_place() {
         &|| {
             let Ok(_) = pool.prefill(1);
         },
-        &|| drop(smol::block_on(pool.get_async())),
-        &|| drop(smol::block_on(pool.get_owned_async())),
-        &|| drop(smol::block_on(pool.get_many_async(1))),
+        &|| drop(block_on(pool.get_async())),
+        &|| drop(block_on(pool.get_owned_async())),
+        &|| drop(block_on(pool.get_many_async(1))),
     ];
     for way in ways {
         clumsy.trip_at(0);
@@ -79,7 +80,7 @@ fn a_panic_in_create_frees_the_place() {
     }
     assert_eq!(panic_of(|| drop(pool.get_with(|| panic!("with this")))), "with this");
     let future = pool.get_async_with(|| async { panic!("in a future") as Result<Counted, ()> });
-    assert_eq!(panic_of(|| drop(smol::block_on(future))), "in a future");
+    assert_eq!(panic_of(|| drop(block_on(future))), "in a future");
     assert_eq!((pool.in_use(), pool.stats().created, ledger.made()), (0, 0, 0));
     assert!(pool.get().is_ok());
 }
@@ -262,8 +263,8 @@ fn a_panic_of_an_unused_factory_returns_the_item() {
         move || async move { Ok::<_, ()>(create()) }
     };
     let ways: [&dyn Fn(); 3] =
-        [&|| drop(pool.get_with(create(Bomb))), &|| drop(smol::block_on(pool.get_async_with(future(Bomb)))), &|| {
-            drop(smol::block_on(pool.get_owned_async_with(future(Bomb))))
+        [&|| drop(pool.get_with(create(Bomb))), &|| drop(block_on(pool.get_async_with(future(Bomb)))), &|| {
+            drop(block_on(pool.get_owned_async_with(future(Bomb))))
         }];
     for way in ways {
         assert_eq!(panic_of(way), "bomb");

@@ -11,6 +11,7 @@ use crate::common::{Counted, Ledger, Maker, alone, until};
 use crate::judge::judged_async_with;
 use ebbtide::BoundedPool;
 use ebbtide::bounded::{GetError, Phase, Settings};
+use futures_lite::future::block_on;
 
 /// So short that it passes at once.
 const SHORT: Duration = Duration::from_millis(1);
@@ -69,7 +70,7 @@ fn a_task_with_a_timeout_of_zero_never_enters_the_queue() {
 
     let settings = Settings::new(2).manual().wait_timeout(Duration::ZERO).max_creating(1);
     let (pool, judge) = judged_async_with(settings, 2);
-    let both = smol::block_on(pool.get_many_async(2)).unwrap();
+    let both = block_on(pool.get_many_async(2)).unwrap();
     assert!(is_late_at_once(pool.get_async()) && is_late_at_once(pool.get_many_async(2)));
     drop(both);
     // An item that fails its check is replaced, which needs a turn.
@@ -95,7 +96,7 @@ fn creation_ends_with_its_timeout() {
     assert!(is_late(soon(pool.get_async_with(slow)), Phase::Create));
     assert_eq!((pool.in_use(), pool.idle()), (0, 0));
     judge.creates_slowly.set(0);
-    assert_eq!(smol::block_on(pool.get_many_async(2)).unwrap().len(), 2);
+    assert_eq!(block_on(pool.get_many_async(2)).unwrap().len(), 2);
 }
 
 /// A check that takes too long has failed. A new item is created in the same place, and the turn is kept.
@@ -136,8 +137,8 @@ fn each_error_names_its_phase() {
 fn timeouts_that_do_not_pass_change_nothing() {
     let (pool, judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG).check_timeout(LONG), 1);
     thread::scope(|scope| {
-        let item = smol::block_on(pool.get_async()).unwrap();
-        let waiting = scope.spawn(|| smol::block_on(pool.get_async()).map(|item| item.id));
+        let item = block_on(pool.get_async()).unwrap();
+        let waiting = scope.spawn(|| block_on(pool.get_async()).map(|item| item.id));
         until("it waits", || pool.waiting() == 1);
         drop(item);
         assert_eq!(waiting.join().unwrap().unwrap(), 0);
@@ -146,7 +147,7 @@ fn timeouts_that_do_not_pass_change_nothing() {
     assert_eq!(runtime.block_on(pool.get_async()).unwrap().id, 0);
     // A sum past the clock's range is no limit.
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().create_timeout(Duration::MAX), 1);
-    assert_eq!(smol::block_on(pool.get_async()).unwrap().id, 0);
+    assert_eq!(block_on(pool.get_async()).unwrap().id, 0);
     assert_eq!(judge.ledger.made(), 1);
 }
 
@@ -161,7 +162,7 @@ fn a_waker_that_panics_does_not_stop_the_timer() {
     }
     let settings = Settings::new(1).manual().wait_timeout(SHORT);
     let (pool, _judge) = judged_async_with(settings, 1);
-    let _item = smol::block_on(pool.get_async()).unwrap();
+    let _item = block_on(pool.get_async()).unwrap();
     let waker = std::task::Waker::from(Arc::new(Panics));
     let mut wait = Box::pin(pool.get_async());
     assert!(wait.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
@@ -175,12 +176,12 @@ fn a_waker_that_panics_does_not_stop_the_timer() {
 #[test]
 fn a_later_timer_may_be_due_first() {
     let (slow, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
-    let _item = smol::block_on(slow.get_async()).unwrap();
+    let _item = block_on(slow.get_async()).unwrap();
     let _waiting = Polled::waiting(slow.get_async());
     // Time for the thread to fall asleep. If it does not, the test shows less.
     thread::sleep(Duration::from_millis(20));
     let (fast, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
-    let _other = smol::block_on(fast.get_async()).unwrap();
+    let _other = block_on(fast.get_async()).unwrap();
     assert!(is_late(soon(fast.get_async()), Phase::Wait));
 }
 
@@ -193,7 +194,7 @@ fn stopping_the_janitor_ends_the_timer() {
     }
     let timers = || crate::janitors::threads_named("ebbtide-timer").len();
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
-    let _item = smol::block_on(pool.get_async()).unwrap();
+    let _item = block_on(pool.get_async()).unwrap();
     let mut waiting = Polled::waiting(pool.get_async());
     for n in 1..=3 {
         until("the timer runs", || timers() == 1);
@@ -206,7 +207,7 @@ fn stopping_the_janitor_ends_the_timer() {
     drop(waiting);
     ebbtide::stop_janitor();
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(SHORT), 1);
-    let _item = smol::block_on(pool.get_async()).unwrap();
+    let _item = block_on(pool.get_async()).unwrap();
     assert!(is_late(soon(pool.get_async()), Phase::Wait));
 }
 
@@ -224,7 +225,7 @@ fn a_waker_may_stop_the_janitor() {
         return;
     }
     let (pool, _judge) = judged_async_with(Settings::new(1).manual().wait_timeout(LONG), 1);
-    let _item = smol::block_on(pool.get_async()).unwrap();
+    let _item = block_on(pool.get_async()).unwrap();
     let waker = Waker::from(Arc::new(Stops));
     let mut waiting = Box::pin(pool.get_async());
     assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());

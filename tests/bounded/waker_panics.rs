@@ -13,6 +13,7 @@ use crate::common::{Bomb, Counted, Ledger, lock, panic_of};
 use crate::pools::counted;
 use ebbtide::bounded::{OwnedPooled, Pooled, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Recycle};
+use futures_lite::future::block_on;
 
 /// A task whose waker panics.
 struct Grumpy;
@@ -178,8 +179,8 @@ fn a_failed_create_raises_one_panic() {
         &|| drop(FAILING.get()),
         &|| drop(FAILING.get_many(1)),
         &|| drop(FAILING.prefill(1)),
-        &|| drop(smol::block_on(FAILING.get_async())),
-        &|| drop(smol::block_on(FAILING.get_async_with(|| async { Err::<u8, _>(fail()) }))),
+        &|| drop(block_on(FAILING.get_async())),
+        &|| drop(block_on(FAILING.get_async_with(|| async { Err::<u8, _>(fail()) }))),
     ];
     for way in ways {
         assert_eq!(panic_of(way), "let me sleep");

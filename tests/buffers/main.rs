@@ -5,7 +5,6 @@ mod bytes;
 mod classes;
 mod copy;
 mod grown;
-mod model;
 mod tokio;
 
 #[path = "../common/buffers.rs"]

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use ebbtide::bounded::{Info, Manage, TryRecycle};
+use futures_lite::future;
 
 use crate::common::{Count, Counted, Dice, Ledger, lock};
 
@@ -117,7 +118,7 @@ impl World {
     async fn stall(&self) {
         match self.fault(&[Fault::Slow, Fault::Hangs]) {
             Some(Fault::Hangs) => pending().await,
-            Some(_) => smol::future::yield_now().await,
+            Some(_) => future::yield_now().await,
             None => {}
         }
     }

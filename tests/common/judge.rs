@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use ebbtide::bounded::{Info, Manage, Settings, TryRecycle};
 use ebbtide::{BoundedPool, Manual};
+use futures_lite::future::block_on;
 
 use crate::common::{Count, Counted, Ledger, lock};
 
@@ -106,6 +107,6 @@ pub(crate) fn judged_async_with(
 ) -> (Arc<BoundedPool<Counted, Tasks>>, Arc<Judge>) {
     let judge = Arc::new(Judge::default());
     let pool = BoundedPool::with_settings(Tasks(Arc::clone(&judge)), settings.name("counted"));
-    drop(smol::block_on(pool.get_many_async(n)).unwrap());
+    drop(block_on(pool.get_many_async(n)).unwrap());
     (Arc::new(pool), judge)
 }

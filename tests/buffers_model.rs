@@ -1,9 +1,12 @@
 //! `BufferPool`: any sequence of calls, against a model of the classes and against the bound on idle buffers.
 
+#[path = "common/buffers.rs"]
+mod buffers;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
-use crate::buffers::sum;
+use buffers::sum;
 use ebbtide::BufferPool;
 use ebbtide::buffers::{PooledBuffer, Settings};
 use proptest::prelude::*;
