@@ -14,7 +14,7 @@ use common::MANUAL;
 #[cfg(feature = "bounded")]
 use ebbtide::BoundedPool;
 use ebbtide::{BufferPool, Pool, Pooled, buffers};
-use stepping::{BARRIERS, start, step, turn};
+use stepping::{BARRIERS, finish, start, step, turn};
 
 /// The items of one array, with the default settings.
 const ARRAY: usize = 16;
@@ -53,6 +53,7 @@ fn count<S, O>(prepare: impl FnOnce() -> S + Send, operation: impl FnOnce(S) -> 
         start();
         let left = operation(prepared);
         counted = BARRIERS.get();
+        finish();
         drop(left);
     };
     step(usize::MAX, operation, || 0);

@@ -26,6 +26,9 @@ pub(crate) static BARRIERS: Count = Count::new();
 /// instructions, and a claim hundreds.
 const STRIDES: &[usize] = if cfg!(debug_assertions) { &[211, 53, 13] } else { &[1] };
 
+/// How many times as far apart the stops are at first.
+const APPROACH: usize = if cfg!(debug_assertions) { 4 } else { 1 };
+
 /// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
@@ -97,6 +100,12 @@ pub(crate) fn start() {
     assert_eq!(unsafe { libc::raise(libc::SIGTRAP) }, 0);
 }
 
+/// From here on the calling thread is no longer stepped.
+pub(crate) fn finish() {
+    // The next trap clears the trap flag.
+    NEXT.set(0);
+}
+
 /// Runs `operation`, which calls `start`, on another thread. Holds that thread after `first` instructions, if it has as
 /// many, and runs `meanwhile` on this one. `meanwhile` returns after how many more instructions to hold it again; 0
 /// never holds it again.
@@ -111,8 +120,7 @@ pub(crate) fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile:
     thread::scope(|scope| {
         let stepped = scope.spawn(|| {
             operation();
-            // If a trap follows, it clears the trap flag.
-            NEXT.set(0);
+            finish();
             OVER.set(1);
         });
         while OVER.get() == 0 && !stepped.is_finished() {
@@ -129,12 +137,24 @@ pub(crate) fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile:
 }
 
 /// Calls `stop` with the instruction after which to stop, further and further into the operation, until it breaks at
-/// the end. If it breaks with `false`, as it has not yet seen all that can happen, another round stops more often.
+/// the end. Otherwise `stop` returns what it saw. If it breaks with `false`, as it has not yet seen all that can happen,
+/// another round stops more often.
+///
+/// The stops are further apart before the first one that sees something else. To get there takes most of the time.
 #[allow(dead_code, reason = "locked instructions are counted, without stops")]
-pub(crate) fn at_each_stop(mut stop: impl FnMut(usize) -> ControlFlow<bool>) {
+pub(crate) fn at_each_stop<S: Copy + PartialEq>(mut stop: impl FnMut(usize) -> ControlFlow<bool, S>) {
     for &stride in STRIDES {
-        if (1..).step_by(stride).try_for_each(&mut stop) == ControlFlow::Break(true) {
-            break;
+        let (mut first, mut seen, mut apart) = (1, None, APPROACH * stride);
+        loop {
+            match stop(first) {
+                ControlFlow::Break(true) => return,
+                ControlFlow::Continue(this) if apart == stride || this == *seen.get_or_insert(this) => first += apart,
+                ControlFlow::Break(false) if apart == stride => break,
+                _ => {
+                    first = first.saturating_sub(apart - stride).max(1);
+                    apart = stride;
+                }
+            }
         }
     }
 }
