@@ -97,10 +97,11 @@
 //! first use of any [`Pool`] or [`BufferPool`] asks whether the system has the call. A `BoundedPool` never needs it. The
 //! result depends on how the system call filter answers:
 //!
-//! | the filter's answer | at the first use | later: when the janitor starts, and at a sweep or `clear` that finds items in private slots, or nothing idle |
+//! | the filter's answer | at the first use | later: when the janitor starts, at a sweep or `clear` that finds items in private slots or nothing idle, and at a [fetch](Settings::fetch) |
 //! | --- | --- | --- |
 //! | an error | each `get` costs an atomic read-modify-write | private slots are left alone, and the janitor goes on sweeping, which [`Stats::failed_barriers`] counts |
-//! | SIGSYS | the same | the process ends, unless the program has a handler |
+//! | an error, but not to the question | as without a filter | the same |
+//! | SIGSYS | as for an error | the process ends, unless the program has a handler |
 //! | the process ends | the process ends | the process ends |
 //!
 //! A filter applies to the thread that installs it and to the threads it starts. So a janitor that is already running

@@ -137,7 +137,7 @@ fn an_ending_thread_and_its_heir_share_no_item() {
         static OTHER: Last = const { Last(RefCell::new(None)) };
     }
     let (pool, ledger) = counted(Settings::new().private_slots(4));
-    for round in 0..50 {
+    for round in 0..100 {
         let theirs = Arc::clone(&pool);
         // The order of destructors is unspecified. One of the two runs after the thread has given up its slots.
         let ending = thread::spawn(move || {

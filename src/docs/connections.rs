@@ -43,7 +43,7 @@
 //! | [`Pooled::info`]: `age`, `idle`, `uses` | `Object::metrics`: `age`, `last_used`, `recycle_count` | | |
 //! | `Arc` and `Weak` | `Clone` and `weak` | `Clone` | `Clone` |
 //!
-//! A timeout around `get_async` loses nothing: when the future is dropped, the next waiter has its turn. The manager's
+//! After a timeout around `get_async`, the next waiter has its turn. A creation that was under way is dropped. The manager's
 //! methods stand side by side in [`Manage`]. Of the errors, [`GetError::Create`] is deadpool's `Backend` and bb8's
 //! `User`, and [`GetError::TimedOut`] names the phase.
 //!

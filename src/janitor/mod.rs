@@ -47,8 +47,8 @@ fn add(pool: &Arc<dyn Sweepable>, every: u64) {
     call(pool.registration(), registry::add(pool, every));
 }
 
-/// Calls the janitor for a pool. If there is none, the pool stays unattended, so that a later use tries to start it. Without
-/// a clock there never is one.
+/// Calls the janitor for a pool. If it cannot be started, the pool is left unattended, so that a later use tries again.
+/// Without a clock there is no janitor.
 fn call(registration: &Registration, call: Call) {
     if !threads::call(call) && clock().is_some() {
         registration.stop();
@@ -78,8 +78,9 @@ pub(crate) fn park(registration: &Registration, look: impl FnOnce() -> Option<Re
     }
 }
 
-/// Lets sweeps come again to a pool that was parked, or left by `stop_janitor`. Then it takes the registry's lock. A pool
-/// that may be parked calls this when a sweep has something to do there, after the barrier or the lock that [`Registration`] names.
+/// Lets sweeps come again to a pool that was parked, or that has no janitor. Then it takes the registry's lock. A pool
+/// that may be parked calls this when a sweep has something to do there, after the barrier or the lock that
+/// [`Registration`] names.
 #[inline]
 pub(crate) fn attend(registration: &Registration) {
     if registration.is_unattended() {
@@ -125,8 +126,8 @@ pub fn stop_janitor() {
 /// of a `BoundedPool`, or one with a `Drop` that weighs only its own size.
 ///
 /// That looks at all free memory of the process, and holds the lock of one heap after the other. Threads that allocate
-/// from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. Trims take up to half a second, and
-/// then 1 % of the time.
+/// from that heap wait meanwhile: some tens of milliseconds after a burst of 400 MiB. When trims have taken half a
+/// second, they pause until they have taken 1 % of the time.
 ///
 /// Turn it off if no thread may wait so long, or if the program trims by itself. It has no effect on other allocators.
 /// [`Pool::advance`](crate::Pool::advance), [`Pool::clear`](crate::Pool::clear) and [`advance_all`] never trim.

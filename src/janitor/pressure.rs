@@ -94,7 +94,7 @@ fn watch(files: Vec<File>) {
     let wake = registry.oversleeps(due);
     // Before the old files are closed.
     drop(registry);
-    threads::call(Call { start: false, wake, early: false });
+    threads::call(Call { start: false, wake });
 }
 
 /// What the janitor watches.

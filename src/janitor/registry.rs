@@ -128,8 +128,6 @@ pub(super) fn registry() -> MutexGuard<'static, Registry> {
 pub(super) struct Call {
     pub(super) start: bool,
     pub(super) wake: bool,
-    /// There is none, and it is too early to try again.
-    pub(super) early: bool,
 }
 
 /// Adds a pool that is swept every `every` nanoseconds.
@@ -149,7 +147,7 @@ pub(super) fn add(pool: &Arc<dyn Sweepable>, every: u64) -> Call {
     }
     let place = registry.entries.add(weak, every, due);
     pool.registration().set_place(Some(place));
-    Call { wake: registry.oversleeps(due), start: registry.claim(), early: false }
+    Call { wake: registry.oversleeps(due), start: registry.claim() }
 }
 
 /// Removes a pool, if it is registered. Returns the job that a round left for it, if nobody has begun it.
@@ -176,13 +174,15 @@ pub(super) fn park(registration: &Registration, rest: Rest) {
 }
 
 /// Lets rounds sweep a parked pool again. Under the same lock the pool counts as attended, so that nobody who sees that
-/// finds it still parked.
+/// finds it still parked. If there is no janitor and it is too early to try again, the pool stays unattended.
 pub(super) fn unpark(registration: &Registration) -> Call {
     let mut registry = registry();
+    if !registry.running && now() < registry.retry {
+        return Call { start: false, wake: false };
+    }
     registration.attend();
     let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
-    let early = !registry.running && now() < registry.retry;
-    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: !early && registry.claim(), early }
+    Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: registry.claim() }
 }
 
 /// Returns all pools that are not parked, or those that are due and have no task, and sets when they are due next.

@@ -36,28 +36,25 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// How long after a janitor could not be started the pools in use do not try again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Wakes the janitor, or starts it with a dropper. Returns `false` if there is none. Then only `advance` and
+/// Wakes the janitor, or starts it with a dropper. Returns `false` if it cannot be started. Then only `advance` and
 /// `advance_all` sweep.
-pub(super) fn call(Call { start, wake, early }: Call) -> bool {
+pub(super) fn call(Call { start, wake }: Call) -> bool {
     if wake {
         SOONER.notify_one();
     }
-    let mut runs = !early;
-    if start {
-        runs = spawn("ebbtide-janitor", run);
-        if runs {
-            start_dropper();
-        } else {
-            let mut registry = registry();
-            registry.running = false;
-            registry.retry = now().saturating_add(RETRY.as_nanos() as u64);
-            registry.alive -= 1;
-            registry.waiting -= 1;
-            drop(registry);
-            CHANGED.notify_all();
-            // Somebody may have counted on that dropper.
-            do_next_task();
-        }
+    let runs = !start || spawn("ebbtide-janitor", run);
+    if !runs {
+        let mut registry = registry();
+        registry.running = false;
+        registry.retry = now().saturating_add(RETRY.as_nanos() as u64);
+        registry.alive -= 1;
+        registry.waiting -= 1;
+        drop(registry);
+        CHANGED.notify_all();
+        // Somebody may have counted on that dropper.
+        do_next_task();
+    } else if start {
+        start_dropper();
     }
     runs
 }

@@ -13,10 +13,10 @@ const BYTES: usize = 16 << 20;
 /// What an item counts as whose weight is unknown, such as one of a closure that owns memory.
 const UNKNOWN: usize = 1 << 20;
 
-/// How long trims pause for the time that they took, as a multiple of it.
+/// The pause that a trim calls for, as a multiple of the time that it took.
 const PAUSE: u64 = 100;
 
-/// How long trims may take before the first pause, in nanoseconds: the drops that follow a burst can take several sweeps.
+/// How long trims may take before the first pause, in nanoseconds. After a burst, several sweeps may drop items.
 const ALLOWANCE: u64 = 500_000_000;
 
 pub(super) struct Trimming {
@@ -25,7 +25,8 @@ pub(super) struct Trimming {
     bytes: usize,
     /// Whether a thread trims.
     begun: bool,
-    /// When the time that trims took has been paused for, in nanoseconds. They go on [`ALLOWANCE`] before that.
+    /// When the pauses of all trims end, one after the other, in nanoseconds. Trims go on before that, by the pauses that
+    /// [`ALLOWANCE`] calls for.
     paid: u64,
 }
 

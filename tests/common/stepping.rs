@@ -26,9 +26,6 @@ pub(crate) static BARRIERS: Count = Count::new();
 /// instructions, and a claim hundreds.
 const STRIDES: &[usize] = if cfg!(debug_assertions) { &[211, 53, 13] } else { &[1] };
 
-/// How many times as far apart the stops are at first.
-const APPROACH: usize = if cfg!(debug_assertions) { 4 } else { 1 };
-
 /// Only a hang takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
@@ -137,24 +134,12 @@ pub(crate) fn step(first: usize, operation: impl FnOnce() + Send, mut meanwhile:
 }
 
 /// Calls `stop` with the instruction after which to stop, further and further into the operation, until it breaks at
-/// the end. Otherwise `stop` returns what it saw. If it breaks with `false`, as it has not yet seen all that can happen,
-/// another round stops more often.
-///
-/// The stops are further apart before the first one that sees something else. To get there takes most of the time.
+/// the end. If it breaks with `false`, as it has not yet seen all that can happen, another round stops more often.
 #[allow(dead_code, reason = "locked instructions are counted, without stops")]
-pub(crate) fn at_each_stop<S: Copy + PartialEq>(mut stop: impl FnMut(usize) -> ControlFlow<bool, S>) {
+pub(crate) fn at_each_stop(mut stop: impl FnMut(usize) -> ControlFlow<bool>) {
     for &stride in STRIDES {
-        let (mut first, mut seen, mut apart) = (1, None, APPROACH * stride);
-        loop {
-            match stop(first) {
-                ControlFlow::Break(true) => return,
-                ControlFlow::Continue(this) if apart == stride || this == *seen.get_or_insert(this) => first += apart,
-                ControlFlow::Break(false) if apart == stride => break,
-                _ => {
-                    first = first.saturating_sub(apart - stride).max(1);
-                    apart = stride;
-                }
-            }
+        if (1..).step_by(stride).try_for_each(&mut stop) == ControlFlow::Break(true) {
+            break;
         }
     }
 }

@@ -79,7 +79,7 @@ fn a_sweep_never_waits_for_a_stopped_owner() {
         found.extend(drain(&pool));
         found.sort_unstable();
         assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
-        Continue(swept.left_busy)
+        Continue(())
     });
     println!("stopped {} times, {inside} times inside a claim", inside + outside);
     assert!(inside > 0 && outside > 0, "{inside} stops inside a claim, {outside} outside: nothing was tested");
@@ -129,7 +129,7 @@ fn owner_proceeds_wherever_a_sweep_stops() {
         found.sort_unstable();
         assert_eq!((found, made.get()), (vec![0, 1], 2), "stopped after {first} instructions");
         let all = came.len() == 3;
-        if all || !stopped { Break(all) } else { Continue(came.len()) }
+        if all || !stopped { Break(all) } else { Continue(()) }
     });
     assert!(came.len() == 3 && came[0] == Came::Private, "{came:?}");
 }
@@ -199,8 +199,7 @@ fn a_refill_can_find_the_slots_full_again() {
         drop(got);
         drop(pool);
         ledger.assert_all_dropped_once();
-        // Not further apart at first.
-        if stopped { Continue(first) } else { Break(full_again > 0) }
+        if stopped { Continue(()) } else { Break(full_again > 0) }
     });
     println!("{full_again} times between taking a batch and finding a place for the rest of it");
     assert!(full_again > 0, "nothing was tested");
