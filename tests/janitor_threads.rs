@@ -50,6 +50,13 @@ fn the_only_janitor_thread_blocks_signals() {
     until("there is one, and it is quiet", || matches!(&janitors()[..], [one] if is_quiet(one)));
 }
 
+/// From now on, this thread alone cannot start another.
+fn refuse_threads() {
+    for call in [libc::SYS_clone, libc::SYS_clone3] {
+        assert_eq!(filter(call, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32, 0), 0);
+    }
+}
+
 /// If the system has no thread at the first use of the only pool, a later use tries again.
 #[test]
 fn a_later_use_starts_the_janitor_that_could_not_start() {
@@ -58,10 +65,7 @@ fn a_later_use_starts_the_janitor_that_could_not_start() {
     }
     let (pool, ledger) = timed(SHORT);
     on_thread(|| {
-        for call in [libc::SYS_clone, libc::SYS_clone3] {
-            // For this thread alone.
-            assert_eq!(filter(call, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32, 0), 0);
-        }
+        refuse_threads();
         drop(burst(&pool, 2));
     });
     assert!(janitors().is_empty());
@@ -70,6 +74,25 @@ fn a_later_use_starts_the_janitor_that_could_not_start() {
         !janitors().is_empty()
     });
     until("all is swept", || ledger.live() == 0);
+}
+
+/// Pools in use do not try again at once, but rounds must find what they return meanwhile.
+#[test]
+fn without_a_janitor_advance_all_finds_what_returns_to_an_empty_pool() {
+    if !alone("without_a_janitor_advance_all_finds_what_returns_to_an_empty_pool") {
+        return;
+    }
+    on_thread(|| {
+        refuse_threads();
+        let (pool, ledger) = timed(SHORT);
+        for _ in 0..3 {
+            drop(burst(&pool, 2));
+            // The last ones park the pool.
+            (0..6).for_each(|_| _ = advance_all());
+            assert_eq!((ledger.live(), pool.idle()), (0, 0));
+        }
+        assert!(janitors().is_empty());
+    });
 }
 
 type Tell = std::sync::mpsc::Sender<u64>;

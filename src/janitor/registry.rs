@@ -174,14 +174,16 @@ pub(super) fn park(registration: &Registration, rest: Rest) {
 }
 
 /// Lets rounds sweep a parked pool again. Under the same lock the pool counts as attended, so that nobody who sees that
-/// finds it still parked. If there is no janitor and it is too early to try again, the pool stays unattended.
+/// finds it still parked. If there is no janitor and it is too early to try again, the pool counts as stopped: only
+/// `advance_all` sweeps it, and a later use tries.
 pub(super) fn unpark(registration: &Registration) -> Call {
     let mut registry = registry();
-    if !registry.running && now() < registry.retry {
+    let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
+    if !registry.running && clock().is_some_and(|time| nanos(time) < registry.retry) {
+        registration.stop();
         return Call { start: false, wake: false };
     }
     registration.attend();
-    let due = registration.place().and_then(|place| registry.entries.unpark(place, now()));
     Call { wake: due.is_some_and(|due| registry.oversleeps(due)), start: registry.claim() }
 }
 
