@@ -154,6 +154,7 @@ impl Drop for First {
 /// items are dropped at once.
 #[test]
 fn a_slow_drop_in_the_janitor_occupies_one_place() {
+    let _turn = lock(&TURN);
     let (ledger, waits, (tell, go_on)) = (Ledger::new(), Arc::new(Count::new()), mpsc::channel());
     let make = {
         let (ledger, waits, go_on) = (Arc::clone(&ledger), Arc::clone(&waits), Arc::new(Mutex::new(go_on)));
