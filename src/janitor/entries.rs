@@ -115,16 +115,20 @@ impl Entries {
         (entry.pool.take(), entry.task.take())
     }
 
-    /// Leaves a pool out of rounds, until the first end of an epoch after this time.
-    pub(super) fn park(&mut self, place: Place, until: u64) {
+    /// Leaves a pool out of rounds after the one at `now`, until the first end of an epoch after `until`.
+    pub(super) fn park(&mut self, place: Place, now: u64, until: u64) {
         self.unlink(place);
         match until {
             NEVER => self.link(place, List::Parked, NEVER),
-            _ => self.schedule(place, next_due(until, self.table[place].every)),
+            _ => {
+                let every = self.table[place].every;
+                self.schedule(place, next_due(until, every).max(due_after_round(now, every)));
+            }
         }
     }
 
-    /// Ends that, if the pool is parked. Returns when it is due.
+    /// Ends that, if the pool is parked. Returns when it is due. The last round may have been just before, but found none
+    /// of the items that have returned since. So these are dropped no earlier than in the round after the next.
     pub(super) fn unpark(&mut self, place: Place, now: u64) -> Option<u64> {
         let Entry { every, due: parked_until, .. } = self.table[place];
         let due = next_due(now, every);
@@ -173,7 +177,7 @@ impl Entries {
                 let entry = &mut self.table[place];
                 let due = entry.due <= now;
                 if due {
-                    entry.due = next_due(now, entry.every);
+                    entry.due = due_after_round(now, entry.every);
                 }
                 if all || due && entry.task.is_none() {
                     into.extend(entry.pool.as_ref().and_then(Weak::upgrade));
@@ -226,4 +230,82 @@ impl Entries {
 /// together.
 pub(super) fn next_due(now: u64, every: u64) -> u64 {
     (now / every + 1).saturating_mul(every)
+}
+
+/// The same after a round. If the round comes late, because the process was stopped or the machine slept, the next
+/// multiple may be near. At least half an epoch lies between two rounds, so an item that returned between them is idle
+/// for at least as long.
+fn due_after_round(now: u64, every: u64) -> u64 {
+    next_due(now.saturating_add(every / 2), every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::registration::Registration;
+    use crate::janitor::round::Pass;
+
+    const EVERY: u64 = 100;
+
+    struct Fake;
+
+    impl Sweepable for Fake {
+        fn begin(self: Arc<Self>) -> Box<dyn Pass> {
+            unreachable!("no round is run")
+        }
+
+        fn count_panic(&self) {}
+
+        fn registration(&self) -> &Registration {
+            unreachable!("no round is run")
+        }
+
+        fn weight(&self) -> usize {
+            0
+        }
+    }
+
+    /// Entries with one pool, which is due at the end of the first epoch.
+    fn one_pool() -> (Entries, Place) {
+        let mut entries = Entries::new();
+        let place = entries.add(Weak::<Fake>::new(), EVERY, next_due(0, EVERY));
+        (entries, place)
+    }
+
+    #[test]
+    fn rounds_on_time_are_an_epoch_apart() {
+        let (mut entries, _) = one_pool();
+        for epoch in 1..5 {
+            assert_eq!(entries.soonest(), epoch * EVERY);
+            entries.collect(false, epoch * EVERY + 3, &mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn half_an_epoch_follows_a_late_round() {
+        for late in 0..3 * EVERY {
+            let (mut entries, _) = one_pool();
+            let now = EVERY + late;
+            entries.collect(false, now, &mut Vec::new());
+            let pause = entries.soonest() - now;
+            assert!((EVERY / 2..=EVERY + EVERY / 2).contains(&pause), "{pause} after a round that is {late} late");
+            assert_eq!(entries.soonest() % EVERY, 0);
+        }
+    }
+
+    #[test]
+    fn half_an_epoch_follows_a_late_round_that_parks_a_pool_for_a_time() {
+        let (mut entries, place) = one_pool();
+        let now = 2 * EVERY - 1;
+        entries.collect(false, now, &mut Vec::new());
+        entries.park(place, now, now);
+        assert_eq!(entries.soonest(), 3 * EVERY);
+        entries.park(place, now, 5 * EVERY + 1);
+        assert_eq!(entries.soonest(), 6 * EVERY);
+    }
+
+    #[test]
+    fn the_longest_epoch_never_ends() {
+        assert_eq!(due_after_round(u64::MAX, u64::MAX), NEVER);
+    }
 }

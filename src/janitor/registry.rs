@@ -163,13 +163,12 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
 /// Leaves a pool out of rounds, if it is registered and nobody has attended it meanwhile.
 pub(super) fn park(registration: &Registration, rest: Rest) {
     let until = match rest {
-        // No two sweeps come in one epoch.
-        Rest::Until(time) => nanos(time).max(now()),
+        Rest::Until(time) => nanos(time),
         Rest::Endless => NEVER,
     };
     let mut registry = registry();
     if let Some(place) = registration.place().filter(|_| registration.is_left()) {
-        registry.entries.park(place, until);
+        registry.entries.park(place, now(), until);
     }
 }
 

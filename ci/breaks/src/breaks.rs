@@ -26,7 +26,7 @@ pub(crate) struct Break {
     pub(crate) edits: Vec<Edit>,
 }
 
-/// A test, written as `<package> <file>::<test>`; the package without its `ebbtide-`.
+/// A test, written as `<package> <file>::<test>`; the package without its `ebbtide-`, and `lib` for unit tests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Test {
@@ -143,6 +143,17 @@ impl Test {
         }
     }
 
+    /// Whether it lies in the source of `ebbtide`. Its name is `lib::<path of the module>::tests::<test>`.
+    pub(crate) fn is_unit(&self) -> bool {
+        self.package == "ebbtide" && self.file == "lib"
+    }
+
+    /// The file in which a unit test lies.
+    fn source(&self) -> Option<PathBuf> {
+        let (module, _) = self.name.split_once("::tests::").filter(|_| self.is_unit())?;
+        Some(Path::new("src").join(module.replace("::", "/")).with_extension("rs"))
+    }
+
     /// The tests of an example lie next to it.
     fn next_to_an_example(&self) -> PathBuf {
         Path::new("examples").join(&self.file).join("tests.rs")
@@ -156,7 +167,10 @@ impl Test {
     /// Its source: a file, or the files of a folder, and what the tests of its package share. Of a folder in which each
     /// module has tests, only its own.
     pub(crate) fn is_source(&self, path: &Path) -> bool {
-        if path == self.next_to_an_example() || path.starts_with(Path::new(&self.package).join("world")) {
+        if self.source().is_some_and(|source| path == source)
+            || path == self.next_to_an_example()
+            || path.starts_with(Path::new(&self.package).join("world"))
+        {
             return true;
         }
         let path = path.strip_prefix(self.folder()).unwrap_or(Path::new(""));
@@ -185,6 +199,7 @@ impl Test {
         let name = format!("fn {}(", self.name.rsplit("::").next().unwrap_or_default());
         let mut files = vec![base.with_extension("rs"), root.join(self.next_to_an_example())];
         let in_folder = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());
+        files.extend(self.source().map(|source| root.join(source)));
         files.extend(in_folder.filter(|file| file.strip_prefix(root).is_ok_and(|file| self.is_source(file))));
         files.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&name)))
     }
@@ -233,6 +248,8 @@ mod tests {
         assert!(!test.is_source(Path::new("tests/common/mod.rs")));
         assert!(!test.is_source(Path::new("loom-tests/tests/owners.rs")));
         assert!(!test.is_source(Path::new("tests/owner.rs")));
+        let test = Test::try_from("ebbtide lib::engine::cost::tests::get".to_owned()).expect("three parts");
+        assert!(test.is_source(Path::new("src/engine/cost.rs")) && !test.is_source(Path::new("src/engine/item.rs")));
         let test = Test::try_from("ebbtide model::get".to_owned()).expect("three parts");
         assert!(test.is_source(Path::new("tests/model/main.rs")));
         let test = Test::try_from("service service::get".to_owned()).expect("three parts");

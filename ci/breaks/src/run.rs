@@ -213,7 +213,12 @@ impl<'a> Worker<'a> {
 /// Completes a command that ends in `cargo`.
 fn cargo_test(mut command: Command, test: &Test) -> Command {
     let package = if test.package == "ebbtide" { "ebbtide".to_owned() } else { format!("ebbtide-{}", test.package) };
-    command.args(["test", "-q", "-p", &package, "--test", &test.file]);
+    command.args(["test", "-q", "-p", &package]);
+    if test.is_unit() {
+        command.arg("--lib");
+        return command;
+    }
+    command.args(["--test", &test.file]);
     match test.file.as_str() {
         "janitor_threads" | "large" | "limits" | "locked_instructions" | "promise_6_heap" => {
             command.args(["--features", "bounded"])
@@ -308,6 +313,7 @@ mod tests {
             command.get_args().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(arguments("loom-tests models::get"), "test -q -p ebbtide-loom-tests --test models");
+        assert_eq!(arguments("ebbtide lib::engine::cost::tests::get"), "test -q -p ebbtide --lib");
         assert_eq!(arguments("ebbtide api::get"), "test -q -p ebbtide --test api");
         assert_eq!(arguments("ebbtide bounded::api::get"), "test -q -p ebbtide --test bounded --features bounded");
     }
