@@ -83,6 +83,30 @@ fn stopping_waits_for_what_was_condemned() {
     others.assert_all_dropped_once();
 }
 
+/// The same holds for items of a pool that was dropped meanwhile.
+#[test]
+fn stopping_waits_for_items_of_dropped_pools() {
+    if !alone("stopping_waits_for_items_of_dropped_pools") {
+        return;
+    }
+    let (slow, gate, ledger) = slow();
+    let _opens = Opens(&gate);
+    slow.prefill(1);
+    until("the item waits in its drop", || gate.waiting.get() == 1);
+    // Does not wait, or this would never return.
+    drop(slow);
+    assert_eq!(ledger.live(), 1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            stop_janitor();
+            assert_eq!(ledger.live(), 0);
+        });
+        until("the janitor has ended", || janitors().is_empty());
+        gate.open();
+    });
+    ledger.assert_all_dropped_once();
+}
+
 /// In an item's `Drop` on one of the threads, the call returns, and the threads go on.
 #[test]
 fn a_drop_on_the_threads_does_not_wait_for_itself() {

@@ -19,6 +19,9 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// pass its [check](TryRecycle::check), it creates one in the same place. Dropping the guard returns the item to the
     /// pool.
     ///
+    /// A pool with a [`Manage`](super::Manage) that is no [`TryRecycle`] has no `get`, only
+    /// [`get_async`](Self::get_async).
+    ///
     /// ```
     /// use ebbtide::{BoundedPool, bounded::GetError};
     ///
@@ -51,8 +54,8 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
         Ok(Pooled::new(self.own_in_time()?, self))
     }
 
-    /// Like [`get`](Self::get), but waits at most for `timeout`. With zero it does not wait. A timeout past the range
-    /// of [`Instant`] is no limit.
+    /// Like [`get`](Self::get), but waits at most for `timeout`. With [`Duration::ZERO`] it does not wait, and so is a
+    /// `try_get` that returns the error of a creation. A timeout past the range of [`Instant`] is no limit.
     ///
     /// It limits the waits only. Checking and creating an item run on this thread, and take as long as they take. If the
     /// pool [creates in the background](Self::create_in_background), it limits the creation, too.
@@ -75,7 +78,7 @@ impl<T: Send, R: TryRecycle<T>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    #[doc(alias("acquire_timeout", "try_get_for"))]
+    #[doc(alias("acquire_timeout", "try_get", "try_get_for"))]
     #[track_caller]
     pub fn get_timeout(&self, timeout: Duration) -> Result<Pooled<'_, T, R>, GetError<R::Error>> {
         let deadline = LazyCell::new(|| Instant::now().checked_add(timeout));

@@ -42,7 +42,7 @@ impl<T: Send, R: Manage<T, Error: Send>> BoundedPool<T, R> {
     /// # Panics
     ///
     /// As [`get`](Self::get).
-    #[doc(alias("acquire_async"))]
+    #[doc(alias("acquire_async", "get"))]
     #[track_caller]
     pub fn get_async(&self) -> impl Future<Output = Result<Pooled<'_, T, R>, GetError<R::Error>>> {
         let caller = Location::caller();

@@ -148,6 +148,9 @@ use places::Places;
 /// Until then it keeps its place and counts as in use. A sweep drops its items one by one, and frees each place as soon
 /// as its item is dropped.
 ///
+/// Dropping the pool [does not wait](crate::Pool#dropping-a-pool) for such items. To wait for them, [`close`](Self::close)
+/// it first and call [`closed`](Self::closed).
+///
 /// # Costs
 ///
 /// A `get` and the guard's drop each take the pool's one lock for a few instructions. Under it runs no user code except
@@ -212,7 +215,7 @@ impl<T: Send + Default + Clear + 'static> BoundedPool<T> {
 impl<T: Send + 'static, R: Manage<T>> BoundedPool<T, R> {
     const_unless_loom! {
         /// Creates a pool that **does not clear items**: the next user sees what the last one left. `create` creates
-        /// them.
+        /// them. In a `static`, write its type as in [`Pool::with`](crate::Pool::with).
         ///
         /// ```
         /// use ebbtide::{BoundedPool, bounded::GetError};
@@ -344,8 +347,8 @@ impl<T, R: Manage<T>> BoundedPool<T, R> {
 }
 
 impl<T, R> Drop for BoundedPool<T, R> {
-    /// Drops every idle item. A sweep on another thread, by the janitor or by `advance_all`, drops those that it has
-    /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
+    /// Drops every idle item, but [does not wait](crate::Pool#dropping-a-pool) for a sweep. A panic in an item's `Drop` is
+    /// caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(places), Some(_)) = (self.places.get(), &self.register) {
             janitor::forget(&places.registration);

@@ -52,7 +52,8 @@ use crate::sync::const_unless_loom;
 /// # Costs
 ///
 /// Those of a [`Pool`]: while the private slots of a thread serve it, an insert and a drop together take a few
-/// nanoseconds, besides moving the value. A box is two words. Memory that nobody used for two epochs is freed.
+/// nanoseconds, besides moving the value. A box is two words. Memory that nobody used for two epochs is freed. Dropping
+/// the pool [does not wait](Pool#dropping-a-pool) for memory that a sweep frees.
 ///
 /// Many small values that one thread creates and then drops all together are cheaper in an arena.
 pub struct BoxPool<T> {

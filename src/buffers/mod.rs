@@ -106,7 +106,8 @@ use class::Class;
 /// Rounding up takes up to twice the requested memory. A buffer that grew to between two sizes costs a reallocation
 /// when it returns. A `get` that misses in its class's private slots searches every other class that ever had a buffer.
 ///
-/// A buffer pool itself takes 1.7 KiB. Classes that nobody has used have no heap.
+/// A buffer pool itself takes 1.7 KiB. Classes that nobody has used have no heap. Dropping it [does not
+/// wait](Pool#dropping-a-pool) for buffers that a sweep frees.
 ///
 /// # How many bytes it keeps
 ///

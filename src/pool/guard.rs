@@ -27,6 +27,11 @@ pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool Pool<T, R>>;
 /// A [`Pooled`] that holds the pool instead of borrowing it. [`Pool::get_owned`] returns it. For a pool in a `static`,
 /// `Pooled<'static, T>` does the same.
 ///
+/// It keeps the pool alive. So one guard that lives long keeps the idle items until sweeps drop them, and with manual
+/// epochs until somebody calls [`advance`](Pool::advance) or [`clear`](Pool::clear). What
+/// [`min_idle`](crate::Settings::min_idle) keeps stays as long as the guard. To keep the item alone, [`detach`](Guard::detach)
+/// it.
+///
 /// ```
 /// use std::sync::Arc;
 /// use ebbtide::{OwnedPooled, Pool};

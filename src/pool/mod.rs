@@ -98,6 +98,13 @@ use crate::sync::{OnceArc, const_unless_loom};
 /// the shared queues like any idle item. A pool does this once in an epoch, so it may hold two items more for it. Other
 /// types and recyclers can [take part](Recycle::recycle_cost).
 ///
+/// # Dropping a pool
+///
+/// A pool drops its idle items with it. It does not wait for items that a sweep on another thread is dropping at that
+/// moment, because such a `Drop` may need a lock that the caller holds. [`stop_janitor`](crate::stop_janitor) waits for
+/// those of the janitor. For a sweep by [`advance`](Self::advance) or [`advance_all`](crate::advance_all), join the
+/// thread that calls it. In a `BoundedPool`, `close` and `closed` wait for all items, those in use included.
+///
 /// # Sharing
 ///
 /// A pool is `Sync` if `T: Send` and `R: Sync`. `T` need not be `Sync`, because no two threads see an item at once.
@@ -149,8 +156,10 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         /// them.
         ///
         /// Use it for items that have nothing to clear, or whose users clear them. To clear them in one place, use
-        /// [`with_recycle`](Self::with_recycle). In a `static`, the type of a closure that captures nothing is `fn() -> T`.
-        /// For one that captures, a struct can have `Box<dyn Fn() -> T + Send + Sync>`.
+        /// [`with_recycle`](Self::with_recycle). A `static` must write the type of `create`:
+        /// `fn() -> T` for a function, or a closure that captures nothing. Without it, `Pool<T>` means
+        /// `Pool<T, DefaultRecycle>`, and the compiler expects a `DefaultRecycle`. For a closure that captures, a struct can
+        /// have `Box<dyn Fn() -> T + Send + Sync>`.
         ///
         /// ```
         /// use ebbtide::Pool;
@@ -161,6 +170,10 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         ///
         /// PARSERS.get().stack.push(7);
         /// assert_eq!(PARSERS.get().stack, [7]);
+        ///
+        /// static PAGES: Pool<Vec<u8>, fn() -> Vec<u8>> = Pool::with(|| Vec::with_capacity(4096));
+        ///
+        /// assert!(PAGES.get().capacity() >= 4096);
         /// ```
         #[doc(alias("from_fn", "with_fn"))]
         #[must_use]
@@ -305,7 +318,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         self.take().map(|item| Pooled::new(item, self))
     }
 
-    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
+    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it, and [keeps it
+    /// alive](OwnedPooled). Costs one more reference count.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -387,8 +401,8 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R> Drop for Pool<T, R> {
-    /// Drops every idle item. A sweep on another thread, by the janitor or by `advance_all`, drops those that it has
-    /// already taken, soon after. A panic in an item's `Drop` is caught, and the other items are still dropped.
+    /// Drops every idle item, but [does not wait](Self#dropping-a-pool) for a sweep. A panic in an item's `Drop` is
+    /// caught, and the other items are still dropped.
     fn drop(&mut self) {
         if let (Some(store), Some(_)) = (self.store.get(), &self.register) {
             janitor::forget(&store.registration);
