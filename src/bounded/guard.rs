@@ -36,7 +36,8 @@ use crate::pool::{DefaultRecycle, Guard};
 /// ```
 pub type Pooled<'pool, T, R = DefaultRecycle> = Guard<T, &'pool BoundedPool<T, R>>;
 
-/// A [`Pooled`] that holds the pool instead of borrowing it. [`BoundedPool::get_owned`] returns it.
+/// A [`Pooled`] that holds the pool instead of borrowing it, and [keeps it alive](crate::OwnedPooled).
+/// [`BoundedPool::get_owned`] returns it.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -221,7 +221,8 @@ impl BufferPool {
         PooledBuffer::new(self.take(min_capacity), self)
     }
 
-    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it. Costs one more reference count.
+    /// Like [`get`](Self::get), but the guard holds the pool instead of borrowing it, and [keeps it
+    /// alive](crate::OwnedPooled). Costs one more reference count.
     ///
     /// ```
     /// use std::sync::Arc;
