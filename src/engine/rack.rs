@@ -7,56 +7,58 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use crate::engine::array::{Array, Header};
-use crate::sync::{AtomicPtr, Counter, Ordering};
+use crate::sync::{AtomicPtr, Ordering, SmallCounter};
 
 /// Enough for a thread that spills 2048 items, with the default of 16 in an array.
 const PLACES: usize = if cfg!(all(loom, feature = "loom")) { 2 } else { 128 };
 
-/// Last in, first out, as far as `level` is right.
 pub(crate) struct Rack<T> {
     /// Null, or an array that the rack owns.
     places: [AtomicPtr<Header<T>>; PLACES],
-    /// About where the filled places end. This is only a hint where to look first.
-    level: Counter,
     owns: PhantomData<Array<T>>,
 }
+
+/// Where one thread was last in the racks of any shard: at the place that it emptied, or above the one that it filled.
+///
+/// Each thread has its own. So threads that take back what they pushed do not meet, and share no line for that.
+#[derive(Default)]
+pub(crate) struct Hint(SmallCounter);
 
 // SAFETY: a rack hands arrays from thread to thread and shares none of them.
 unsafe impl<T: Send> Sync for Rack<T> {}
 
 impl<T> Rack<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
-            level: Counter::new(),
-            owns: PhantomData,
+        Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), owns: PhantomData }
+    }
+
+    /// Puts an array into the first empty place. Returns it if no place is empty.
+    #[inline]
+    pub(crate) fn push(&self, hint: &Hint, array: Array<T>) -> Result<(), Array<T>> {
+        let array = array.into_raw();
+        match hint.places().find(|&index| self.fill(index, array)) {
+            Some(index) => {
+                hint.0.set(index + 1);
+                Ok(())
+            }
+            // SAFETY: the pointer is from `into_raw` just now, and in no place.
+            None => Err(unsafe { Array::from_raw(array) }),
         }
     }
 
-    /// Puts an array into the first empty place from the level up, or else from the bottom up to the level. Returns it
-    /// if no place is empty.
+    /// Takes the first array that it finds.
     #[inline]
-    pub(crate) fn push(&self, array: Array<T>) -> Result<(), Array<T>> {
-        let array = array.into_raw();
-        let level = self.level.get();
-        // The level may be far too high: a push may raise it late, while others empty the rack.
-        let fill = |index| self.fill(index, array);
-        let filled = (level..PLACES).any(fill) || (0..level).any(fill);
-        // SAFETY: the pointer is from `into_raw` just now, and in no place.
-        if filled { Ok(()) } else { Err(unsafe { Array::from_raw(array) }) }
-    }
-
-    /// Takes the first array that it finds, from the level down and then from the top.
-    #[inline]
-    pub(crate) fn pop(&self) -> Option<Array<T>> {
-        let level = self.level.get();
-        let found = (0..level).rev().find_map(|index| self.take(index));
-        found.or_else(|| (level..PLACES).rev().find_map(|index| self.take(index)))
+    pub(crate) fn pop(&self, hint: &Hint) -> Option<Array<T>> {
+        hint.places().find_map(|index| {
+            let array = self.take(index)?;
+            hint.0.set(index);
+            Some(array)
+        })
     }
 
     /// Takes every array that it finds, one from each place, and passes it to `take`.
     pub(crate) fn drain(&self, mut take: impl FnMut(Array<T>)) {
-        for index in (0..PLACES).rev() {
+        for index in 0..PLACES {
             if let Some(array) = self.take(index) {
                 take(array);
             }
@@ -74,11 +76,7 @@ impl<T> Rack<T> {
         // ORDERING: SeqCst on success; partners: the swap in `take`, so that the array is seen whole; and the load in
         // `take`, for a caller that goes on to read what another thread wrote before it. Relaxed on failure: tried
         // elsewhere.
-        if place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_err() {
-            return false;
-        }
-        self.level.set(index + 1);
-        true
+        place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
     #[inline]
@@ -92,9 +90,19 @@ impl<T> Rack<T> {
         if array.is_null() {
             return None;
         }
-        self.level.set(index);
         // SAFETY: the pointer is from `into_raw` in `push`. The swap took it out of its place, so nobody else has it.
         Some(unsafe { Array::from_raw(array) })
+    }
+}
+
+impl Hint {
+    /// Returns all places in the order in which a push or a pop tries them: from the one below the hint, up and around.
+    ///
+    /// So a thread pops its last array first. And one that only pops follows one that only pushes.
+    #[inline(always)]
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let first = self.0.get() + PLACES - 1;
+        (first..first + PLACES).map(|place| place % PLACES)
     }
 }
 

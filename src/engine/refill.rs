@@ -4,7 +4,7 @@ use crate::engine::batch::Batch;
 use crate::engine::item::Item;
 use crate::engine::shared::{Found, Shared, Source};
 use crate::engine::slots::SlotSet;
-use crate::engine::store::{Store, home};
+use crate::engine::store::Store;
 use crate::engine::visit::Visit;
 
 impl<T> Store<T> {
@@ -26,7 +26,7 @@ impl<T> Store<T> {
     #[inline(never)]
     fn refill(&self, visit: &Visit<'_, T>, shared: &Shared<T>, young_only: bool, ago: usize) -> Option<Item<T>> {
         let epoch = self.epoch_of(visit.set).wrapping_sub(ago);
-        let Found { mut batch, shard, source } = shared.pop(home(visit.set), epoch, young_only)?;
+        let Found { mut batch, shard, source } = shared.pop(visit.home(), epoch, young_only)?;
         let item = batch.pop();
         self.count(visit.set, 1, |tally| match source {
             Source::Own => &tally.refills,
@@ -50,7 +50,7 @@ impl<T> Store<T> {
         if items == 0 {
             took(0);
             if let Ok(empty) = batch.into_array() {
-                shared.keep_empty(shard, empty);
+                shared.keep_empty(visit.home().at(shard), empty);
             }
             return;
         }
@@ -68,7 +68,7 @@ impl<T> Store<T> {
         match refilled {
             Ok(Some(empty)) => {
                 // It goes to the shard that the batch came from: the thread that filled that will need another array.
-                shared.keep_empty(shard, empty);
+                shared.keep_empty(visit.home().at(shard), empty);
             }
             Ok(None) => {}
             Err(batch) => {

@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 use crate::engine::array::Array;
 use crate::engine::batch::Batch;
 use crate::engine::item::{discard, drop_each};
-use crate::engine::rack::Rack;
+use crate::engine::rack::{Hint, Rack};
 use crate::engine::room::Share;
 use crate::sync::{AtomicUsize, OnceArc, Ordering, Queue, cpus, fence, seq_cst};
 
@@ -28,6 +28,21 @@ pub(crate) struct Shared<T> {
     occupied: [CachePadded<AtomicUsize>; 2],
     /// The room that batches here take up; `None` if that is neither limited nor asked for.
     room: Option<Share>,
+}
+
+/// A shard, and where a thread looks first in its racks.
+#[derive(Clone, Copy)]
+pub(crate) struct Home<'a> {
+    /// May be more than there are shards. Then it counts around.
+    pub(crate) shard: usize,
+    pub(crate) hints: &'a Hints,
+}
+
+/// Where one thread looks first in the racks of every shard.
+#[derive(Default)]
+pub(crate) struct Hints {
+    batches: Hint,
+    empties: Hint,
 }
 
 /// The batches and empty arrays of the threads whose home this is.
@@ -62,6 +77,13 @@ pub(crate) enum Source {
     Victim,
 }
 
+impl Home<'_> {
+    /// The same for another shard.
+    pub(crate) fn at(self, shard: usize) -> Self {
+        Self { shard, ..self }
+    }
+}
+
 impl<T> Shared<T> {
     /// Creates empty queues for as many items as there is `room` for, or for any number.
     pub(crate) fn new(room: Option<Share>) -> Self {
@@ -73,8 +95,8 @@ impl<T> Shared<T> {
         }
     }
 
-    fn index(&self, home: usize) -> usize {
-        home & (self.shards.len() - 1)
+    fn index(&self, shard: usize) -> usize {
+        shard & (self.shards.len() - 1)
     }
 
     /// Returns a shard, and creates it if need be.
@@ -105,19 +127,19 @@ impl<T> Shared<T> {
 
     /// Puts in a batch that already counts as held: it was taken from here, or there was room reserved for it.
     #[inline(always)]
-    pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
-        self.put(home, batch.stamp, |generation| generation.push(batch));
+    pub(crate) fn put_back(&self, home: Home<'_>, batch: Batch<T>) {
+        self.put(home, batch.stamp, |generation| generation.push(&home.hints.batches, batch));
     }
 
     /// The same with an array that has its stamp.
     #[inline(always)]
-    pub(crate) fn put_array(&self, home: usize, array: Array<T>) {
-        self.put(home, array.stamp(), |generation| generation.push_array(array));
+    pub(crate) fn put_array(&self, home: Home<'_>, array: Array<T>) {
+        self.put(home, array.stamp(), |generation| generation.push_array(&home.hints.batches, array));
     }
 
     #[inline(always)]
-    fn put(&self, home: usize, stamp: usize, push: impl FnOnce(&Generation<T>)) {
-        let (shard, generation) = (self.index(home), stamp & 1);
+    fn put(&self, home: Home<'_>, stamp: usize, push: impl FnOnce(&Generation<T>)) {
+        let (shard, generation) = (self.index(home.shard), stamp & 1);
         let bit = 1 << shard;
         push(&self.shard(shard).generations[generation]);
         // If a pop clears the bit first, the load below sees that, and the bit is set again. If the push comes first,
@@ -148,12 +170,12 @@ impl<T> Shared<T> {
     /// With `young_only` it does not look among the victims. The items count as held until the caller calls `release`
     /// for those that it keeps.
     #[inline]
-    pub(crate) fn pop(&self, home: usize, epoch: usize, young_only: bool) -> Option<Found<T>> {
-        let (own, primaries) = (self.index(home), epoch & 1);
-        let near = if self.occupied(primaries) & 1 << own != 0 { self.pop_from(own, primaries) } else { None };
+    pub(crate) fn pop(&self, home: Home<'_>, epoch: usize, young_only: bool) -> Option<Found<T>> {
+        let (own, hint, primaries) = (self.index(home.shard), &home.hints.batches, epoch & 1);
+        let near = if self.occupied(primaries) & 1 << own != 0 { self.pop_from(own, hint, primaries) } else { None };
         let (shard, batch) = match near {
             Some(batch) => (own, batch),
-            None => self.pop_far(own, epoch, young_only)?,
+            None => self.pop_far(own, hint, epoch, young_only)?,
         };
         let source = match shard {
             _ if is_older(batch.stamp, epoch) => Source::Victim,
@@ -165,27 +187,27 @@ impl<T> Shared<T> {
 
     /// Goes on after the own shard's primaries.
     #[inline(never)]
-    fn pop_far(&self, own: usize, epoch: usize, young_only: bool) -> Option<(usize, Batch<T>)> {
+    fn pop_far(&self, own: usize, hint: &Hint, epoch: usize, young_only: bool) -> Option<(usize, Batch<T>)> {
         let (primaries, victims, all) = (epoch & 1, !epoch & 1, self.shards.len());
         let look = |generation: usize, occupied: usize, steps: Range<usize>| {
             let mut shards = steps.map(|step| self.index(own + step)).filter(|shard| occupied & 1 << shard != 0);
-            shards.find_map(|shard| Some((shard, self.pop_from(shard, generation)?)))
+            shards.find_map(|shard| Some((shard, self.pop_from(shard, hint, generation)?)))
         };
         let (young, old) = (self.occupied(primaries), if young_only { 0 } else { self.occupied(victims) });
         look(victims, old, 0..1).or_else(|| look(primaries, young, 1..all)).or_else(|| look(victims, old, 1..all))
     }
 
     /// Takes a batch from one shard, whose bit is set. Clears the bit if there is none.
-    #[inline]
-    fn pop_from(&self, shard: usize, generation: usize) -> Option<Batch<T>> {
+    #[inline(always)]
+    fn pop_from(&self, shard: usize, hint: &Hint, generation: usize) -> Option<Batch<T>> {
         let batches = &self.shards[shard].get()?.generations[generation];
-        if let Some(batch) = batches.pop() {
+        if let Some(batch) = batches.pop(hint) {
             return Some(batch);
         }
         // ORDERING: SeqCst; partner: the load in `put_back`.
         self.occupied[generation].fetch_and(!(1 << shard), Ordering::SeqCst);
         fence::full();
-        let batch = batches.pop()?;
+        let batch = batches.pop(hint)?;
         // ORDERING: Relaxed, no partner; as in `put_back`.
         self.occupied[generation].fetch_or(1 << shard, Ordering::Relaxed);
         Some(batch)
@@ -217,19 +239,21 @@ impl<T> Shared<T> {
     /// overtook. So this goes through the primaries too, and puts each young batch back at once.
     pub(crate) fn take_older(&self, epoch: usize, into: &mut Vec<Batch<T>>) {
         for (index, shard) in self.made() {
+            let home = Home { shard: index, hints: &Hints::default() };
             shard.drain(|batch| {
                 if is_older(batch.stamp, epoch) {
                     into.push(batch);
                 } else {
-                    self.put_back(index, batch);
+                    self.put_back(home, batch);
                 }
             });
         }
     }
 
     /// Takes any batch, and says which shard it was in. Other threads may put batches in and take them meanwhile.
-    pub(crate) fn take_any(&self) -> Option<(usize, Batch<T>)> {
-        self.made().find_map(|(index, shard)| Some((index, shard.generations.iter().find_map(Generation::pop)?)))
+    pub(crate) fn take_any(&self, hints: &Hints) -> Option<(usize, Batch<T>)> {
+        let pop = |generation: &Generation<T>| generation.pop(&hints.batches);
+        self.made().find_map(|(index, shard)| Some((index, shard.generations.iter().find_map(pop)?)))
     }
 
     /// Takes every batch. The caller calls `release`. Only the holder of the sweep token may call this.
@@ -240,15 +264,15 @@ impl<T> Shared<T> {
     }
 
     /// Takes an empty array, if one lies at the own shard.
-    pub(crate) fn take_empty(&self, home: usize) -> Option<Array<T>> {
-        self.shards[self.index(home)].get()?.empties.pop()
+    pub(crate) fn take_empty(&self, home: Home<'_>) -> Option<Array<T>> {
+        self.shards[self.index(home.shard)].get()?.empties.pop(&home.hints.empties)
     }
 
     /// Keeps an empty array for the next spill. Frees it if there are enough, or if nothing was spilled there yet.
-    pub(crate) fn keep_empty(&self, home: usize, empty: Array<T>) {
+    pub(crate) fn keep_empty(&self, home: Home<'_>, empty: Array<T>) {
         debug_assert!(empty.is_empty());
-        let left = match self.shards[self.index(home)].get() {
-            Some(shard) => shard.empties.push(empty).err(),
+        let left = match self.shards[self.index(home.shard)].get() {
+            Some(shard) => shard.empties.push(&home.hints.empties, empty).err(),
             None => Some(empty),
         };
         drop(left);
@@ -285,20 +309,20 @@ impl<T> Generation<T> {
         Self { rack: Rack::new(), overflow: Queue::new() }
     }
 
-    fn push(&self, batch: Batch<T>) {
+    fn push(&self, hint: &Hint, batch: Batch<T>) {
         let stamp = batch.stamp;
         match batch.into_array() {
             Ok(mut array) => {
                 array.set_stamp(stamp);
-                self.push_array(array);
+                self.push_array(hint, array);
             }
             Err(one) => self.push_behind(one),
         }
     }
 
     #[inline]
-    fn push_array(&self, array: Array<T>) {
-        match self.rack.push(array) {
+    fn push_array(&self, hint: &Hint, array: Array<T>) {
+        match self.rack.push(hint, array) {
             // The rack's push is SeqCst, which loom takes for less.
             Ok(()) => seq_cst(),
             Err(array) => self.push_behind(racked(array)),
@@ -313,8 +337,8 @@ impl<T> Generation<T> {
     }
 
     #[inline]
-    fn pop(&self) -> Option<Batch<T>> {
-        match self.rack.pop() {
+    fn pop(&self, hint: &Hint) -> Option<Batch<T>> {
+        match self.rack.pop(hint) {
             Some(array) => Some(racked(array)),
             None if self.overflow.is_empty() => None,
             None => self.overflow.pop(),

@@ -39,6 +39,7 @@ use crate::engine::array::Array;
 use crate::engine::batch::FIRST_EPOCH;
 use crate::engine::claim::{Extent, Loaded, Rest, Slots, Spare, Spilled, Taken};
 use crate::engine::item::Item;
+use crate::engine::shared::Hints;
 use crate::engine::tally::Tally;
 use crate::engine::top::{Purpose, Top};
 use crate::sync::fence::{self, Pair};
@@ -70,6 +71,8 @@ pub(crate) struct SlotSet<T> {
     /// A round found the pool empty, so a push must look whether the janitor has left it. Written by rounds and the
     /// owner.
     pub(super) alert: AtomicBool,
+    /// Where the owner looks first in racks.
+    pub(super) hints: Hints,
     /// Touched only in claims.
     pub(super) rest: UnsafeCell<Rest<T>>,
     /// The epoch that the owner is in, if that is ahead of the pool's: the owner has answered a sweep that is still
@@ -103,6 +106,7 @@ impl<T> SlotSet<T> {
             visiting: AtomicBool::new(false),
             // With fences, no round has alerted the thread of a new slot set, as `is_unattended` expects.
             alert: AtomicBool::new(fenced),
+            hints: Hints::default(),
             rest: UnsafeCell::new(Rest::new()),
             ahead: Counter::at(FIRST_EPOCH),
             tally: Tally::default(),

@@ -7,14 +7,14 @@ use crate::engine::batch::Batch;
 use crate::engine::claim::Spilled;
 use crate::engine::item::Item;
 use crate::engine::slots::SlotSet;
-use crate::engine::store::{Store, home};
+use crate::engine::store::Store;
 use crate::engine::visit::Visit;
 
 impl<T> Store<T> {
     /// Makes room in the private slots with an empty array from the own shard, or with a new one.
     pub(super) fn spill(&self, set: &SlotSet<T>, item: Item<T>) -> Option<Batch<T>> {
         let visit = &self.shards.visit(Some(set));
-        let home = set.home.into();
+        let home = visit.home();
         let empty = visit.get().and_then(|shared| shared.take_empty(home));
         match set.spill(item, empty.unwrap_or_else(|| self.new_array())) {
             Ok(None) => None,
@@ -31,7 +31,7 @@ impl<T> Store<T> {
                 let pushed = array.push(item);
                 debug_assert!(pushed.is_ok(), "an empty array has room");
                 mem::forget(pushed);
-                self.offer_array(visit, home, array, self.epoch_of(Some(set)))
+                self.offer_array(visit, home.shard, array, self.epoch_of(Some(set)))
             }
         }
     }
@@ -52,7 +52,8 @@ impl<T> Store<T> {
 
     /// Puts a single item straight into the shared queues.
     pub(super) fn put_past(&self, set: Option<&SlotSet<T>>, item: Item<T>) -> Option<Batch<T>> {
-        self.offer(&self.shards.visit(set), home(set), Batch::one(item, self.epoch_of(set)))
+        let visit = &self.shards.visit(set);
+        self.offer(visit, visit.home().shard, Batch::one(item, self.epoch_of(set)))
     }
 
     /// Puts an item into the shared queues, past the private slots. Returns it if there is no room.
@@ -72,13 +73,13 @@ impl<T> Store<T> {
     ///
     /// Mostly there is room. Then the array stays one word, which the CPU forwards from store to load.
     #[inline(always)]
-    fn offer_array(&self, visit: &Visit<'_, T>, home: usize, mut array: Array<T>, stamp: usize) -> Option<Batch<T>> {
+    fn offer_array(&self, visit: &Visit<'_, T>, shard: usize, mut array: Array<T>, stamp: usize) -> Option<Batch<T>> {
         let items = array.len();
         if !visit.get_or_make().reserve(items) {
-            return self.offer(visit, home, Batch::many(array, stamp));
+            return self.offer(visit, shard, Batch::many(array, stamp));
         }
         array.set_stamp(stamp);
-        visit.put_array(home, array);
+        visit.put_array(shard, array);
         self.count(visit.set, items, |tally| &tally.shared);
         None
     }
@@ -86,20 +87,20 @@ impl<T> Store<T> {
     /// Puts a batch into the shared queues. Counts and returns what there is no room for.
     #[cold]
     #[inline(never)]
-    fn offer(&self, visit: &Visit<'_, T>, home: usize, batch: Batch<T>) -> Option<Batch<T>> {
-        let rejected = self.push(visit, home, batch)?;
+    fn offer(&self, visit: &Visit<'_, T>, shard: usize, batch: Batch<T>) -> Option<Batch<T>> {
+        let rejected = self.push(visit, shard, batch)?;
         self.events.rejected.add(rejected.len());
         Some(rejected)
     }
 
     /// Puts a batch into the shared queues, and counts its items as shared. Returns what there is no room for.
-    pub(crate) fn push(&self, visit: &Visit<'_, T>, home: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
+    pub(crate) fn push(&self, visit: &Visit<'_, T>, shard: usize, mut batch: Batch<T>) -> Option<Batch<T>> {
         let room = visit.get_or_make().admit(batch.len());
         if room == 0 {
             return Some(batch);
         }
         let rejected = batch.split_off(room);
-        visit.put_back(home, batch);
+        visit.put_back(shard, batch);
         self.count(visit.set, room, |tally| &tally.shared);
         rejected
     }
@@ -108,6 +109,7 @@ impl<T> Store<T> {
     pub(crate) fn put_again(&self, rejected: Batch<T>) -> Option<Batch<T>> {
         self.events.rejected.add(rejected.len().wrapping_neg());
         let set = self.slot_set();
-        self.offer(&self.shards.visit(set), home(set), rejected)
+        let visit = &self.shards.visit(set);
+        self.offer(visit, visit.home().shard, rejected)
     }
 }

@@ -145,7 +145,7 @@ impl<T> Store<T> {
         // This is the epoch that the sweep ends, because it is read between the asking and the answer. It may be an
         // earlier one, if the thread sleeps here until another sweep asks.
         let ending = self.epoch();
-        let (shared, home) = (visit.get_or_make(), set.home.into());
+        let (shared, home) = (visit.get_or_make(), visit.home());
         if !shared.has_room(set.len()) {
             return;
         }
@@ -171,7 +171,7 @@ impl<T> Store<T> {
                     if array.is_empty() {
                         shared.keep_empty(home, array);
                     } else {
-                        visit.put_back(home, Batch::many(array, stamp));
+                        visit.put_back(home.shard, Batch::many(array, stamp));
                     }
                 }
                 stash.for_each(|empty| shared.keep_empty(home, empty));
@@ -348,8 +348,4 @@ impl<T> Store<T> {
         // A batch that travels meanwhile may be counted on neither side, so the sum may be below zero.
         if (idle as isize) < 0 { 0 } else { idle }
     }
-}
-
-pub(super) fn home<T>(set: Option<&SlotSet<T>>) -> usize {
-    set.map_or(0, |set| set.home.into())
 }

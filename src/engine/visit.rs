@@ -23,9 +23,9 @@ use std::ptr;
 use crate::engine::array::Array;
 use crate::engine::batch::Batch;
 use crate::engine::room::Share;
-use crate::engine::shared::Shared;
+use crate::engine::shared::{Hints, Home, Shared};
 use crate::engine::slots::SlotSet;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence, seq_cst};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, fence, seq_cst};
 
 /// The shards of one pool, if it has any.
 pub(crate) struct Shards<T> {
@@ -34,7 +34,9 @@ pub(crate) struct Shards<T> {
     /// The same, for shards that were retired. Only the holder of the sweep token touches it.
     retired: AtomicPtr<Shared<T>>,
     /// How many threads without a slot set are visiting.
-    visitors: AtomicUsize,
+    visitors: AtomicU32,
+    /// Where those look first.
+    hints: Hints,
     /// The room for the batches; `None` if that is neither limited nor counted.
     room: Option<Share>,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Visit<'a, T> {
 impl<T> Shards<T> {
     pub(crate) fn new(room: Option<Share>) -> Self {
         let none = || AtomicPtr::new(ptr::null_mut());
-        Self { current: none(), retired: none(), visitors: AtomicUsize::new(0), room }
+        Self { current: none(), retired: none(), visitors: AtomicU32::new(0), hints: Hints::default(), room }
     }
 
     /// Begins a visit by a thread with this slot set, or without one.
@@ -165,15 +167,24 @@ impl<T> Visit<'_, T> {
         }
     }
 
+    /// Returns the shard that the calling thread spills to, and refills from first.
+    #[inline(always)]
+    pub(crate) fn home(&self) -> Home<'_> {
+        match self.set {
+            Some(set) => Home { shard: set.home.into(), hints: &set.hints },
+            None => Home { shard: 0, hints: &self.shards.hints },
+        }
+    }
+
     /// Puts in a batch that already counts as held.
-    pub(crate) fn put_back(&self, home: usize, batch: Batch<T>) {
-        self.put(|shared| shared.put_back(home, batch));
+    pub(crate) fn put_back(&self, shard: usize, batch: Batch<T>) {
+        self.put(|shared| shared.put_back(self.home().at(shard), batch));
     }
 
     /// The same with an array that has its stamp.
     #[inline(always)]
-    pub(crate) fn put_array(&self, home: usize, array: Array<T>) {
-        self.put(|shared| shared.put_array(home, array));
+    pub(crate) fn put_array(&self, shard: usize, array: Array<T>) {
+        self.put(|shared| shared.put_array(self.home().at(shard), array));
     }
 
     #[inline(always)]
@@ -196,8 +207,8 @@ impl<T> Visit<'_, T> {
     #[cold]
     #[inline(never)]
     fn empty(&self, retired: &Shared<T>) {
-        while let Some((home, batch)) = retired.take_any() {
-            self.put_back(home, batch);
+        while let Some((shard, batch)) = retired.take_any(self.home().hints) {
+            self.put_back(shard, batch);
         }
     }
 

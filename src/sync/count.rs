@@ -43,6 +43,24 @@ impl Counter {
     }
 }
 
+/// The same in one byte.
+#[derive(Debug, Default)]
+pub(crate) struct SmallCounter(std::sync::atomic::AtomicU8);
+
+impl SmallCounter {
+    #[inline(always)]
+    pub(crate) fn set(&self, to: usize) {
+        // ORDERING: Relaxed, no partner; as in `Counter::set`.
+        self.0.store(to as u8, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        // ORDERING: Relaxed, no partner; as in `Counter::set`.
+        self.0.load(Ordering::Relaxed).into()
+    }
+}
+
 /// How much lies somewhere, in half a word. It is exact for the thread that may write it, and a hint for others.
 ///
 /// Unlike a [`Counter`] it is seen by loom, because a sweep decides by it what to close.

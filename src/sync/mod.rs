@@ -26,11 +26,11 @@ pub(crate) mod thread;
 mod thread_id;
 mod users;
 
-pub(crate) use atomic::{Arc, AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use atomic::{Arc, AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 pub(crate) use cell::UnsafeCell;
 pub(crate) use clock::{Instant, clock};
 pub(crate) use constants::{const_unless_loom, static_per_execution};
-pub(crate) use count::{Counter, Length};
+pub(crate) use count::{Counter, Length, SmallCounter};
 pub(crate) use once::OnceArc;
 pub(crate) use per_thread::{PerThread, Retired};
 pub(crate) use queue::Queue;
