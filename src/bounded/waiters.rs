@@ -60,6 +60,8 @@ impl Portion for () {
 
 pub(super) struct Waiters<L: Portion> {
     table: Vec<Waiter<L>>,
+    /// The unusual answers, by ticket. They are large, and apart so that a waiter fits into a cache line.
+    answers: Vec<Option<Answer<L>>>,
     /// The first unused ticket. Each is linked to the next.
     unused: Option<Ticket>,
     /// How many tickets are used.
@@ -73,6 +75,8 @@ pub(super) struct Waiters<L: Portion> {
     len: usize,
 }
 
+/// In a cache line of its own, as most waiters are touched by two threads.
+#[repr(align(64))]
 struct Waiter<L: Portion> {
     want: Want,
     stage: Stage<L>,
@@ -95,8 +99,8 @@ enum Stage<L: Portion> {
     Waits(Option<Waker>),
     /// Like the next, with the usual answer.
     Served(L::One),
-    /// Not in the queue. The answer is not fetched.
-    Answered(Answer<L>),
+    /// Not in the queue. The answer lies in `answers` and is not fetched.
+    Answered,
     /// The ticket is unused.
     Over,
 }
@@ -106,11 +110,12 @@ impl<L: Portion> Stage<L> {
         if let Self::Waits(waker) = self { Some(waker) } else { None }
     }
 
-    fn split(self) -> (Option<Answer<L>>, Option<Waker>) {
+    /// Returns the answer or the waker. `unusual` is the waiter's place in `answers`.
+    fn split(self, unusual: &mut Option<Answer<L>>) -> (Option<Answer<L>>, Option<Waker>) {
         match self {
             Self::Waits(waker) => (None, waker),
             Self::Served(one) => (Some(Ok(L::of(one))), None),
-            Self::Answered(answer) => (Some(answer), None),
+            Self::Answered => (unusual.take(), None),
             Self::Over => (None, None),
         }
     }
@@ -120,6 +125,7 @@ impl<L: Portion> Waiters<L> {
     pub(super) fn new() -> Self {
         Self {
             table: Vec::new(),
+            answers: Vec::new(),
             unused: None,
             used: 0,
             first: None,
@@ -212,6 +218,7 @@ impl<L: Portion> Waiters<L> {
 
     #[cold]
     fn new_ticket(&mut self) -> Ticket {
+        self.answers.push(None);
         self.table.push(Waiter { want: Want::Turn, stage: Stage::Over, overtaken: 0, previous: None, next: None });
         Ticket(NonZero::new(self.table.len()).expect("one was added"))
     }
@@ -225,9 +232,15 @@ impl<L: Portion> Waiters<L> {
         mem::replace(&mut place.stage, Stage::Over)
     }
 
+    /// Takes a ticket back, with the answer or the waker of its waiter.
+    fn end(&mut self, ticket: Ticket) -> (Option<Answer<L>>, Option<Waker>) {
+        let stage = self.remove(ticket);
+        stage.split(&mut self.answers[ticket.at()])
+    }
+
     /// Takes the answer if there is one, which ends the wait.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Answer<L>> {
-        if matches!(self.table[ticket.at()].stage, Stage::Waits(_)) { None } else { self.remove(ticket).split().0 }
+        if matches!(self.table[ticket.at()].stage, Stage::Waits(_)) { None } else { self.end(ticket).0 }
     }
 
     /// Takes the usual answer if it is there, which ends the wait.
@@ -284,7 +297,7 @@ impl<L: Portion> Waiters<L> {
         if matches!(self.table[ticket.at()].stage, Stage::Waits(_)) {
             self.unlink(ticket);
         }
-        self.remove(ticket).split()
+        self.end(ticket)
     }
 
     /// Removes a waiter behind another that comes first whatever is idle: then nobody waits for this one. Returns its waker.
@@ -297,7 +310,7 @@ impl<L: Portion> Waiters<L> {
             return None;
         }
         self.unlink(ticket);
-        self.remove(ticket).split().1
+        self.end(ticket).1
     }
 
     /// Serves the first waiter, who must want places. Returns its waker, if it was not called.
@@ -320,11 +333,16 @@ impl<L: Portion> Waiters<L> {
         self.unlink(ticket);
         let waiter = &mut self.table[ticket.at()];
         let waker = waiter.stage.waker()?.take();
-        waiter.set_stage(match answer.map(L::into_one) {
-            Ok(Ok(one)) => Stage::Served(one),
-            Ok(Err(lot)) => Stage::Answered(Ok(lot)),
-            Err(refused) => Stage::Answered(Err(refused)),
-        });
+        let unusual = match answer.map(L::into_one) {
+            Ok(Ok(one)) => {
+                waiter.set_stage(Stage::Served(one));
+                return waker;
+            }
+            Ok(Err(lot)) => Ok(lot),
+            Err(refused) => Err(refused),
+        };
+        waiter.set_stage(Stage::Answered);
+        self.answers[ticket.at()] = Some(unusual);
         waker
     }
 
@@ -355,6 +373,7 @@ impl<L: Portion> Waiters<L> {
         }
         if self.has_unused() {
             self.table.clear();
+            self.answers.clear();
             self.unused = None;
         }
         Self::new()
@@ -367,7 +386,8 @@ impl<L: Portion> Waiters<L> {
 
     /// Removes all waiters when the pool is dropped. These are waits that were forgotten, whether answered or not.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (Option<Answer<L>>, Option<Waker>)> {
-        self.table.drain(..).map(|waiter| waiter.stage.split())
+        let answers = self.answers.drain(..);
+        self.table.drain(..).zip(answers).map(|(waiter, mut unusual)| waiter.stage.split(&mut unusual))
     }
 
     /// Takes a waiter out of the queue.
