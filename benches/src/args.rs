@@ -53,9 +53,9 @@ pub(crate) fn help() -> String {
         \x20 --tables FILE      the file for the tables  [default: {}]\n\
         \x20 --charts DIR       the folder for the charts  [default: {}]\n\
         \x20 --help             this text\n\n\
-        `instructions` counts the instructions per pair, which needs valgrind, and prints the table.\n\n\
+        `instructions` counts the instructions per pair, and cache lines, which needs valgrind, and prints tables.\n\n\
         \x20 --check            counts for ebbtide only, and fails if a figure exceeds the kept one\n\
-        \x20 --write            keeps the table\n\n\
+        \x20 --write            keeps the tables\n\n\
         contenders: {}\n\n\
         workloads:\n{}",
         tables.display(),
@@ -264,6 +264,9 @@ mod tests {
             ("instructions --work go pair 3", "no row `go`"),
             ("instructions --work ebbtide soak 3", "no column `soak`"),
             ("instructions --work ebbtide pair many", "not `many`"),
+            ("instructions --trace go pair 0", "no path `go`"),
+            ("instructions --trace hand-off soak 0", "no column `soak`"),
+            ("instructions --trace hand-off pair many", "not `many`"),
         ] {
             let message = parse(line).map(|_| line).unwrap_err();
             assert!(message.contains(says), "{line}: {message}");

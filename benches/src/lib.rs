@@ -15,7 +15,7 @@
 //! | `results`, `spread` | all samples, their medians and quartiles |
 //! | `machine` | facts about the machine |
 //! | `costs` | what its locked instructions, cache lines and barriers cost |
-//! | `instructions` | instructions per pair, and the check that they don't increase |
+//! | `instructions` | instructions per pair, cache lines, and the check that they don't increase |
 //! | `lineup` | all contenders, and the program of each |
 //! | `allocators`, `go` | build the other programs, and the commands that run them |
 //! | `contenders` | a small adapter for each contender |

@@ -6,10 +6,25 @@
 //!
 //! The figure includes the loop. The row `loop-alone` is the part of the loop and the item, to subtract if only the
 //! pool matters.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `page`, `table` | the figures in Markdown, and their comparison with the kept ones |
+//! | `rows`, `loop_alone` | the paths whose instructions are counted |
+//! | `lines` | counts cache lines |
+//! | `coherence` | which lines a thread writes, and takes from another one |
+//! | `trace` | reads the trace of a process |
+//! | `paths`, `marks` | the paths that are traced, and marks in the trace |
 
+mod coherence;
+mod lines;
 mod loop_alone;
+mod marks;
+mod page;
+mod paths;
 mod rows;
 mod table;
+mod trace;
 
 use std::fs;
 use std::process::Command;
@@ -17,8 +32,10 @@ use std::process::Command;
 use crate::process::stdout;
 use crate::workload::Workload;
 use crate::workload::counted::LARGEST;
+use page::{KEPT, Page};
+use paths::{ALONE, Path, TOGETHER};
 use rows::{COLUMNS, Row, rows};
-use table::{KEPT, Line, Table};
+use table::{Line, Table};
 
 /// The requested task.
 #[derive(Debug)]
@@ -30,6 +47,8 @@ pub(crate) enum Task {
     Write,
     /// Runs this many pairs in this process, under callgrind.
     Work(Row, &'static Workload, usize),
+    /// Runs a path in this process, under lackey, with arrays that begin at this byte of a line.
+    Trace(&'static Path, &'static Workload, usize),
 }
 
 pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Task, String> {
@@ -40,13 +59,22 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Task, String> 
         ["--write"] => Ok(Task::Write),
         ["--work", row, column, pairs] => {
             let row = rows().into_iter().find(|known| known.name == row).ok_or_else(|| format!("no row `{row}`"))?;
-            let column = COLUMNS.iter().find(|known| known.name == column);
-            let column = column.ok_or_else(|| format!("no column `{}`", args[2]))?;
+            let column = column_of(column)?;
             let pairs = pairs.parse().map_err(|_| format!("a number of pairs is not `{pairs}`"))?;
             Ok(Task::Work(row, column, pairs))
         }
+        ["--trace", path, column, at] => {
+            let known = ALONE.iter().chain(&TOGETHER).find(|known| known.name == path);
+            let path = known.ok_or_else(|| format!("no path `{path}`"))?;
+            let at = at.parse().map_err(|_| format!("a byte of a line is not `{at}`"))?;
+            Ok(Task::Trace(path, column_of(column)?, at))
+        }
         _ => Err(format!("`instructions` takes nothing, `--check` or `--write`, not `{}`", args.join(" "))),
     }
+}
+
+fn column_of(name: &str) -> Result<&'static Workload, String> {
+    COLUMNS.iter().find(|known| known.name == name).ok_or_else(|| format!("no column `{name}`"))
 }
 
 pub(crate) fn run(task: Task) -> Result<(), String> {
@@ -57,14 +85,18 @@ pub(crate) fn run(task: Task) -> Result<(), String> {
             let now = count_all(Row::is_checked)?;
             println!("{}", now.check(&kept.parse()?)?);
         }
-        Task::Write => fs::write(KEPT, count_all(|_| true)?.page()).map_err(|error| format!("{KEPT}: {error}"))?,
+        Task::Write => fs::write(KEPT, count_all(|_| true)?.text()).map_err(|error| format!("{KEPT}: {error}"))?,
         Task::Work(row, workload, pairs) => (row.work)(workload.shape, pairs),
+        Task::Trace(path, workload, at) => {
+            marks::announce();
+            marks::on_stack(|| (path.run)(workload.shape, at));
+        }
     }
     Ok(())
 }
 
 /// Counts every column of the rows for which `wanted` is true.
-fn count_all(wanted: impl Fn(&Row) -> bool) -> Result<Table, String> {
+fn count_all(wanted: impl Fn(&Row) -> bool) -> Result<Page, String> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err("instructions are counted on x86-64 Linux alone, where the kept figures are from".into());
     }
@@ -79,7 +111,10 @@ fn count_all(wanted: impl Fn(&Row) -> bool) -> Result<Table, String> {
         let figures = COLUMNS.iter().map(|column| (row.runs)(column).then(|| count(&row, column)).transpose());
         lines.push(Line { name: row.name.to_owned(), figures: figures.collect::<Result<_, _>>()? });
     }
-    Ok(Table { made_with, lines })
+    let head = COLUMNS.iter().map(|column| column.name.to_owned()).collect();
+    let pairs = lines::of_pairs()?;
+    let batches = lines::of_batches(&pairs)?;
+    Ok(Page { made_with, tables: [Table { head, lines }, pairs, batches] })
 }
 
 /// Instructions per pair.
