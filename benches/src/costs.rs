@@ -7,8 +7,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use std::thread;
 
-use crossbeam_queue::ArrayQueue;
-
 use crate::timing::{cost_of_each, each, meanwhile, median, side_by_side, time, typical, wait_until};
 
 /// The costs that tell one kind of machine from another, once each.
@@ -215,18 +213,6 @@ pub fn rack(threads: usize) -> f64 {
 pub fn empty_rack() -> f64 {
     let rack = &Rack::new().0;
     each(|| (0..CHUNK).filter(|_| black_box(rack).pop().is_none()).count())
-}
-
-/// A push and a pop at an uncontended queue of empty arrays.
-pub fn queue() -> f64 {
-    let queue = ArrayQueue::new(64);
-    each(|| {
-        for at in 0..CHUNK {
-            assert!(queue.push(at).is_ok(), "there is room");
-            black_box(queue.pop());
-        }
-        CHUNK
-    })
 }
 
 /// A heavy barrier while this many other threads are busy.

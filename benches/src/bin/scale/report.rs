@@ -36,7 +36,6 @@ fn inputs(of: impl Fn(&str) -> f64) -> Inputs {
         claim: of("claim"),
         rack: of("rack, push and pop"),
         empty_rack: of("rack, looked through and empty"),
-        queue: of("queue of empty arrays, push and pop"),
         fence: of("store and full fence"),
         transfer: of("line from core to core, to be written"),
         load: of("line from core to core, to be read"),

@@ -15,7 +15,7 @@ const fn sample(name: &'static str, run: fn() -> f64) -> Sample {
 }
 
 /// The inputs of the model, and further samples that `docs/performance.md` uses.
-static INPUTS: [Sample; 27] = [
+static INPUTS: [Sample; 26] = [
     sample("pair", || pools::pair(1)),
     sample("bursts of 16", || pools::burst(1, 16)),
     sample("bursts of 16 without a pool", || pools::bare(16)),
@@ -30,7 +30,6 @@ static INPUTS: [Sample; 27] = [
     sample("rack, push and pop", || costs::rack(1)),
     sample("rack, push and pop, each of 2 threads", || costs::rack(2)),
     sample("rack, looked through and empty", costs::empty_rack),
-    sample("queue of empty arrays, push and pop", costs::queue),
     sample("heavy barrier", || costs::barrier(0)),
     sample("heavy barrier, 1 other thread busy", || costs::barrier(1)),
     sample("heavy barrier, 2 other threads busy", || costs::barrier(2)),
