@@ -8,8 +8,8 @@
 pub(crate) const BATCH: f64 = 16.0;
 /// Cache lines of an array with `BATCH` places: 160 bytes, aligned to 16.
 const ARRAY: f64 = 3.25;
-/// Lines that a push or a pop at a rack writes: a place and the level.
-const RACK: f64 = 2.0;
+/// Lines that a push or a pop at a rack writes: the one with its place.
+const RACK: f64 = 1.0;
 /// Lines that move for a batch and, empty again, its array: to be written, and only to be read. Each side goes to two
 /// racks. The taker writes one line of the array, and the giver all.
 const HANDED_OFF: (f64, f64) = (4.0 * RACK + 1.0 + ARRAY, ARRAY - 1.0);
@@ -178,11 +178,10 @@ pub(crate) struct Line {
     pub(crate) visits: f64,
 }
 
-pub(crate) static LINES: [Line; 4] = [
+pub(crate) static LINES: [Line; 3] = [
     Line { name: "reference count of an `Arc<Pool>`, with `get_owned`", visits: 2.0 },
     Line { name: "count of `max_idle`, all bursts beyond the private slots", visits: 2.0 / BATCH },
     Line { name: "`occupied`, if every batch is the last in its shard", visits: 3.0 / BATCH },
-    Line { name: "level of a rack that several threads have for their own", visits: 2.0 / BATCH },
 ];
 
 /// The number of threads that fill a line's time, if each needs `nanos` per item with its own work.
