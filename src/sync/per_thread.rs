@@ -201,7 +201,8 @@ impl<'a, T> Iterator for Iter<'a, T> {
                 // SAFETY: the bucket has so many entries. They live as long as the table, and are only shared.
                 self.entries = unsafe { slice::from_raw_parts(bucket, self.next_len) }.iter();
             }
-            self.next_len *= 2;
+            // After the last bucket this is 0 where a word has 32 bits.
+            self.next_len = self.next_len.wrapping_mul(2);
         }
     }
 }
