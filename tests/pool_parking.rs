@@ -7,7 +7,8 @@ mod janitors;
 #[path = "common/timed.rs"]
 mod timed;
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -113,6 +114,48 @@ fn a_pool_is_swept_until_the_slots_of_an_ended_thread_are_freed() {
     on_thread(|| pool.with_local(|local| drop(Guard::detach(local.get()))));
     // One takes them out, the next frees them, and the last finds nothing.
     assert_eq!(rounds(), 3);
+    // The same if the pool was parked before the thread ends.
+    let (parked, ends) = (&Barrier::new(2), &Barrier::new(2));
+    thread::scope(|scope| {
+        let user = scope.spawn(|| {
+            pool.with_local(|local| drop(Guard::detach(local.get())));
+            parked.wait();
+            ends.wait();
+        });
+        parked.wait();
+        assert!(rounds() < 10, "the pool is not parked");
+        assert_eq!(rounds(), 0);
+        ends.wait();
+        user.join().expect("no panic");
+    });
+    assert_eq!(rounds(), 3);
+}
+
+/// The end of a thread wakes the janitor, if it sleeps because all pools are parked.
+#[test]
+fn a_parked_pool_is_swept_again_when_a_thread_has_ended() {
+    if !alone("a_parked_pool_is_swept_again_when_a_thread_has_ended") {
+        return;
+    }
+    let (pool, _ledger) = timed(SHORT);
+    let (parked, ends) = (&Barrier::new(2), &Barrier::new(2));
+    drop(pool.get());
+    thread::scope(|scope| {
+        let user = scope.spawn(|| {
+            pool.with_local(|local| drop(Guard::detach(local.get())));
+            parked.wait();
+            ends.wait();
+        });
+        parked.wait();
+        let mut sweeps = pool.stats().sweeps;
+        until("the pool is parked", || {
+            thread::sleep(Duration::from_millis(50));
+            mem::replace(&mut sweeps, pool.stats().sweeps) == pool.stats().sweeps
+        });
+        ends.wait();
+        user.join().expect("no panic");
+        until("the pool is swept", || pool.stats().sweeps >= sweeps + 3);
+    });
 }
 
 /// Items that come to be idle again end the parking, whichever way they come. Then the pool is parked again.

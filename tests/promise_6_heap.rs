@@ -6,6 +6,7 @@ mod common;
 mod counting;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Count, MANUAL, Worker, lock};
 use counting::{allocations, at_each_allocation};
@@ -68,6 +69,22 @@ fn three_sweeps_after_bursts_leave_no_more_than_after_one_use() {
     };
     let (one, forty) = (after_bursts_of(1), after_bursts_of(40));
     assert!(0 < forty && forty <= one, "{forty} bytes after bursts and sweeps, {one} after one use");
+}
+
+/// Other tests might register pools meanwhile.
+#[test]
+fn dropped_pools_leave_no_room_in_the_janitors_table() {
+    if !common::alone("dropped_pools_leave_no_room_in_the_janitors_table") {
+        return;
+    }
+    let used = || {
+        let pool = Pool::with_settings((|| 0) as fn() -> u8, Settings::new().every(Duration::from_secs(3600)));
+        drop(pool.get());
+        pool
+    };
+    drop(used());
+    let grown = growth(|| drop((0..1000).map(|_| used()).collect::<Vec<_>>()));
+    assert!(grown <= 0, "{grown} bytes more");
 }
 
 /// A hundred threads' slot sets and arrays, of which nothing is left when the threads have ended. Threads of other tests

@@ -7,7 +7,7 @@ use crate::sync::{AtomicUsize, Counter, Instant, Ordering};
 /// A heap part's place in the janitor's registry, and whether the janitor leaves it out.
 ///
 /// The janitor *parks* a pool in which nothing is idle but what `min_idle` keeps, and sweeps it no more until an item
-/// returns. Two sides meet here:
+/// returns, or a thread ends that may have left slot sets to free. Two sides meet here:
 ///
 /// - The janitor leaves the pool, passes a barrier, and looks whether anything else is idle after all. If not, it takes the
 ///   pool out of rounds, unless the pool is attended by then.
@@ -34,7 +34,10 @@ pub(crate) struct Registration {
 pub(crate) enum Rest {
     #[cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only items of a `BoundedPool` have a lifetime"))]
     Until(Instant),
+    #[cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "a `Pool` has slot sets of threads"))]
     Endless,
+    /// Until a thread ends that may have left slot sets to free. This is `sync::vacated` from before the look.
+    WhileThreadsLive(usize),
 }
 
 impl Registration {

@@ -82,8 +82,14 @@ impl Entries {
         full.then(|| (2 * self.table.len()).max(4))
     }
 
-    /// Moves the table to a larger one, and returns the old one.
-    pub(super) fn grow(&mut self, mut into: Vec<Entry>) -> Vec<Entry> {
+    /// The capacity that the table is to shrink to, if it has far more than it needs.
+    pub(super) fn surplus(&self) -> Option<usize> {
+        let len = self.table.len();
+        (self.table.capacity() > (4 * len).max(64)).then_some(2 * len)
+    }
+
+    /// Moves the entries to another table, and returns the old one.
+    pub(super) fn move_to(&mut self, mut into: Vec<Entry>) -> Vec<Entry> {
         into.append(&mut self.table);
         std::mem::replace(&mut self.table, into)
     }
@@ -112,7 +118,12 @@ impl Entries {
         self.unlink(place);
         self.link(place, List::Free, NEVER);
         let entry = &mut self.table[place];
-        (entry.pool.take(), entry.task.take())
+        let taken = (entry.pool.take(), entry.task.take());
+        while self.table.last().is_some_and(|last| last.list == List::Free) {
+            self.unlink(self.table.len() - 1);
+            self.table.pop();
+        }
+        taken
     }
 
     /// Leaves a pool out of rounds after the one at `now`, until the first end of an epoch after `until`.
@@ -138,6 +149,18 @@ impl Entries {
         self.unlink(place);
         self.schedule(place, due);
         Some(due)
+    }
+
+    pub(super) fn has_parked(&self) -> bool {
+        self.head(List::Parked).len > 0
+    }
+
+    /// Brings all parked pools back into rounds.
+    pub(super) fn unpark_all(&mut self, now: u64) {
+        while let Some(place) = self.head(List::Parked).first {
+            self.unlink(place);
+            self.schedule(place, next_due(now, self.table[place].every));
+        }
     }
 
     /// Returns the entry at this place, if it is still this pool's.
@@ -302,6 +325,31 @@ mod tests {
         assert_eq!(entries.soonest(), 3 * EVERY);
         entries.park(place, now, 5 * EVERY + 1);
         assert_eq!(entries.soonest(), 6 * EVERY);
+    }
+
+    #[test]
+    fn the_table_shrinks_with_its_pools() {
+        const POOLS: usize = 1000;
+        for keeps_first in [false, true] {
+            let mut entries = Entries::new();
+            let mut places = Vec::new();
+            for _ in 0..POOLS {
+                if let Some(wanted) = entries.wanted() {
+                    entries.move_to(Vec::with_capacity(wanted));
+                }
+                places.push(entries.add(Weak::<Fake>::new(), EVERY, EVERY));
+            }
+            assert_eq!(entries.surplus(), None);
+            for place in places.into_iter().skip(keeps_first.into()) {
+                entries.remove(place);
+            }
+            let pools = usize::from(keeps_first);
+            assert_eq!(entries.surplus(), Some(2 * pools));
+            entries.move_to(Vec::with_capacity(2 * pools));
+            assert_eq!((entries.surplus(), entries.table.len()), (None, pools));
+            let again = entries.wanted().map_or(0, |wanted| entries.move_to(Vec::with_capacity(wanted)).len());
+            assert_eq!((again, entries.add(Weak::<Fake>::new(), EVERY, EVERY)), (0, pools));
+        }
     }
 
     #[test]

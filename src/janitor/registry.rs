@@ -6,6 +6,11 @@
 use std::collections::LinkedList;
 use std::mem;
 use std::sync::OnceLock;
+#[cfg(not(all(loom, feature = "loom")))]
+use std::sync::TryLockError;
+
+#[cfg(not(all(loom, feature = "loom")))]
+use crossbeam_utils::Backoff;
 
 use super::entries::{Entries, NEVER, next_due};
 #[cfg(feature = "pressure")]
@@ -14,11 +19,13 @@ use super::round::{Job, Sweepable};
 use super::trimming::Trimming;
 use crate::engine::registration::{Registration, Rest};
 use crate::sync::thread::{JoinHandle, Mutex, MutexGuard, PoisonError};
-use crate::sync::{Arc, Instant, clock, static_per_execution};
+use crate::sync::{Arc, Instant, clock, static_per_execution, vacated};
 
 /// Everything that the lock guards.
 pub(super) struct Registry {
     pub(super) entries: Entries,
+    /// `sync::vacated` when parked pools were last brought back for it.
+    vacated: usize,
     /// Whether there is a janitor, or one is being started.
     pub(super) running: bool,
     /// When pools in use may try again to start one, after the system had no thread for it. A new pool always tries.
@@ -72,9 +79,16 @@ impl Registry {
     }
 
     /// Whether the threads are those of the parent of this process.
-    #[cfg_attr(not(feature = "bounded"), expect(dead_code, reason = "only a `BoundedPool` asks"))]
     pub(super) fn is_forked(&self) -> bool {
         self.alive > 0 && self.process != process()
+    }
+
+    /// Brings parked pools back into rounds if threads have ended since the last call, whose slot sets a sweep may free.
+    pub(super) fn revisit(&mut self) {
+        let vacated = vacated();
+        if mem::replace(&mut self.vacated, vacated) != vacated {
+            self.entries.unpark_all(now());
+        }
     }
 
     /// Returns whether the janitor must be woken for what is due at this time, because it sleeps longer.
@@ -103,6 +117,7 @@ impl Task {
 static_per_execution! {
     static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
         entries: Entries::new(),
+        vacated: 0,
         running: false,
         retry: 0,
         sleeps_until: 0,
@@ -117,6 +132,20 @@ static_per_execution! {
         #[cfg(feature = "pressure")]
         watch: Watch::new(),
     });
+}
+
+/// Like `registry`, but gives up after a while: in the child of a `fork`, the lock may be held for ever.
+#[cfg(not(all(loom, feature = "loom")))]
+pub(super) fn try_registry() -> Option<MutexGuard<'static, Registry>> {
+    let backoff = Backoff::new();
+    loop {
+        match REGISTRY.try_lock() {
+            Ok(registry) => return Some(registry),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if backoff.is_completed() => return None,
+            Err(TryLockError::WouldBlock) => backoff.snooze(),
+        }
+    }
 }
 
 pub(super) fn registry() -> MutexGuard<'static, Registry> {
@@ -138,7 +167,7 @@ pub(super) fn add(pool: &Arc<dyn Sweepable>, every: u64) -> Call {
     let mut registry = registry();
     while let Some(wanted) = registry.entries.wanted() {
         if spare.capacity() >= wanted {
-            spare = registry.entries.grow(spare);
+            spare = registry.entries.move_to(spare);
         } else {
             drop(registry);
             spare = Vec::with_capacity(wanted);
@@ -156,17 +185,39 @@ pub(super) fn remove(registration: &Registration) -> Option<Job> {
     let place = registration.place()?;
     registration.set_place(None);
     let (_pool, task) = registry.entries.remove(place);
+    let wanted = registry.entries.surplus();
     drop(registry);
+    if let Some(wanted) = wanted {
+        shrink(wanted);
+    }
     task.and_then(|task| task.take())
+}
+
+/// Moves the table to one with this room, if that is still enough, and there is memory.
+fn shrink(wanted: usize) {
+    let mut spare = Vec::new();
+    if spare.try_reserve_exact(wanted).is_err() {
+        return;
+    }
+    let mut registry = registry();
+    if registry.entries.surplus().is_some_and(|wanted| wanted <= spare.capacity()) {
+        spare = registry.entries.move_to(spare);
+    }
+    drop(registry);
+    drop(spare);
 }
 
 /// Leaves a pool out of rounds, if it is registered and nobody has attended it meanwhile.
 pub(super) fn park(registration: &Registration, rest: Rest) {
     let until = match rest {
         Rest::Until(time) => nanos(time),
-        Rest::Endless => NEVER,
+        Rest::Endless | Rest::WhileThreadsLive(_) => NEVER,
     };
     let mut registry = registry();
+    // If such a thread ends later, it finds the pool parked.
+    if matches!(rest, Rest::WhileThreadsLive(before) if before != vacated()) {
+        return;
+    }
     if let Some(place) = registration.place().filter(|_| registration.is_left()) {
         registry.entries.park(place, now(), until);
     }
@@ -192,6 +243,7 @@ pub(super) fn collect(all: bool) -> Option<Vec<Arc<dyn Sweepable>>> {
     let mut pools = Vec::new();
     loop {
         let mut registry = registry();
+        registry.revisit();
         let now = now();
         let count = registry.entries.count(all, now);
         if count == 0 {

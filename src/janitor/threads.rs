@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::entries::NEVER;
 #[cfg(feature = "pressure")]
 use super::pressure;
+#[cfg(not(all(loom, feature = "loom")))]
+use super::registry::try_registry;
 use super::registry::{Call, Task, collect, now, registry};
 use super::round::{Job, round};
 use crate::engine::item::discard;
@@ -59,6 +61,17 @@ pub(super) fn call(Call { start, wake }: Call) -> bool {
     runs
 }
 
+/// Wakes the janitor for parked pools, at the end of a thread that may have left slot sets to free.
+#[cfg(not(all(loom, feature = "loom")))]
+pub(super) fn revisit() {
+    let Some(mut registry) = try_registry() else { return };
+    let wakes = registry.running && registry.entries.has_parked() && registry.oversleeps(0);
+    drop(registry);
+    if wakes {
+        SOONER.notify_one();
+    }
+}
+
 /// Starts a dropper that was claimed. Returns `false` if the system has no thread for it.
 fn start_dropper() -> bool {
     let started = spawn("ebbtide-dropper", drop_items);
@@ -104,6 +117,9 @@ pub(super) fn stop() {
         return;
     }
     let mut registry = registry();
+    if registry.is_forked() {
+        return;
+    }
     while registry.stopping {
         registry = CHANGED.wait(registry).unwrap_or_else(PoisonError::into_inner);
     }
@@ -287,7 +303,9 @@ fn sweep_due(starters: Mask) -> Vec<Job> {
         if registry.stopping {
             return Vec::new();
         }
-        // A pool may have been added since then. So the due times are read again, under the lock of the wait.
+        // A pool may have been added since then, or a thread has ended. So the due times are read again, under the lock
+        // of the wait.
+        registry.revisit();
         let due = registry.entries.soonest();
         #[cfg(feature = "pressure")]
         let due = due.min(registry.watch.due(due));

@@ -7,7 +7,7 @@ use crate::engine::store::Store;
 use crate::engine::sweep::Sweep;
 use crate::engine::top::Purpose;
 use crate::janitor::{self, Job, Pass, PoolHeap, Sweepable};
-use crate::sync::Arc;
+use crate::sync::{self, Arc};
 
 impl<T> PoolHeap<T> for Store<T> {
     fn sweepable(self: Arc<Self>) -> Arc<dyn Sweepable>
@@ -20,8 +20,9 @@ impl<T> PoolHeap<T> for Store<T> {
 
 impl<T: Send + 'static> Sweepable for Store<T> {
     fn begin(self: Arc<Self>) -> Box<dyn Pass> {
+        let vacated = sync::vacated();
         let sweep = Sweep::begin(Arc::clone(&self), Purpose::Advance);
-        Box::new(StorePass { store: self, sweep, left: false, passed: false })
+        Box::new(StorePass { store: self, vacated, sweep, left: false, passed: false })
     }
 
     fn count_panic(&self) {
@@ -41,6 +42,8 @@ impl<T: Send + 'static> Sweepable for Store<T> {
 
 struct StorePass<T: Send> {
     store: Arc<Store<T>>,
+    /// From before the sweep looked for slot sets of ended threads.
+    vacated: usize,
     /// `None` if another sweep has the token.
     sweep: Option<Sweep<T, Arc<Store<T>>>>,
     /// The pool is left unattended, if the second look finds nothing.
@@ -66,9 +69,10 @@ impl<T: Send + 'static> Pass for StorePass<T> {
     }
 
     fn finish(self: Box<Self>) -> Job {
-        let Self { store, sweep, left, passed } = *self;
+        let Self { store, vacated, sweep, left, passed } = *self;
         if left {
-            janitor::park(&store.registration, || (passed && store.may_be_parked()).then_some(Rest::Endless));
+            let may_be_parked = || passed && store.may_be_parked();
+            janitor::park(&store.registration, || may_be_parked().then_some(Rest::WhileThreadsLive(vacated)));
         }
         let condemned = sweep.map(Sweep::condemn);
         let drops = condemned.as_ref().is_some_and(|condemned| condemned.swept.dropped > 0);

@@ -35,7 +35,9 @@ pub(crate) use once::OnceArc;
 pub(crate) use per_thread::{PerThread, Retired};
 pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
-pub(crate) use thread_id::{hold_number, number};
+#[cfg(not(all(loom, feature = "loom")))]
+pub(crate) use thread_id::on_vacated;
+pub(crate) use thread_id::{hold_number, number, vacated};
 
 /// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
 #[inline(always)]

@@ -116,15 +116,15 @@ impl Ids {
 }
 
 #[cfg(not(all(loom, feature = "loom")))]
-pub(crate) use real::{Held, current, enroll, while_unused};
+pub(crate) use real::{Held, current, enroll, on_vacated, vacated, while_unused};
 
 #[cfg(all(loom, feature = "loom"))]
-pub(crate) use model::{Held, current, enroll, while_unused};
+pub(crate) use model::{Held, current, enroll, vacated, while_unused};
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod real {
     use std::cell::Cell;
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
     use super::{Ids, Number, Slot};
     use crate::sync::recent::forget;
@@ -134,6 +134,8 @@ mod real {
     static IDS: Mutex<Ids> = Mutex::new(Ids::new());
 
     static USERS: Users = Users::new();
+
+    static ON_VACATED: OnceLock<fn()> = OnceLock::new();
 
     thread_local! {
         /// Needs no drop, so it can be read for as long as the thread lives. Where it is made of a key, it cannot be
@@ -156,8 +158,13 @@ mod real {
             forget();
             // What is held is lost.
             if let (Some(number), 0) = (self.number.take(), self.held.get()) {
-                USERS.leave(Slot::of(number.id).bucket());
+                let vacated = USERS.leave(Slot::of(number.id).bucket());
+                // The first thread's end is mostly that of the process.
+                let act = ON_VACATED.get().filter(|_| vacated && number.id > 0);
                 ids().give_back(number);
+                if let Some(act) = act {
+                    act();
+                }
             }
         }
     }
@@ -203,6 +210,16 @@ mod real {
     /// Calls `act` while no thread has a number in the bucket, and none gets one. Returns `None` if there is one.
     pub(crate) fn while_unused<O>(bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
         USERS.while_none(bucket, act)
+    }
+
+    /// Returns how often the last thread with a number in a bucket has ended.
+    pub(crate) fn vacated() -> usize {
+        USERS.vacated()
+    }
+
+    /// Has each such thread call `act` at its end, but the first thread. Only the first call counts.
+    pub(crate) fn on_vacated(act: fn()) {
+        _ = ON_VACATED.set(act);
     }
 
     /// Returns the calling thread's slot, or one that finds nothing.
@@ -300,6 +317,10 @@ mod model {
 
     pub(crate) fn while_unused<O>(bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
         SHARED.users.while_none(bucket, act)
+    }
+
+    pub(crate) fn vacated() -> usize {
+        SHARED.users.vacated()
     }
 
     pub(crate) fn current() -> Slot {

@@ -13,12 +13,17 @@
 //!   sweep left, which is no entries.
 //! - If the thread comes first, the sweep leaves the entries alone.
 
+use std::sync::atomic::AtomicUsize as Unmodelled;
+
 use super::atomic::{AtomicUsize, Ordering};
 use super::constants::const_unless_loom;
 use super::thread_id::BUCKETS;
 
-/// The numbers of users, by bucket.
-pub(super) struct Users([AtomicUsize; BUCKETS]);
+pub(super) struct Users {
+    by_bucket: [AtomicUsize; BUCKETS],
+    /// How often the last user of a bucket has left. In models no pool is parked that would have to be swept then.
+    vacated: Unmodelled,
+}
 
 /// Added while a sweep takes the entries out. There are never so many threads.
 const RESERVED: usize = 1 << (usize::BITS - 1);
@@ -27,32 +32,44 @@ impl Users {
     const_unless_loom! {
         pub(super) const fn new() -> Self {
             #[cfg(not(all(loom, feature = "loom")))]
-            return Self([const { AtomicUsize::new(0) }; BUCKETS]);
+            let by_bucket = [const { AtomicUsize::new(0) }; BUCKETS];
             #[cfg(all(loom, feature = "loom"))]
-            return Self(std::array::from_fn(|_| AtomicUsize::new(0)));
+            let by_bucket = std::array::from_fn(|_| AtomicUsize::new(0));
+            Self { by_bucket, vacated: Unmodelled::new(0) }
         }
     }
 
     /// Adds a thread. Returns `false` if a sweep is just taking the entries out.
     pub(super) fn enter(&self, bucket: usize) -> bool {
         // ORDERING: Acquire; partner: the Release in `while_none`, so that the thread sees that the entries are gone.
-        let entered = self.0[bucket].fetch_add(1, Ordering::Acquire) < RESERVED;
+        let entered = self.by_bucket[bucket].fetch_add(1, Ordering::Acquire) < RESERVED;
         if !entered {
             self.leave(bucket);
         }
         entered
     }
 
-    /// Removes a thread that entered.
-    pub(super) fn leave(&self, bucket: usize) {
+    /// Removes a thread that entered. Returns whether it was the last.
+    pub(super) fn leave(&self, bucket: usize) -> bool {
         // ORDERING: Release; partner: the compare-exchange in `while_none`, so that a sweep sees what the thread did to
         // its entries.
-        self.0[bucket].fetch_sub(1, Ordering::Release);
+        let last = self.by_bucket[bucket].fetch_sub(1, Ordering::Release) == 1;
+        if last {
+            // ORDERING: Release; partner: the load in `vacated`.
+            self.vacated.fetch_add(1, Ordering::Release);
+        }
+        last
+    }
+
+    /// Returns how often a bucket was vacated. Who then looks at the buckets sees all of these without users.
+    pub(super) fn vacated(&self) -> usize {
+        // ORDERING: Acquire; partner: the addition in `leave`.
+        self.vacated.load(Ordering::Acquire)
     }
 
     /// Calls `act` while the bucket has no users, and gets none. Returns `None` if it has any.
     pub(super) fn while_none<O>(&self, bucket: usize, act: impl FnOnce() -> O) -> Option<O> {
-        let users = &self.0[bucket];
+        let users = &self.by_bucket[bucket];
         // ORDERING: Acquire on success; partner: the Release in `leave`. Relaxed on failure: nothing is done then.
         users.compare_exchange(0, RESERVED, Ordering::Acquire, Ordering::Relaxed).ok()?;
         let outcome = act();
