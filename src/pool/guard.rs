@@ -75,9 +75,10 @@ pub type OwnedPooled<T, R = DefaultRecycle> = Guard<T, Arc<Pool<T, R>>>;
 /// A guard is `Send` if `T` and `P` are, because the recycler runs where the guard is dropped. It is `Sync` if `T` is
 /// `Send + Sync`, and [`UnwindSafe`](std::panic::UnwindSafe) if `Box<T>` is. It implements these traits if its item
 /// does: [`AsRef`], [`AsMut`], [`Extend`], [`IntoIterator`] by reference, [`io::Write`](std::io::Write),
-/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug), [`Display`](std::fmt::Display), and those that compare
-/// and [`Hash`](std::hash::Hash). As a `Box`, it is [`Borrow<T>`](std::borrow::Borrow), and a
-/// [`Pointer`](std::fmt::Pointer). For any other trait, pass `&*guard` or `&mut *guard`.
+/// [`fmt::Write`](std::fmt::Write), [`Debug`](std::fmt::Debug), [`Display`](std::fmt::Display),
+/// [`Hash`](std::hash::Hash), and those that compare it with another guard. To compare it with a value, compare `*guard`.
+/// As a `Box`, it is [`Borrow<T>`](std::borrow::Borrow), and a [`Pointer`](std::fmt::Pointer). For any other trait, pass
+/// `&*guard` or `&mut *guard`.
 ///
 /// # Panics
 ///

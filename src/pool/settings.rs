@@ -251,6 +251,9 @@ impl<E: Copy> Settings<E> {
     /// Sets the length of an epoch, which is the time between two sweeps by the janitor. An idle item lives for one to
     /// two epochs. The minimum is 1 ms, and the default is 30 seconds.
     ///
+    /// Pools with equal epochs are swept together. With thousands of pools, use few different lengths: the janitor wakes up
+    /// for each.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use ebbtide::{Pool, Settings};

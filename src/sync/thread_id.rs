@@ -219,7 +219,7 @@ mod real {
 
     /// Has each such thread call `act` at its end, but the first thread. Only the first call counts.
     pub(crate) fn on_vacated(act: fn()) {
-        _ = ON_VACATED.set(act);
+        ON_VACATED.get_or_init(|| act);
     }
 
     /// Returns the calling thread's slot, or one that finds nothing.

@@ -32,9 +32,11 @@ impl Table {
         let limit = |kept| kept * (1.0 + margin);
         for line in &self.lines {
             for (column, now) in self.head.iter().zip(&line.figures) {
-                let Some(now) = *now else { continue };
+                let Some(now) = now.map(|now| unit.figure(now)) else { continue };
                 compared.figures += 1;
-                let what = format!("{} in {column}: {} {}", line.name, unit.figure(now), unit.name);
+                let what = format!("{} in {column}: {now} {}", line.name, unit.name);
+                // Rounded, as the kept one is.
+                let now: f64 = now.parse().expect("a figure is a number");
                 match kept.figure(&line.name, column) {
                     None => compared.over.push(format!("{what}, and no figure is kept")),
                     Some(before) if now > limit(before) => {
