@@ -131,6 +131,25 @@ fn a_pool_is_swept_until_the_slots_of_an_ended_thread_are_freed() {
     assert_eq!(rounds(), 3);
 }
 
+/// The janitor knows of pools that `advance_all` brings back, and comes to sweep them.
+#[test]
+fn pools_that_advance_all_brings_back_are_swept() {
+    if !alone("pools_that_advance_all_brings_back_are_swept") {
+        return;
+    }
+    for _ in 0..20 {
+        let (pool, ledger) = timed(SHORT);
+        thread::scope(|scope| {
+            scope.spawn(|| drop(pool.get())).join().expect("no panic");
+            // Parked or not: its threads end at any time meanwhile.
+            thread::sleep(Duration::from_millis(5));
+        });
+        advance_all();
+        drop(pool.get());
+        drained(&pool, &ledger, 0);
+    }
+}
+
 /// The end of a thread wakes the janitor, if it sleeps because all pools are parked.
 #[test]
 fn a_parked_pool_is_swept_again_when_a_thread_has_ended() {

@@ -1,5 +1,6 @@
 //! What the machine's own operations cost, in nanoseconds: cache lines, atomics, racks and barriers, without a pool.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::iter;
 use std::ptr;
@@ -156,40 +157,38 @@ pub fn claim() -> f64 {
 }
 
 /// A copy of the pool's rack, with the same operations on the same lines. Its contents are never read.
-struct Rack {
-    places: [AtomicPtr<usize>; 128],
-    level: AtomicUsize,
-}
+struct Rack([AtomicPtr<usize>; 128]);
 
 impl Rack {
     fn new() -> Padded<Self> {
-        Padded(Self { places: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), level: AtomicUsize::new(0) })
+        Padded(Self(std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()))))
     }
 
-    fn push(&self, array: *mut usize) -> bool {
-        (self.level.load(Ordering::Relaxed)..self.places.len()).any(|index| {
-            let place = &self.places[index];
-            let pushed = place.load(Ordering::Relaxed).is_null()
-                && place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok();
-            if pushed {
-                self.level.store(index + 1, Ordering::Relaxed);
+    /// All places, from the one below the caller's hint up and around.
+    fn places(&self, hint: &Cell<usize>) -> impl Iterator<Item = usize> + use<> {
+        let first = hint.get() + self.0.len() - 1;
+        let len = self.0.len();
+        (first..first + len).map(move |place| place % len)
+    }
+
+    fn push(&self, hint: &Cell<usize>, array: *mut usize) -> bool {
+        let mut places = self.places(hint);
+        let filled = places.find(|&index| {
+            let place = &self.0[index];
+            place.load(Ordering::Relaxed).is_null()
+                && place.compare_exchange(ptr::null_mut(), array, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        });
+        filled.inspect(|index| hint.set(index + 1)).is_some()
+    }
+
+    fn pop(&self, hint: &Cell<usize>) -> Option<*mut usize> {
+        self.places(hint).find_map(|index| {
+            if self.0[index].load(Ordering::SeqCst).is_null() {
+                return None;
             }
-            pushed
+            let array = self.0[index].swap(ptr::null_mut(), Ordering::Acquire);
+            (!array.is_null()).then(|| hint.set(index)).map(|()| array)
         })
-    }
-
-    fn pop(&self) -> Option<*mut usize> {
-        let level = self.level.load(Ordering::Relaxed);
-        let found = (0..level).rev().find_map(|index| self.take(index));
-        found.or_else(|| (level..self.places.len()).rev().find_map(|index| self.take(index)))
-    }
-
-    fn take(&self, index: usize) -> Option<*mut usize> {
-        if self.places[index].load(Ordering::SeqCst).is_null() {
-            return None;
-        }
-        let array = self.places[index].swap(ptr::null_mut(), Ordering::Acquire);
-        (!array.is_null()).then(|| self.level.store(index, Ordering::Relaxed)).map(|()| array)
     }
 }
 
@@ -197,12 +196,14 @@ impl Rack {
 pub fn rack(threads: usize) -> f64 {
     let rack = &Rack::new().0;
     let array = || ptr::dangling_mut::<usize>();
-    (0..32).for_each(|_| assert!(rack.push(array()), "there is room"));
+    let hint = Cell::new(0);
+    (0..32).for_each(|_| assert!(rack.push(&hint, array()), "there is room"));
     side_by_side(threads, |_| {
+        let hint = Cell::new(0);
         each(|| {
             for _ in 0..CHUNK {
-                black_box(rack.push(array()));
-                black_box(rack.pop());
+                black_box(rack.push(&hint, array()));
+                black_box(rack.pop(&hint));
             }
             CHUNK
         })
@@ -212,7 +213,7 @@ pub fn rack(threads: usize) -> f64 {
 /// A pop from an empty rack, which reads all of it, with its lines in the own cache.
 pub fn empty_rack() -> f64 {
     let rack = &Rack::new().0;
-    each(|| (0..CHUNK).filter(|_| black_box(rack).pop().is_none()).count())
+    each(|| (0..CHUNK).filter(|_| black_box(rack).pop(&Cell::new(0)).is_none()).count())
 }
 
 /// A heavy barrier while this many other threads are busy.

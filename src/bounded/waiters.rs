@@ -86,6 +86,9 @@ struct Waiter<L: Portion> {
     next: Option<Ticket>,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Waiter<()>>() == 64);
+
 impl<L: Portion> Waiter<L> {
     /// Begins another stage. The one before must have nothing to drop, so that the compiler need not look.
     #[inline(always)]

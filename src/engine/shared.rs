@@ -204,11 +204,11 @@ impl<T> Shared<T> {
         if let Some(batch) = batches.pop(hint) {
             return Some(batch);
         }
-        // ORDERING: SeqCst; partner: the load in `put_back`.
+        // ORDERING: SeqCst; partner: the load in `put`.
         self.occupied[generation].fetch_and(!(1 << shard), Ordering::SeqCst);
         fence::full();
         let batch = batches.pop(hint)?;
-        // ORDERING: Relaxed, no partner; as in `put_back`.
+        // ORDERING: Relaxed, no partner; as in `put`.
         self.occupied[generation].fetch_or(1 << shard, Ordering::Relaxed);
         Some(batch)
     }

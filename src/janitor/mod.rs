@@ -104,8 +104,8 @@ pub(crate) fn attend(registration: &Registration) {
 ///
 /// Tasks that wait with a timeout are woken. The first that then waits on starts the thread for timeouts again.
 ///
-/// In an item's `Drop` or a waker on one of these threads, it does nothing. So it does in the child of a `fork`,
-/// because the threads are the parent's.
+/// In an item's `Drop` or a waker on one of these threads, it does nothing. In the child of a `fork` it must not be
+/// called, because the threads are the parent's.
 ///
 /// ```
 /// use ebbtide::{Pool, stop_janitor};

@@ -18,7 +18,7 @@ use super::pressure::Watch;
 use super::round::{Job, Sweepable};
 use super::trimming::Trimming;
 use crate::engine::registration::{Registration, Rest};
-use crate::sync::thread::{JoinHandle, Mutex, MutexGuard, PoisonError};
+use crate::sync::thread::{Condvar, JoinHandle, Mutex, MutexGuard, PoisonError};
 use crate::sync::{Arc, Instant, clock, static_per_execution, vacated};
 
 /// Everything that the lock guards.
@@ -88,6 +88,10 @@ impl Registry {
         let vacated = vacated();
         if mem::replace(&mut self.vacated, vacated) != vacated {
             self.entries.unpark_all(now());
+            // Not if this is the janitor. It looks at the due times before it sleeps.
+            if self.oversleeps(self.entries.soonest()) {
+                SOONER.notify_one();
+            }
         }
     }
 
@@ -132,6 +136,15 @@ static_per_execution! {
         #[cfg(feature = "pressure")]
         watch: Watch::new(),
     });
+}
+
+static_per_execution! {
+    /// Signalled when a pool is due before the janitor would wake.
+    static SOONER: Condvar = Condvar::new();
+}
+
+pub(super) fn sooner() -> &'static Condvar {
+    &SOONER
 }
 
 /// Like `registry`, but gives up after a while: in the child of a `fork`, the lock may be held for ever.

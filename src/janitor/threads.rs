@@ -10,17 +10,12 @@ use super::entries::NEVER;
 use super::pressure;
 #[cfg(not(all(loom, feature = "loom")))]
 use super::registry::try_registry;
-use super::registry::{Call, Task, collect, now, registry};
+use super::registry::{Call, Task, collect, now, registry, sooner};
 use super::round::{Job, round};
 use crate::engine::item::discard;
 use crate::sync::signals::Mask;
 use crate::sync::thread::{Condvar, JoinHandle, PoisonError, is_quiet, spawn_quiet};
 use crate::sync::{Arc, fence, heap, static_per_execution};
-
-static_per_execution! {
-    /// Signalled when a pool is due before the janitor would wake.
-    static SOONER: Condvar = Condvar::new();
-}
 
 static_per_execution! {
     /// Signalled when there are tasks.
@@ -42,7 +37,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// `advance_all` sweep.
 pub(super) fn call(Call { start, wake }: Call) -> bool {
     if wake {
-        SOONER.notify_one();
+        sooner().notify_one();
     }
     let runs = !start || spawn("ebbtide-janitor", run);
     if !runs {
@@ -64,11 +59,12 @@ pub(super) fn call(Call { start, wake }: Call) -> bool {
 /// Wakes the janitor for parked pools, at the end of a thread that may have left slot sets to free.
 #[cfg(not(all(loom, feature = "loom")))]
 pub(super) fn revisit() {
+    // If the lock is not to be had, the next look at the due times finds what there is to do.
     let Some(mut registry) = try_registry() else { return };
     let wakes = registry.running && registry.entries.has_parked() && registry.oversleeps(0);
     drop(registry);
     if wakes {
-        SOONER.notify_one();
+        sooner().notify_one();
     }
 }
 
@@ -124,7 +120,7 @@ pub(super) fn stop() {
         registry = CHANGED.wait(registry).unwrap_or_else(PoisonError::into_inner);
     }
     registry.stopping = true;
-    SOONER.notify_all();
+    sooner().notify_all();
     TASKS.notify_all();
     while registry.alive > 0 {
         if registry.threads.is_empty() {
@@ -316,10 +312,10 @@ fn sweep_due(starters: Mask) -> Vec<Job> {
         let until = if behind { due.min(now + PATIENCE.as_nanos() as u64) } else { due };
         registry.sleeps_until = until;
         let mut registry = match until {
-            NEVER => SOONER.wait(registry).unwrap_or_else(PoisonError::into_inner),
+            NEVER => sooner().wait(registry).unwrap_or_else(PoisonError::into_inner),
             _ => {
                 let time = Duration::from_nanos(until.saturating_sub(now));
-                SOONER.wait_timeout(registry, time).unwrap_or_else(PoisonError::into_inner).0
+                sooner().wait_timeout(registry, time).unwrap_or_else(PoisonError::into_inner).0
             }
         };
         registry.sleeps_until = 0;

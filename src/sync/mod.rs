@@ -37,7 +37,9 @@ pub(crate) use queue::Queue;
 pub(crate) use thread::cpus;
 #[cfg(not(all(loom, feature = "loom")))]
 pub(crate) use thread_id::on_vacated;
-pub(crate) use thread_id::{hold_number, number, vacated};
+#[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+pub(crate) use thread_id::vacated;
+pub(crate) use thread_id::{hold_number, number};
 
 /// A full fence under loom, which takes the SeqCst operation before it for AcqRel. Elsewhere nothing.
 #[inline(always)]

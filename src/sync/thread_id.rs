@@ -119,7 +119,10 @@ impl Ids {
 pub(crate) use real::{Held, current, enroll, on_vacated, vacated, while_unused};
 
 #[cfg(all(loom, feature = "loom"))]
-pub(crate) use model::{Held, current, enroll, vacated, while_unused};
+pub(crate) use model::{Held, current, enroll, while_unused};
+
+#[cfg(all(loom, feature = "loom", loom_is_shuttle))]
+pub(crate) use model::vacated;
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod real {
@@ -159,8 +162,7 @@ mod real {
             // What is held is lost.
             if let (Some(number), 0) = (self.number.take(), self.held.get()) {
                 let vacated = USERS.leave(Slot::of(number.id).bucket());
-                // The first thread's end is mostly that of the process.
-                let act = ON_VACATED.get().filter(|_| vacated && number.id > 0);
+                let act = ON_VACATED.get().filter(|_| vacated);
                 ids().give_back(number);
                 if let Some(act) = act {
                     act();
@@ -217,7 +219,7 @@ mod real {
         USERS.vacated()
     }
 
-    /// Has each such thread call `act` at its end, but the first thread. Only the first call counts.
+    /// Has each such thread call `act` at its end. Only the first call counts.
     pub(crate) fn on_vacated(act: fn()) {
         ON_VACATED.get_or_init(|| act);
     }
@@ -319,6 +321,7 @@ mod model {
         SHARED.users.while_none(bucket, act)
     }
 
+    #[cfg(loom_is_shuttle)]
     pub(crate) fn vacated() -> usize {
         SHARED.users.vacated()
     }
