@@ -45,7 +45,7 @@
 //!   become *victims*, which the next sweep drops unless they are used. This includes items in the private slots of
 //!   idle and exited threads. So an idle item lives for one to two epochs: 30 to 60 seconds, unless [`Settings::every`]
 //!   says otherwise. While nothing is idle in any pool but what [`min_idle`](Settings::min_idle) keeps, and none is used,
-//!   the process is woken up only for an item that reaches its lifetime.
+//!   the process is woken up only when a thread ends or an item reaches its lifetime.
 //! - **The janitor.** These are two background threads per process: one sweeps, the other drops what was swept. A slow
 //!   `Drop` delays only the sweeps of its own pool. If other pools wait behind it, further threads are started for
 //!   them. [`stop_janitor`] ends all of them. [`Pool::advance`], [`Pool::clear`] and [`advance_all`] sweep and drop on
@@ -61,7 +61,7 @@
 //!   item of a pool without private slots. If a thread is stopped in the middle of a push or pop there, other threads
 //!   at that queue may wait until it runs again.
 //! - **First use.** A thread takes a number on its first use of any pool, and returns it when it ends. Both hold a lock
-//!   for a few instructions. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
+//!   for a few instructions. The last thread of several that ends may hold the janitor's lock. A timed pool's first use and its drop hold the janitor's lock. On Linux and Android,
 //!   the first use of a [`Pool`] or [`BufferPool`] in the process holds a lock for some system calls, to ask for
 //!   `membarrier`.
 //! - **First use after a rest.** The janitor leaves a timed pool alone when nothing else was idle in it for some epochs.

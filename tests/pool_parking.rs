@@ -42,6 +42,22 @@ fn drained(pool: &CountedPool, ledger: &Ledger, in_use: usize) {
     until("all idle items are dropped", || pool.idle() == 0 && ledger.live() == in_use);
 }
 
+/// Runs `meanwhile` while another thread lives that has a slot set without items.
+fn before_a_user_ends(pool: &CountedPool, meanwhile: impl FnOnce()) {
+    let (used, ends) = (&Barrier::new(2), &Barrier::new(2));
+    thread::scope(|scope| {
+        let user = scope.spawn(|| {
+            pool.with_local(|local| drop(Guard::detach(local.get())));
+            used.wait();
+            ends.wait();
+        });
+        used.wait();
+        meanwhile();
+        ends.wait();
+        user.join().expect("no panic");
+    });
+}
+
 /// A few sweeps after the last item was idle come no more, whether items are in use or not.
 #[test]
 fn an_empty_pool_is_not_swept() {
@@ -115,39 +131,11 @@ fn a_pool_is_swept_until_the_slots_of_an_ended_thread_are_freed() {
     // One takes them out, the next frees them, and the last finds nothing.
     assert_eq!(rounds(), 3);
     // The same if the pool was parked before the thread ends.
-    let (parked, ends) = (&Barrier::new(2), &Barrier::new(2));
-    thread::scope(|scope| {
-        let user = scope.spawn(|| {
-            pool.with_local(|local| drop(Guard::detach(local.get())));
-            parked.wait();
-            ends.wait();
-        });
-        parked.wait();
+    before_a_user_ends(&pool, || {
         assert!(rounds() < 10, "the pool is not parked");
         assert_eq!(rounds(), 0);
-        ends.wait();
-        user.join().expect("no panic");
     });
     assert_eq!(rounds(), 3);
-}
-
-/// The janitor knows of pools that `advance_all` brings back, and comes to sweep them.
-#[test]
-fn pools_that_advance_all_brings_back_are_swept() {
-    if !alone("pools_that_advance_all_brings_back_are_swept") {
-        return;
-    }
-    for _ in 0..20 {
-        let (pool, ledger) = timed(SHORT);
-        thread::scope(|scope| {
-            scope.spawn(|| drop(pool.get())).join().expect("no panic");
-            // Parked or not: its threads end at any time meanwhile.
-            thread::sleep(Duration::from_millis(5));
-        });
-        advance_all();
-        drop(pool.get());
-        drained(&pool, &ledger, 0);
-    }
 }
 
 /// The end of a thread wakes the janitor, if it sleeps because all pools are parked.
@@ -157,24 +145,15 @@ fn a_parked_pool_is_swept_again_when_a_thread_has_ended() {
         return;
     }
     let (pool, _ledger) = timed(SHORT);
-    let (parked, ends) = (&Barrier::new(2), &Barrier::new(2));
+    let mut sweeps = 0;
     drop(pool.get());
-    thread::scope(|scope| {
-        let user = scope.spawn(|| {
-            pool.with_local(|local| drop(Guard::detach(local.get())));
-            parked.wait();
-            ends.wait();
-        });
-        parked.wait();
-        let mut sweeps = pool.stats().sweeps;
+    before_a_user_ends(&pool, || {
         until("the pool is parked", || {
             thread::sleep(Duration::from_millis(50));
-            mem::replace(&mut sweeps, pool.stats().sweeps) == pool.stats().sweeps
+            mem::replace(&mut sweeps, pool.stats().sweeps) == sweeps
         });
-        ends.wait();
-        user.join().expect("no panic");
-        until("the pool is swept", || pool.stats().sweeps >= sweeps + 3);
     });
+    until("the pool is swept", || pool.stats().sweeps >= sweeps + 3);
 }
 
 /// Items that come to be idle again end the parking, whichever way they come. Then the pool is parked again.

@@ -8,8 +8,6 @@ use std::ops::Deref;
 use std::task::Waker;
 use std::time::Duration;
 
-use crossbeam_utils::Backoff;
-
 use super::background::Filler;
 use super::counts::Counts;
 use super::disposer::Disposer;
@@ -29,7 +27,7 @@ use crate::engine::top::Purpose;
 use crate::engine::trace::Trace;
 use crate::janitor;
 use crate::sync::Counter;
-use crate::sync::thread::{Mutex, MutexGuard, PoisonError};
+use crate::sync::thread::{Mutex, MutexGuard, PoisonError, spin};
 
 /// The heap part of a bounded pool: everything but the recycler.
 pub(super) struct Places<T> {
@@ -125,15 +123,8 @@ impl<T> Places<T> {
     /// from its cache line, the holder's next calls are fast too.
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, State<T>> {
-        let backoff = Backoff::new();
-        while !cfg!(all(loom, feature = "loom")) && !backoff.is_completed() {
-            backoff.snooze();
-            if let Ok(state) = self.state.try_lock() {
-                return state;
-            }
-        }
         // Never poisoned: nothing panics while the lock is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        spin(&self.state).unwrap_or_else(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn epoch(&self) -> usize {

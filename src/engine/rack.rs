@@ -12,6 +12,9 @@ use crate::sync::{AtomicPtr, Ordering, SmallCounter};
 /// Enough for a thread that spills 2048 items, with the default of 16 in an array.
 const PLACES: usize = if cfg!(all(loom, feature = "loom")) { 2 } else { 128 };
 
+/// A [`Hint`] is one byte.
+const _: () = assert!(PLACES <= u8::MAX as usize);
+
 pub(crate) struct Rack<T> {
     /// Null, or an array that the rack owns.
     places: [AtomicPtr<Header<T>>; PLACES],
@@ -20,7 +23,8 @@ pub(crate) struct Rack<T> {
 
 /// Where one thread was last in the racks of any shard: at the place that it emptied, or above the one that it filled.
 ///
-/// Each thread has its own. So threads that take back what they pushed do not meet, and share no line for that.
+/// Each thread with a slot set has its own. So threads that take back what they pushed do not meet, and write to no line
+/// that they share.
 #[derive(Default)]
 pub(crate) struct Hint(SmallCounter);
 

@@ -264,7 +264,7 @@ fn due_after_round(now: u64, every: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::engine::registration::Registration;
     use crate::janitor::round::Pass;
@@ -290,7 +290,7 @@ mod tests {
     }
 
     /// Entries with one pool, which is due at the end of the first epoch.
-    fn one_pool() -> (Entries, Place) {
+    pub(in super::super) fn one_pool() -> (Entries, Place) {
         let mut entries = Entries::new();
         let place = entries.add(Weak::<Fake>::new(), EVERY, next_due(0, EVERY));
         (entries, place)

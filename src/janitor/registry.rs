@@ -6,11 +6,6 @@
 use std::collections::LinkedList;
 use std::mem;
 use std::sync::OnceLock;
-#[cfg(not(all(loom, feature = "loom")))]
-use std::sync::TryLockError;
-
-#[cfg(not(all(loom, feature = "loom")))]
-use crossbeam_utils::Backoff;
 
 use super::entries::{Entries, NEVER, next_due};
 #[cfg(feature = "pressure")]
@@ -18,6 +13,8 @@ use super::pressure::Watch;
 use super::round::{Job, Sweepable};
 use super::trimming::Trimming;
 use crate::engine::registration::{Registration, Rest};
+#[cfg(not(all(loom, feature = "loom")))]
+use crate::sync::thread::spin;
 use crate::sync::thread::{Condvar, JoinHandle, Mutex, MutexGuard, PoisonError};
 use crate::sync::{Arc, Instant, clock, static_per_execution, vacated};
 
@@ -52,6 +49,26 @@ pub(super) struct Registry {
 }
 
 impl Registry {
+    const fn new() -> Self {
+        Self {
+            entries: Entries::new(),
+            vacated: 0,
+            running: false,
+            retry: 0,
+            sleeps_until: 0,
+            tasks: LinkedList::new(),
+            begun: 0,
+            waiting: 0,
+            threads: LinkedList::new(),
+            alive: 0,
+            process: 0,
+            stopping: false,
+            trimming: Trimming::new(),
+            #[cfg(feature = "pressure")]
+            watch: Watch::new(),
+        }
+    }
+
     /// Takes the first task, if there is one. It comes in a list of its own, which the caller empties without the
     /// lock.
     pub(super) fn take_task(&mut self) -> LinkedList<Arc<Task>> {
@@ -119,23 +136,7 @@ impl Task {
 }
 
 static_per_execution! {
-    static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-        entries: Entries::new(),
-        vacated: 0,
-        running: false,
-        retry: 0,
-        sleeps_until: 0,
-        tasks: LinkedList::new(),
-        begun: 0,
-        waiting: 0,
-        threads: LinkedList::new(),
-        alive: 0,
-        process: 0,
-        stopping: false,
-        trimming: Trimming::new(),
-        #[cfg(feature = "pressure")]
-        watch: Watch::new(),
-    });
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry::new());
 }
 
 static_per_execution! {
@@ -150,15 +151,7 @@ pub(super) fn sooner() -> &'static Condvar {
 /// Like `registry`, but gives up after a while: in the child of a `fork`, the lock may be held for ever.
 #[cfg(not(all(loom, feature = "loom")))]
 pub(super) fn try_registry() -> Option<MutexGuard<'static, Registry>> {
-    let backoff = Backoff::new();
-    loop {
-        match REGISTRY.try_lock() {
-            Ok(registry) => return Some(registry),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if backoff.is_completed() => return None,
-            Err(TryLockError::WouldBlock) => backoff.snooze(),
-        }
-    }
+    REGISTRY.try_lock().ok().or_else(|| spin(&REGISTRY))
 }
 
 pub(super) fn registry() -> MutexGuard<'static, Registry> {
@@ -287,4 +280,24 @@ fn nanos(time: Instant) -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = *START.get_or_init(Instant::now);
     u64::try_from(time.saturating_duration_since(start).as_nanos()).unwrap_or(NEVER)
+}
+
+#[cfg(all(test, not(all(loom, feature = "loom"))))]
+mod tests {
+    use super::super::entries::tests::one_pool;
+    use super::*;
+
+    #[test]
+    fn a_sleeping_janitor_wakes_for_pools_that_another_thread_brings_back() {
+        let mut registry = Registry::new();
+        let (entries, place) = one_pool();
+        registry.entries = entries;
+        registry.entries.park(place, 0, NEVER);
+        registry.sleeps_until = NEVER;
+        registry.vacated = vacated().wrapping_sub(1);
+        registry.revisit();
+        let due = registry.entries.soonest();
+        assert!(due < NEVER, "the pool is still parked");
+        assert_eq!(registry.sleeps_until, due);
+    }
 }

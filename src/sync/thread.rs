@@ -1,5 +1,8 @@
 //! How many threads can run at once, a quiet background thread, and what it sleeps on.
 
+#[cfg(any(not(all(loom, feature = "loom")), feature = "bounded"))]
+use crossbeam_utils::Backoff;
+
 #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
 use super::signals::Mask;
 
@@ -17,6 +20,19 @@ pub(crate) use {
     loom::sync::{Condvar, Mutex, MutexGuard},
     std::sync::PoisonError,
 };
+
+/// Waits for a lock with exponential backoff. Returns `None` when it would be time to block, and under loom at once.
+#[cfg(any(not(all(loom, feature = "loom")), feature = "bounded"))]
+pub(crate) fn spin<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let backoff = Backoff::new();
+    while !cfg!(all(loom, feature = "loom")) && !backoff.is_completed() {
+        backoff.snooze();
+        if let Ok(guard) = mutex.try_lock() {
+            return Some(guard);
+        }
+    }
+    None
+}
 
 #[cfg(all(any(not(all(loom, feature = "loom")), loom_is_shuttle), feature = "bounded"))]
 pub(crate) fn downgrade<T>(strong: &super::Arc<T>) -> Weak<T> {

@@ -62,7 +62,7 @@ impl Users {
         last
     }
 
-    /// Returns how often a bucket was vacated. Only the janitor asks, so it is not in loom's models. Who then looks at the buckets sees all of these without users.
+    /// Returns how often a bucket was vacated. Who then looks at those buckets finds the users gone.
     #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
     pub(super) fn vacated(&self) -> usize {
         // ORDERING: Acquire; partner: the addition in `leave`.
