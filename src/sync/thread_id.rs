@@ -321,9 +321,10 @@ mod model {
         SHARED.users.while_none(bucket, act)
     }
 
+    /// As if no thread ended. Otherwise each end would bring parked pools back, and hide one that was parked by mistake.
     #[cfg(loom_is_shuttle)]
     pub(crate) fn vacated() -> usize {
-        SHARED.users.vacated()
+        0
     }
 
     pub(crate) fn current() -> Slot {

@@ -63,7 +63,7 @@ impl Users {
     }
 
     /// Returns how often a bucket was vacated. Who then looks at those buckets finds the users gone.
-    #[cfg(any(not(all(loom, feature = "loom")), loom_is_shuttle))]
+    #[cfg(not(all(loom, feature = "loom")))]
     pub(super) fn vacated(&self) -> usize {
         // ORDERING: Acquire; partner: the addition in `leave`.
         self.vacated.load(Ordering::Acquire)
